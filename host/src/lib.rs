@@ -1,0 +1,4 @@
+//! mysimbdp: multi-tenant data ingestion whose ingestion logic is the tenants' own native code.
+
+pub mod sink;
+pub mod worker;

@@ -1,0 +1,114 @@
+//! Where documents go: the port that managers name, and the types that cross it.
+//!
+//! An adapter stores documents *durably before it answers*; whoever calls it moves a checkpoint or acknowledges a message
+//! only after that answer. Writing the same batch again is always safe: a numbered `_id` that exists counts as stored.
+
+use bytes::Bytes;
+use std::future::Future;
+use std::pin::Pin;
+
+/// A future that a `dyn` port returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Validated documents of one task, in the bytes they came in.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentBatch {
+    /// Holds every document of the batch (and may hold other bytes between them).
+    pub bytes: Bytes,
+    /// The documents, in the order they are to be stored.
+    pub documents: Vec<DocumentRef>,
+}
+
+/// One document of a batch: valid BSON whose first element is its `_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentRef {
+    /// Offset of its first byte in the batch's bytes.
+    pub offset: u32,
+    /// Its length in bytes.
+    pub length: u32,
+    /// The row (or message) it came from.
+    pub row: u64,
+    /// The app set its `_id`; otherwise the host numbered it.
+    pub own_id: bool,
+}
+
+impl DocumentBatch {
+    /// The bytes of one of its documents.
+    pub fn document(&self, of: &DocumentRef) -> &[u8] {
+        let start = of.offset as usize;
+        &self.bytes[start..start + of.length as usize]
+    }
+}
+
+/// What became of a batch. `stored + duplicates + refused.len()` is the number of its documents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Now in the sink, or there already under a numbered `_id` (a retry of ours).
+    pub stored: u64,
+    /// The app's own `_id` exists with the same document.
+    pub duplicates: u64,
+    /// Not stored, each with its index in the batch and one sentence.
+    pub refused: Vec<(usize, String)>,
+    /// Documents under a numbered `_id` that exist with another content: the app is not deterministic.
+    pub differing: u64,
+}
+
+/// A row, document or message that did not become a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Task it belongs to.
+    pub task: u64,
+    /// Row number, from 1.
+    pub row: u64,
+    /// Which dead letter of that row: 0 for the row itself, from 1 for its documents.
+    pub part: u32,
+    /// App and generation, as told to people.
+    pub app: String,
+    /// File or stream it came from.
+    pub source: String,
+    /// Offset of the row's first byte in the file.
+    pub start: u64,
+    /// Line on which it starts, 0 where not known.
+    pub line: u64,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Its raw bytes, cut at [`DeadLetter::MAX_RAW`].
+    pub raw: Vec<u8>,
+    /// How many bytes it has in the file.
+    pub raw_len: u64,
+}
+
+impl DeadLetter {
+    /// Most raw bytes that are kept with a dead letter.
+    pub const MAX_RAW: usize = 64 * 1024;
+}
+
+/// Why a sink could not do it; nothing of the batch may be taken as stored.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// Trying again later may help.
+    #[error("the sink {sink} cannot store just now: {reason}")]
+    Transient {
+        /// Which sink.
+        sink: String,
+        /// Its words.
+        reason: String,
+    },
+    /// Trying again cannot help.
+    #[error("the sink {sink} cannot store: {reason}")]
+    Permanent {
+        /// Which sink.
+        sink: String,
+        /// Its words.
+        reason: String,
+    },
+}
+
+/// A named destination of documents.
+pub trait DocumentSink: Send + Sync {
+    /// Stores a batch durably.
+    fn write(&self, batch: DocumentBatch) -> BoxFuture<'_, Result<Written, SinkError>>;
+
+    /// Keeps dead letters durably; the same (task, row, part) again replaces the one before.
+    fn keep(&self, letters: Vec<DeadLetter>) -> BoxFuture<'_, Result<(), SinkError>>;
+}

@@ -1,0 +1,5 @@
+//! The host's side of a worker: what is said, how it is started, watched and judged.
+
+pub mod codec;
+pub mod protocol;
+pub mod recorder;
