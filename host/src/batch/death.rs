@@ -42,7 +42,12 @@ impl fmt::Display for Cause {
                 write!(out, "it asked for more memory than its limit of {}", Megabytes(*limit))
             }
             Cause::OutOfMemory { used, limit } => {
-                write!(out, "it used {} of memory, its limit is {}, and was stopped", Megabytes(*used), Megabytes(*limit))
+                write!(
+                    out,
+                    "it used {} of memory, its limit is {}, and was stopped",
+                    Megabytes(*used),
+                    Megabytes(*limit)
+                )
             }
             Cause::BrokeProtocol(how) => write!(out, "it broke the protocol ({how}) and was stopped"),
         }

@@ -5,7 +5,7 @@
 //! that are settled already are only hashed, and the hash is compared where the settled part ends.
 
 use super::ledger::{Ledger, Position, Row, RowCounts};
-use crate::document::{id, validate};
+use crate::document::{self, DocumentId};
 use crate::sink::{DocumentBatch, DocumentRef};
 use crate::worker::codec::{self, CodecError, RowCursor};
 use crate::worker::protocol::{LOOSE_ROWS, MAX_DOCUMENT, MAX_ROW_DOCUMENTS, RowFate, RowHeader, Start};
@@ -100,7 +100,9 @@ impl Intake {
                 seen.row = Row { number: settled.row.number - 1, start: 0, end: 0, line: 0 };
                 (seen, None)
             }
-            None => (Position::default(), (settled.row.number > 0 || settled.loose > 0).then(|| settled.hash.digest128())),
+            None => {
+                (Position::default(), (settled.row.number > 0 || settled.loose > 0).then(|| settled.hash.digest128()))
+            }
         };
         Intake {
             task: ledger.task(),
@@ -244,10 +246,11 @@ impl Intake {
         for index in 0..header.documents {
             let checked = document_at(&payload[at..range.end]).and_then(|length| {
                 let document = &mut payload[at..at + length];
-                let checked = validate::validate(document).map_err(|invalid| invalid.to_string())?;
+                let checked = document::validate(document).map_err(|invalid| invalid.to_string())?;
                 if !checked.own_id {
                     #[expect(clippy::cast_possible_truncation, reason = "fewer than MAX_ROW_DOCUMENTS = 2^16")]
-                    id::number_in_place(document, self.task, row, index as u16);
+                    let id = DocumentId::new(self.task, row, index as u16);
+                    id.and_then(|id| id.number_in_place(document)).map_err(|error| error.to_string())?;
                 }
                 Ok((length, checked.own_id))
             });
@@ -312,5 +315,179 @@ fn document_at(bytes: &[u8]) -> Result<usize, String> {
         Some(length) if (5..=bytes.len()).contains(&length) => Ok(length),
         Some(length) => Err(format!("it says that it has {length} bytes, but {} came", bytes.len())),
         None => Err(format!("only {} bytes came", bytes.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::Written;
+    use bson::{doc, oid::ObjectId};
+
+    const SIZE: u64 = 1_000;
+
+    /// A frame being put together as a worker does.
+    #[derive(Default)]
+    struct Frame(Vec<u8>);
+
+    impl Frame {
+        fn row(self, number: u64, documents: &[bson::Document]) -> Frame {
+            let bytes: Vec<u8> = documents.iter().flat_map(|document| document.to_vec().unwrap()).collect();
+            self.record(number, RowFate::Ended, u32::try_from(documents.len()).unwrap(), &bytes)
+        }
+
+        fn rejected(self, number: u64, reason: &str) -> Frame {
+            self.record(number, RowFate::Rejected, 0, reason.as_bytes())
+        }
+
+        fn loose(self, ordinal: u64, document: &bson::Document) -> Frame {
+            self.record(LOOSE_ROWS + ordinal, RowFate::Loose, 1, &document.to_vec().unwrap())
+        }
+
+        fn record(mut self, number: u64, fate: RowFate, documents: u32, bytes: &[u8]) -> Frame {
+            let (start, end) = if fate == RowFate::Loose { (0, 0) } else { (number * 10, number * 10 + 10) };
+            let length = u32::try_from(bytes.len()).unwrap();
+            let header = RowHeader { number, start, end, line: number, refused: 0, documents, bytes: length, fate };
+            self.0.extend_from_slice(&header.encode());
+            self.0.extend_from_slice(bytes);
+            self
+        }
+
+        fn payload(self) -> BytesMut {
+            BytesMut::from(self.0.as_slice())
+        }
+    }
+
+    fn numbered(value: i32) -> bson::Document {
+        doc! { "_id": ObjectId::from_bytes([0; 12]), "value": value }
+    }
+
+    fn settle(ledger: &mut Ledger, delivery: &Delivery) {
+        let written = Written { stored: delivery.batch.documents.len() as u64, ..Written::default() };
+        ledger.settle(&delivery.rows, delivery.emitted, delivery.refused, delivery.reached.clone(), &written);
+    }
+
+    #[test]
+    fn documents_are_numbered_by_task_row_and_index() {
+        let mut intake = Intake::new(&Ledger::new(7), SIZE, None);
+        let delivery = intake.take(Frame::default().row(1, &[numbered(1), numbered(2)]).payload()).unwrap();
+        let ids: Vec<_> = delivery
+            .batch
+            .documents
+            .iter()
+            .map(|document| DocumentId::of_document(delivery.batch.document(document)).unwrap())
+            .map(|id| (id.task(), id.row(), id.index()))
+            .collect();
+        assert_eq!(ids, [(7, 1, 0), (7, 1, 1)]);
+    }
+
+    #[test]
+    fn rows_are_counted_by_their_fate_and_the_counts_balance() {
+        let mut ledger = Ledger::new(1);
+        let mut intake = Intake::new(&ledger, SIZE, None);
+        let frame = Frame::default().row(1, &[numbered(1)]).row(2, &[]).rejected(3, "why").loose(0, &numbered(4));
+        let delivery = intake.take(frame.payload()).unwrap();
+        assert_eq!(delivery.rows, RowCounts { read: 3, ingested: 1, passed_over: 1, rejected: 1 });
+        assert_eq!(delivery.rejected[0].reason, "why");
+        settle(&mut ledger, &delivery);
+        assert!(ledger.counts().balance());
+        assert_eq!(ledger.counts().documents.stored, 2);
+    }
+
+    #[test]
+    fn a_document_that_is_not_bson_rejects_its_row_and_nothing_else() {
+        let mut ledger = Ledger::new(1);
+        let mut intake = Intake::new(&ledger, SIZE, None);
+        let mut broken = numbered(2).to_vec().unwrap();
+        broken[4] = 0x77;
+        let frame =
+            Frame::default().row(1, &[numbered(1)]).record(2, RowFate::Ended, 1, &broken).row(3, &[numbered(3)]);
+        let delivery = intake.take(frame.payload()).unwrap();
+        assert_eq!(delivery.batch.documents.len(), 2);
+        assert!(delivery.rejected[0].reason.starts_with("document 1 of the row is not valid BSON: "));
+        settle(&mut ledger, &delivery);
+        assert!(ledger.counts().balance());
+        assert_eq!(ledger.counts().documents.refused, 1);
+    }
+
+    #[test]
+    fn rows_out_of_order_end_the_worker() {
+        for frame in
+            [Frame::default().row(2, &[]), Frame::default().row(1, &[]).row(1, &[]), Frame::default().row(0, &[])]
+        {
+            let mut intake = Intake::new(&Ledger::new(1), SIZE, None);
+            assert!(matches!(intake.take(frame.payload()), Err(Violation::Order { .. })));
+        }
+    }
+
+    #[test]
+    fn rows_outside_of_the_file_end_the_worker() {
+        let mut intake = Intake::new(&Ledger::new(1), 15, None);
+        assert!(matches!(intake.take(Frame::default().row(1, &[]).payload()), Err(Violation::Place { .. })));
+    }
+
+    #[test]
+    fn a_count_of_documents_that_lies_ends_the_worker_or_rejects_the_row() {
+        let bytes = numbered(1).to_vec().unwrap();
+        let mut intake = Intake::new(&Ledger::new(1), SIZE, None);
+        let fewer = Frame::default().record(1, RowFate::Ended, 0, &bytes).payload();
+        assert!(matches!(intake.take(fewer), Err(Violation::Codec(CodecError::Short(_)))));
+        let mut intake = Intake::new(&Ledger::new(1), SIZE, None);
+        let more = Frame::default().record(1, RowFate::Ended, 2, &bytes).payload();
+        assert_eq!(intake.take(more).unwrap().rejected.len(), 1);
+    }
+
+    #[test]
+    fn a_rerun_suppresses_what_is_settled_and_notices_what_differs() {
+        for (second, differs) in [(numbered(2), false), (numbered(99), true)] {
+            let mut ledger = Ledger::new(1);
+            let first = Frame::default().row(1, &[numbered(1)]).row(2, &[numbered(2)]).payload();
+            let delivery = Intake::new(&ledger, SIZE, None).take(first).unwrap();
+            settle(&mut ledger, &delivery);
+            let mut rerun = Intake::new(&ledger, SIZE, None);
+            let again = Frame::default().row(1, &[numbered(1)]).row(2, &[second]).row(3, &[numbered(3)]).payload();
+            let delivery = rerun.take(again).unwrap();
+            assert_eq!(delivery.batch.documents.len(), 1);
+            assert_eq!(delivery.rows.read, 1);
+            assert_eq!(delivery.differs, differs);
+        }
+    }
+
+    #[test]
+    fn a_resumed_run_suppresses_the_row_it_starts_at() {
+        let mut ledger = Ledger::new(1);
+        let first = Frame::default().row(1, &[numbered(1)]).row(2, &[numbered(2)]).payload();
+        let delivery = Intake::new(&ledger, SIZE, None).take(first).unwrap();
+        settle(&mut ledger, &delivery);
+        let start = ledger.resume().unwrap();
+        assert_eq!(start, Start { number: 2, offset: 20, line: 2 });
+        let mut resumed = Intake::new(&ledger, SIZE, Some(start));
+        let delivery = resumed.take(Frame::default().row(2, &[numbered(2)]).row(3, &[numbered(3)]).payload()).unwrap();
+        assert_eq!((delivery.rows.read, delivery.batch.documents.len(), delivery.differs), (1, 1, false));
+    }
+
+    #[test]
+    fn convicted_rows_are_counted_where_they_are_passed_and_at_the_end() {
+        let mut ledger = Ledger::new(1);
+        for number in [2, 4] {
+            ledger.convict(ClaimedRow { number, start: number * 10, end: number * 10 + 10, line: number });
+        }
+        let frame = Frame::default().row(1, &[numbered(1)]).row(3, &[numbered(3)]).payload();
+        let delivery = Intake::new(&ledger, SIZE, None).take(frame).unwrap();
+        settle(&mut ledger, &delivery);
+        assert_eq!(ledger.counts().rows, RowCounts { read: 3, ingested: 2, passed_over: 0, rejected: 1 });
+        ledger.close();
+        assert_eq!(ledger.counts().rows, RowCounts { read: 4, ingested: 2, passed_over: 0, rejected: 2 });
+        assert_eq!(ledger.settled().row.end, 50);
+        assert!(ledger.counts().balance());
+    }
+
+    #[test]
+    fn a_document_that_the_sink_refused_is_traced_to_its_row() {
+        let frame = Frame::default().row(1, &[numbered(1)]).row(2, &[numbered(2), numbered(3)]).payload();
+        let delivery = Intake::new(&Ledger::new(1), SIZE, None).take(frame).unwrap();
+        let (rejected, part) = refused_document(&delivery.batch, 2, "another document has this _id");
+        assert_eq!(rejected.row, Row { number: 2, start: 20, end: 30, line: 2 });
+        assert_eq!(part, 2);
     }
 }

@@ -60,7 +60,10 @@ impl Tolerance {
         let percent = 100.0 * rejected as f64 / read.max(1) as f64;
         let judged = at_the_end || read >= Tolerance::SAMPLE;
         (judged && percent > self.percent).then(|| {
-            format!("{rejected} of {read} rows ({percent:.1} %) became dead letters, where {} % are allowed", self.percent)
+            format!(
+                "{rejected} of {read} rows ({percent:.1} %) became dead letters, where {} % are allowed",
+                self.percent
+            )
         })
     }
 }
@@ -113,7 +116,7 @@ pub async fn run(
     let mut times = Times::default();
     let scene = Scene { cast, file, ledger: &mut ledger, times: &mut times, observer };
     let mut run = Run { scene, slot, deaths: Vec::new(), starting: Duration::ZERO, resources: Resources::default() };
-    let verdict = run.to_the_end().await?;
+    let verdict = run.play().await?;
     let Run { deaths, starting, resources, .. } = run;
     let (outcome, reason) = match verdict {
         Verdict::Done => (TaskOutcome::Done, None),
@@ -171,7 +174,7 @@ struct Run<'a, 'b> {
 }
 
 impl Run<'_, '_> {
-    async fn to_the_end(&mut self) -> Result<Verdict, SinkError> {
+    async fn play(&mut self) -> Result<Verdict, SinkError> {
         let mut supervisor = Supervisor::new(self.scene.cast.policy);
         let mut actions = vec![Action::Attempt(Duration::ZERO)];
         let mut position = 0;
@@ -248,7 +251,9 @@ impl Run<'_, '_> {
             Outcome::OutOfTime => {
                 let seconds = self.scene.cast.deadlines.total.as_secs();
                 self.stop(worker, cpu_before).await;
-                return Ok(Ended::Over(Verdict::Failed(format!("it took longer than the {seconds} s that a task may take"))));
+                return Ok(Ended::Over(Verdict::Failed(format!(
+                    "it took longer than the {seconds} s that a task may take"
+                ))));
             }
             Outcome::TooManyRejected(reason) => {
                 self.stop(worker, cpu_before).await;
@@ -262,7 +267,8 @@ impl Run<'_, '_> {
 
     /// One row by itself, in a fresh worker. Only whether it lives matters: its documents are thrown away.
     async fn alone(&mut self, row: u64) -> Result<Ended, SinkError> {
-        let Some(suspect) = self.deaths.iter().rev().filter_map(|death| death.row).find(|named| named.number == row) else {
+        let Some(suspect) = self.deaths.iter().rev().filter_map(|death| death.row).find(|named| named.number == row)
+        else {
             return Ok(Ended::Event(Event::Finished, None));
         };
         let mut worker = match self.start().await {
@@ -389,8 +395,12 @@ impl Run<'_, '_> {
         };
         match failure {
             Failure::AppError => format!("app {} returned an error: {app_error}", self.scene.cast.spec.label),
-            Failure::Deaths(deaths) => format!("{deaths} workers died and no row could be made out; the last: {}", last()),
-            Failure::Convicted(rows) => format!("{rows} rows kill the app, which is more than is borne; the last: {}", last()),
+            Failure::Deaths(deaths) => {
+                format!("{deaths} workers died and no row could be made out; the last: {}", last())
+            }
+            Failure::Convicted(rows) => {
+                format!("{rows} rows kill the app, which is more than is borne; the last: {}", last())
+            }
         }
     }
 }

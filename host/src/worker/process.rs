@@ -9,7 +9,7 @@ use super::protocol::{GuestLimits, Hello, HostKind, Isolation, Ready, Stage, Tas
 use super::recorder::{self, Claim, Page};
 use super::spawner::Spawner;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,7 +17,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 use tokio::process::{ChildStderr, ChildStdout};
 use tokio::task::JoinHandle;
@@ -91,7 +90,6 @@ fn said(tail: &Tail) -> String {
 #[derive(Debug)]
 pub struct Worker {
     child: Child,
-    pidfd: AsyncFd<OwnedFd>,
     link: Link,
     recorder: OwnedFd,
     stdout: JoinHandle<Tail>,
@@ -161,19 +159,17 @@ impl Worker {
         ours.set_nonblocking(true).map_err(host("make a socket pair"))?;
         let mut child = spawner.spawn(theirs.into()).await.map_err(host("start a worker process"))?;
         let parts = (|| {
-            let pid = Pid::from_child(&child);
-            let pidfd = AsyncFd::register(pidfd_open(pid, PidfdFlags::empty())?)?;
             let link = Link::new(UnixStream::from_std(ours)?);
             let pipes = child.stdout.take().zip(child.stderr.take());
             let (stdout, stderr) = pipes.ok_or_else(|| io::Error::other("its output is not piped"))?;
             let stdout = output::drain(ChildStdout::from_std(stdout)?);
             let stderr = output::drain(ChildStderr::from_std(stderr)?);
-            io::Result::Ok((pidfd, link, stdout, stderr))
+            io::Result::Ok((link, stdout, stderr))
         })();
         match parts {
-            Ok((pidfd, link, stdout, stderr)) => {
+            Ok((link, stdout, stderr)) => {
                 let (next_tag, peak_memory, ready) = (1, 0, nobody());
-                Ok(Worker { child, pidfd, link, recorder, stdout, stderr, ready, next_tag, peak_memory })
+                Ok(Worker { child, link, recorder, stdout, stderr, ready, next_tag, peak_memory })
             }
             Err(source) => {
                 let _ = child.kill();
@@ -259,10 +255,16 @@ impl Worker {
 
     /// Waits for its end (and brings it about where it does not come), then reads what it left.
     pub async fn bury(mut self) -> Remains {
-        if timeout(GRACE, self.pidfd.readable()).await.is_err() {
+        let pid = Pid::from_child(&self.child);
+        // Waits without reaping, so that what /proc tells of the dead can still be read.
+        let mut end = tokio::task::spawn_blocking(move || {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
+        });
+        if timeout(GRACE, &mut end).await.is_err() {
             self.kill();
             // SIGKILL cannot be refused; a process in an uninterruptible read still takes its time.
-            let _ = self.pidfd.readable().await;
+            let _ = end.await;
         }
         let cpu = self.cpu();
         let status = self.child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
