@@ -6,4 +6,5 @@
 pub mod batch;
 pub mod document;
 pub mod sink;
+pub mod staging;
 pub mod worker;
