@@ -11,12 +11,13 @@ use super::machine::HostMachine;
 use super::words::shown;
 
 /// The data symbol that `abi_stable` gives to the checked root module of a Rust app.
-const RUST_SYMBOL: &str = "_1as_0lib_1header_0root_bmodule_bloader";
+pub const RUST_SYMBOL: &str = "_1as_0lib_1header_0root_bmodule_bloader";
 /// The data symbol that a C app exports.
-const C_SYMBOL: &str = "mysimbdp_plugin_v1";
-/// The symbol of the descriptor, and its ELF section: the section serves where the symbol was made local.
-const DESCRIPTOR_SYMBOL: &str = "mysimbdp_descriptor";
-const DESCRIPTOR_SECTION: &str = ".mysimbdp";
+pub const C_SYMBOL: &str = "mysimbdp_plugin_v1";
+/// The data symbol of the descriptor.
+pub const DESCRIPTOR_SYMBOL: &str = "mysimbdp_descriptor";
+/// The ELF section of the descriptor, for libraries that do not export its symbol.
+pub const DESCRIPTOR_SECTION: &str = ".mysimbdp";
 
 const EXPORT: &str = "export the app with export_app! (Rust) or MYSIMBDP_EXPORT (C); `mysimbdp new` makes an example";
 
