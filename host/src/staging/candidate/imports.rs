@@ -24,7 +24,7 @@ const MAX_SEARCHED: usize = 8 * 1024 * 1024;
 /// Functions for one purpose that the sandbox refuses.
 struct Group {
     code: &'static str,
-    /// What the app seems to do: fits after "it ".
+    /// What the app seems to do: fits after "it has code that ".
     what: &'static str,
     /// Why that does not work.
     why: &'static str,
@@ -50,7 +50,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         code: "processes",
-        what: "starts other programs",
+        what: "starts other processes",
         why: "no process can be started in the sandbox",
         mend: "do the work inside the app",
         functions: &[
@@ -194,7 +194,7 @@ pub(super) fn check(elf: &Elf<'_>, dynamic: &Dynamic<'_>, door: Option<Door>, fi
         let through = pool.map(|name| format!(", through {name}")).unwrap_or_default();
         findings.push(Finding::warning(
             group.code,
-            format!("it {} (it imports {}{through}): {}", group.what, listed(&used, MOST), group.why),
+            format!("it has code that {} (it imports {}{through}): {}", group.what, listed(&used, MOST), group.why),
             group.mend,
         ));
     }

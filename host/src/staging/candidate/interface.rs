@@ -19,7 +19,8 @@ pub const DESCRIPTOR_SYMBOL: &str = "mysimbdp_descriptor";
 /// The ELF section of the descriptor, for libraries that do not export its symbol.
 pub const DESCRIPTOR_SECTION: &str = ".mysimbdp";
 
-const EXPORT: &str = "export the app with export_app! (Rust) or MYSIMBDP_EXPORT (C); `mysimbdp new` makes an example";
+const EXPORT: &str =
+    "export the app with export_app! (Rust) or a MYSIMBDP_EXPORT_ macro (C); `mysimbdp new` makes an example";
 
 /// Through what an app is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -66,7 +67,7 @@ impl Interface<'_> {
                     "the library has a descriptor, but exports neither {RUST_SYMBOL} (Rust) nor {C_SYMBOL} (C), \
                      through which it could be entered"
                 ),
-                "use export_app! or MYSIMBDP_EXPORT in the library itself, and check that no version script or \
+                "use export_app! or a MYSIMBDP_EXPORT_ macro in the library itself, and check that no version script or \
                  -fvisibility hides the symbol",
             ));
             return None;

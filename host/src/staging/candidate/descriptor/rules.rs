@@ -51,7 +51,7 @@ impl Descriptor {
                  and starts with a letter",
                 shown(self.name.as_bytes())
             ),
-            "change the name in export_app! (Rust) or MYSIMBDP_EXPORT (C)",
+            "change the name in export_app! (Rust) or a MYSIMBDP_EXPORT_ macro (C)",
         ))
     }
 
