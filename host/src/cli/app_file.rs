@@ -1,9 +1,11 @@
 //! An app's `.so` as `check` and `run` take it: a snapshot that nobody can change any more, and what its bytes say.
 
-use crate::staging::candidate::file::{self, Snapshot, SnapshotError};
-use crate::staging::candidate::{self, Examination, HostMachine};
+use crate::guest;
+use crate::staging::candidate::{self, ApiVersion, Examination, HostMachine};
+use crate::staging::snapshot::{ReadRules, Snapshot, SnapshotError};
 use crate::worker::process::WorkerSpec;
 use crate::worker::protocol::{GuestLimits, Isolation};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ const START_DEADLINE: Duration = Duration::from_secs(5);
 
 /// An app to be checked or run.
 pub struct AppFile {
-    snapshot: Snapshot,
+    snapshot: Arc<Snapshot>,
     examination: Examination,
     file_name: String,
 }
@@ -24,11 +26,12 @@ impl AppFile {
     /// # Errors
     /// The file cannot be opened, or is not a regular file.
     pub fn open(path: &Path) -> Result<AppFile, SnapshotError> {
-        let machine = HostMachine::current();
-        let snapshot = file::snapshot(path, &machine)?;
+        let (major, minor) = guest::API;
+        let machine = HostMachine::current(vec![ApiVersion { major, minor }]);
+        let snapshot = Snapshot::take(path, &ReadRules { max_size: machine.max_size, single_link: false })?;
         let examination = candidate::examine(snapshot.bytes(), &machine);
         let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(AppFile { snapshot, examination, file_name })
+        Ok(AppFile { snapshot: Arc::new(snapshot), examination, file_name })
     }
 
     /// What its bytes say.
@@ -38,8 +41,7 @@ impl AppFile {
 
     /// The snapshot's path, as long as it is held: for stack traces.
     pub fn symbols(&self) -> std::path::PathBuf {
-        use std::os::fd::AsRawFd;
-        format!("/proc/self/fd/{}", self.snapshot.descriptor().as_raw_fd()).into()
+        format!("/proc/self/fd/{}", self.snapshot.fd.as_raw_fd()).into()
     }
 
     /// Name and generation, as every sentence about it says them.
@@ -51,7 +53,7 @@ impl AppFile {
     /// What a worker of it is started with.
     pub fn worker_spec(&self, isolation: Isolation, limits: GuestLimits, config: Option<String>) -> WorkerSpec {
         WorkerSpec {
-            app: Arc::clone(self.snapshot.descriptor()),
+            app: Arc::clone(&self.snapshot) as Arc<_>,
             label: self.label(),
             isolation,
             limits,

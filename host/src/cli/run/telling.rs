@@ -5,7 +5,7 @@ use crate::batch::data_file::DataFile;
 use crate::batch::intake::Rejected;
 use crate::batch::ledger::Counts;
 use crate::batch::report::{TaskOutcome, TaskReport};
-use crate::batch::runner::Observer;
+use crate::batch::cast::Observer;
 use crate::cli::app_file::AppFile;
 use crate::worker::protocol::{LOOSE_ROWS, Ready};
 use indicatif::{ProgressBar, ProgressStyle};
