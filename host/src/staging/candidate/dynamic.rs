@@ -5,8 +5,9 @@
 
 use object::elf;
 
-use super::elf::{Elf, not_a_library};
+use super::elf::Elf;
 use super::finding::Finding;
+use super::identity::not_a_library;
 use super::reader::{name_at, slice, u16_at, u32_at, u64_at};
 
 /// Bytes of an entry of the dynamic table.

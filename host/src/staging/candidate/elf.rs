@@ -12,7 +12,7 @@
 use object::elf;
 
 use super::finding::Finding;
-use super::machine::{Architecture, HostMachine};
+use super::machine::Architecture;
 use super::reader::{is_name_at, slice, u16_at, u32_at, u64_at};
 
 /// Bytes of the header.
@@ -50,7 +50,7 @@ pub(super) struct Elf<'a> {
     pub(super) segment_count: u64,
     pub(super) sections_at: u64,
     pub(super) section_count: u64,
-    kind: u16,
+    pub(super) kind: u16,
     machine: u16,
     names_index: u16,
 }
@@ -61,7 +61,7 @@ impl<'a> Elf<'a> {
         let Some(header) = slice(bytes, 0, HEADER_SIZE) else {
             return Err(super::extent::cut_in_header(bytes.len()));
         };
-        must_be_for_linux(header)?;
+        super::identity::must_be_for_linux(header)?;
         Self::decode(bytes).ok_or_else(|| Finding::damaged("its header cannot be read"))?
     }
 
@@ -166,71 +166,10 @@ impl<'a> Elf<'a> {
         Ok(())
     }
 
-    /// Refuses what a compiler leaves behind before linking, and core dumps. Programs are told apart later.
-    pub(super) fn must_be_linked(&self) -> Result<(), Finding> {
-        let what = match elf::FileType(self.kind) {
-            elf::ET_DYN => return Ok(()),
-            elf::ET_EXEC => return Err(not_a_library("an executable program")),
-            elf::ET_REL => "an object file (.o), not yet linked",
-            elf::ET_CORE => "a core dump",
-            _ => return Err(Finding::damaged(format!("its type is {}, which means nothing", self.kind))),
-        };
-        Err(not_a_library(what))
-    }
-
     /// Whether it names an interpreter, as a program does (and, as an exception, libc itself).
     pub(super) fn has_interpreter(&self) -> bool {
         self.segments().any(|segment| segment.kind == elf::PT_INTERP.0)
     }
-
-    /// It was built for another processor.
-    pub(super) fn wrong_machine(&self, machine: &HostMachine) -> Finding {
-        let (built, host) = (self.architecture(), machine.architecture);
-        Finding::refusal(
-            "wrong-machine",
-            format!("built for {built}, this host is {host}"),
-            format!("build it for this host: `cargo build --release --target {host}-unknown-linux-gnu`"),
-        )
-    }
-}
-
-/// An ELF file that is no shared library.
-pub(super) fn not_a_library(what: &str) -> Finding {
-    Finding::refusal(
-        "not-a-library",
-        format!("this is {what}, not a shared library"),
-        "build the app as a shared library: crate-type = [\"cdylib\"] in Cargo.toml, or -shared -fPIC for C",
-    )
-}
-
-fn must_be_for_linux(header: &[u8]) -> Result<(), Finding> {
-    let (class, data, os_abi) = (header[4], header[5], header[7]);
-    let mend = "build it for this host's 64-bit Linux target";
-    if class != elf::ELFCLASS64.0 || data != elf::ELFDATA2LSB.0 {
-        let width = match elf::FileClass(class) {
-            elf::ELFCLASS32 => "32-bit",
-            elf::ELFCLASS64 => "64-bit",
-            _ => return Err(Finding::damaged(format!("its class is {class}, which means nothing"))),
-        };
-        let order = match elf::DataEncoding(data) {
-            elf::ELFDATA2LSB => "little-endian",
-            elf::ELFDATA2MSB => "big-endian",
-            _ => return Err(Finding::damaged(format!("its byte order is {data}, which means nothing"))),
-        };
-        let sentence = format!("this is a {width}, {order} ELF file, this host loads 64-bit, little-endian ones");
-        return Err(Finding::refusal("not-elf64", sentence, mend));
-    }
-    if !matches!(elf::OsAbi(os_abi), elf::ELFOSABI_SYSV | elf::ELFOSABI_GNU) {
-        let system = match elf::OsAbi(os_abi) {
-            elf::ELFOSABI_FREEBSD => "FreeBSD".to_owned(),
-            elf::ELFOSABI_NETBSD => "NetBSD".to_owned(),
-            elf::ELFOSABI_OPENBSD => "OpenBSD".to_owned(),
-            elf::ELFOSABI_SOLARIS => "Solaris".to_owned(),
-            elf::OsAbi(number) => format!("operating system {number}"),
-        };
-        return Err(Finding::refusal("wrong-system", format!("built for {system}, this host is Linux"), mend));
-    }
-    Ok(())
 }
 
 fn entry_at(table: u64, index: u64, size: u64) -> Option<u64> {

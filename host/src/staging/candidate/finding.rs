@@ -1,4 +1,17 @@
 //! One thing that an examination found, told so that somebody can act on it.
+//!
+//! ```text
+//!   refusals  of the file         missing-file symbolic-link not-a-file hard-links unreadable changing too-large
+//!             of its format       empty-file not-elf truncated damaged-elf not-elf64 wrong-system wrong-machine
+//!                                 not-a-library
+//!             as an app           no-descriptor bad-descriptor newer-api older-api invalid-app-name unknown-kind no-kind
+//!                                 no-door door-not-data
+//!             on this host        newer-glibc other-libc missing-library library-by-path
+//!             in the sandbox      executable-stack writable-code text-relocations
+//!   warnings                      threads processes network signals files loads-libraries shared-memory
+//!                                 panic-abort search-path
+//!   notes                         constructors debug-info symbols-only stripped
+//! ```
 
 use core::fmt;
 

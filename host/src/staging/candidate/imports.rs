@@ -6,21 +6,25 @@
 //! `abi_stable` do), but `pthread_create` only when something in it spawns a thread, `fork` and `posix_spawnp` only with
 //! `std::process`, `socket` only with `std::net`. Weak imports are passed over: C++'s run-time refers to threads weakly.
 
+use std::collections::BTreeSet;
+
 use super::dynamic::Dynamic;
 use super::elf::Elf;
 use super::finding::Finding;
 use super::interface::Door;
-use super::words::{listed, shown};
+use super::words::listed;
 
 /// Most functions in one sentence.
 const MOST: usize = 4;
+/// Longest name that is compared with those below.
+const MAX_FUNCTION: usize = 64;
 /// How much of a table of names is searched for thread pools.
-const MAX_SEARCHED: usize = 16 * 1024 * 1024;
+const MAX_SEARCHED: usize = 8 * 1024 * 1024;
 
 /// Functions for one purpose that the sandbox refuses.
 struct Group {
     code: &'static str,
-    /// What the app seems to do: fits after "it ".
+    /// What the app seems to do: fits after "it has code that ".
     what: &'static str,
     /// Why that does not work.
     why: &'static str,
@@ -46,7 +50,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         code: "processes",
-        what: "starts other programs",
+        what: "starts other processes",
         why: "no process can be started in the sandbox",
         mend: "do the work inside the app",
         functions: &[
@@ -179,20 +183,18 @@ const POOLS: &[(&str, &[&[u8]])] = &[
 
 /// Warns of imports that will not work in the sandbox.
 pub(super) fn check(elf: &Elf<'_>, dynamic: &Dynamic<'_>, door: Option<Door>, findings: &mut Vec<Finding>) {
-    let strong = dynamic.imports().filter(|import| !import.is_weak);
-    let imports: Vec<&[u8]> = strong.map(|import| import.name).collect();
+    let strong = dynamic.imports().filter(|import| !import.is_weak && import.name.len() <= MAX_FUNCTION);
+    let imports: BTreeSet<&str> = strong.filter_map(|import| core::str::from_utf8(import.name).ok()).collect();
     for group in GROUPS {
-        let mut used: Vec<String> =
-            imports.iter().filter(|import| group.has(import, door)).map(|import| shown(import)).collect();
+        let used: Vec<&str> = imports.iter().copied().filter(|import| group.has(import, door)).collect();
         if used.is_empty() {
             continue;
         }
-        used.sort();
         let pool = if group.code == THREADS { thread_pool(elf) } else { None };
         let through = pool.map(|name| format!(", through {name}")).unwrap_or_default();
         findings.push(Finding::warning(
             group.code,
-            format!("it {} (it imports {}{through}): {}", group.what, listed(&used, MOST), group.why),
+            format!("it has code that {} (it imports {}{through}): {}", group.what, listed(&used, MOST), group.why),
             group.mend,
         ));
     }
@@ -204,8 +206,7 @@ pub(super) fn uses_iconv(dynamic: &Dynamic<'_>) -> bool {
 }
 
 impl Group {
-    fn has(&self, import: &[u8], door: Option<Door>) -> bool {
-        let Ok(import) = core::str::from_utf8(import) else { return false };
+    fn has(&self, import: &str, door: Option<Door>) -> bool {
         self.functions.contains(&import)
             || (door == Some(Door::C) && self.c_functions.contains(&import))
             || self.prefixes.iter().any(|prefix| import.starts_with(prefix))

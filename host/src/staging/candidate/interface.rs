@@ -11,14 +11,16 @@ use super::machine::HostMachine;
 use super::words::shown;
 
 /// The data symbol that `abi_stable` gives to the checked root module of a Rust app.
-const RUST_SYMBOL: &str = "_1as_0lib_1header_0root_bmodule_bloader";
+pub const RUST_SYMBOL: &str = "_1as_0lib_1header_0root_bmodule_bloader";
 /// The data symbol that a C app exports.
-const C_SYMBOL: &str = "mysimbdp_plugin_v1";
-/// The symbol of the descriptor, and its ELF section: the section serves where the symbol was made local.
-const DESCRIPTOR_SYMBOL: &str = "mysimbdp_descriptor";
-const DESCRIPTOR_SECTION: &str = ".mysimbdp";
+pub const C_SYMBOL: &str = "mysimbdp_plugin_v1";
+/// The data symbol of the descriptor.
+pub const DESCRIPTOR_SYMBOL: &str = "mysimbdp_descriptor";
+/// The ELF section of the descriptor, for libraries that do not export its symbol.
+pub const DESCRIPTOR_SECTION: &str = ".mysimbdp";
 
-const EXPORT: &str = "export the app with export_app! (Rust) or MYSIMBDP_EXPORT (C); `mysimbdp new` makes an example";
+const EXPORT: &str =
+    "export the app with export_app! (Rust) or a MYSIMBDP_EXPORT_ macro (C); `mysimbdp new` makes an example";
 
 /// Through what an app is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -65,7 +67,7 @@ impl Interface<'_> {
                     "the library has a descriptor, but exports neither {RUST_SYMBOL} (Rust) nor {C_SYMBOL} (C), \
                      through which it could be entered"
                 ),
-                "use export_app! or MYSIMBDP_EXPORT in the library itself, and check that no version script or \
+                "use export_app! or a MYSIMBDP_EXPORT_ macro in the library itself, and check that no version script or \
                  -fvisibility hides the symbol",
             ));
             return None;

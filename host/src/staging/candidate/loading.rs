@@ -8,7 +8,7 @@ use super::elf::Elf;
 use super::finding::Finding;
 use super::interface::Door;
 use super::machine::Architecture;
-use super::words::{listed, shown};
+use super::words::listed;
 
 /// Constructors that a C compiler puts into each library.
 const USUAL_IN_C: u64 = 1;
@@ -63,8 +63,7 @@ fn text_relocations(dynamic: &Dynamic<'_>) -> Option<Finding> {
 }
 
 fn search_paths(dynamic: &Dynamic<'_>) -> Option<Finding> {
-    let paths: Vec<String> = dynamic.search_paths.iter().map(|path| shown(path)).collect();
-    if paths.is_empty() {
+    if dynamic.search_paths.is_empty() {
         return None;
     }
     Some(Finding::warning(
@@ -72,7 +71,7 @@ fn search_paths(dynamic: &Dynamic<'_>) -> Option<Finding> {
         format!(
             "the library wants its libraries searched in {} (RPATH or RUNPATH): in the sandbox only the system's \
              directories can be read, and the app is loaded from memory, so $ORIGIN is nowhere",
-            listed(&paths, 3)
+            listed(&dynamic.search_paths, 3)
         ),
         "link those libraries statically and remove the path: without -Wl,-rpath, or with patchelf --remove-rpath",
     ))

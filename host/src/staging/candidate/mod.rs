@@ -14,12 +14,13 @@
 //! A finding's code is stable: scripts and documentation rely on it.
 
 mod debug_info;
-pub mod descriptor;
+mod descriptor;
 mod dynamic;
 mod elf;
 mod extent;
 mod finding;
 mod format;
+mod identity;
 mod imports;
 mod interface;
 mod loading;
@@ -32,10 +33,10 @@ mod words;
 
 use serde::Serialize;
 
-pub use descriptor::{Descriptor, Kind, PanicStrategy};
+pub use descriptor::{DESCRIPTOR_MAGIC, Descriptor, Kind, PanicStrategy};
 pub(super) use extent::too_large;
 pub use finding::{Finding, Severity};
-pub use interface::Door;
+pub use interface::{C_SYMBOL, DESCRIPTOR_SECTION, DESCRIPTOR_SYMBOL, Door, RUST_SYMBOL};
 pub use machine::{ApiVersion, Architecture, DEFAULT_MAX_SIZE, HostMachine};
 
 use dynamic::Dynamic;
@@ -99,7 +100,7 @@ fn look(bytes: &[u8], machine: &HostMachine, examination: &mut Examination) -> R
     let elf = Elf::read(bytes)?;
     extent::must_be_complete(&elf)?;
     elf.must_be_sound()?;
-    elf.must_be_linked()?;
+    identity::must_be_linked(&elf)?;
     let dynamic = Dynamic::read(&elf)?;
     let interface = interface::find(&elf, &dynamic)?;
 
@@ -111,7 +112,7 @@ fn look(bytes: &[u8], machine: &HostMachine, examination: &mut Examination) -> R
     if elf.architecture() == machine.architecture {
         needs::check(&dynamic, machine, findings);
     } else {
-        findings.push(elf.wrong_machine(machine));
+        findings.push(identity::wrong_machine(&elf, machine));
     }
     loading::check(&elf, &dynamic, examination.door, findings);
     imports::check(&elf, &dynamic, examination.door, findings);

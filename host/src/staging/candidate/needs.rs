@@ -32,7 +32,7 @@ fn other_libc(dynamic: &Dynamic<'_>) -> Option<Finding> {
 fn libraries(dynamic: &Dynamic<'_>, machine: &HostMachine) -> Option<Finding> {
     let is_missing = |name: &&&[u8]| !core::str::from_utf8(name).is_ok_and(|name| machine.libraries.contains(name));
     let by_name = dynamic.needed.iter().filter(|name| !name.contains(&b'/'));
-    let missing: Vec<String> = by_name.filter(is_missing).map(|name| shown(name)).collect();
+    let missing: Vec<&&[u8]> = by_name.filter(is_missing).collect();
     if missing.is_empty() {
         return None;
     }
@@ -44,8 +44,7 @@ fn libraries(dynamic: &Dynamic<'_>, machine: &HostMachine) -> Option<Finding> {
 }
 
 fn paths(dynamic: &Dynamic<'_>) -> Option<Finding> {
-    let by_path: Vec<String> =
-        dynamic.needed.iter().filter(|name| name.contains(&b'/')).map(|name| shown(name)).collect();
+    let by_path: Vec<&&[u8]> = dynamic.needed.iter().filter(|name| name.contains(&b'/')).collect();
     if by_path.is_empty() {
         return None;
     }
@@ -69,10 +68,10 @@ fn glibc(dynamic: &Dynamic<'_>, machine: &HostMachine) -> Option<Finding> {
         return None;
     }
     let symbols = dynamic.imports().filter(|import| import.version == need.index);
-    let symbols: Vec<String> = symbols.map(|import| shown(import.name)).collect();
+    let symbols: Vec<&[u8]> = symbols.map(|import| import.name).collect();
     let users = match symbols.len() {
         0 => String::new(),
-        1 => format!(" (symbol {})", symbols[0]),
+        1 => format!(" (symbol {})", listed(&symbols, MOST)),
         _ => format!(" (symbols {})", listed(&symbols, MOST)),
     };
     let (major, minor) = newest;

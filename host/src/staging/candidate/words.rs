@@ -27,8 +27,8 @@ pub(super) fn prints(character: char) -> bool {
     matches!(character, '"' | '\'' | '\\') || character.escape_debug().count() == 1
 }
 
-/// `one`, `one and two`, `one, two and 3 more`: at most `most` of them by name.
-pub(super) fn listed<T: AsRef<str>>(names: &[T], most: usize) -> String {
+/// `one`, `one and two`, `one, two and 3 more`: at most `most` of them by name, as [`shown`].
+pub(super) fn listed<T: AsRef<[u8]>>(names: &[T], most: usize) -> String {
     let (named, rest) = names.split_at(names.len().min(most));
     let mut text = String::new();
     for (index, name) in named.iter().enumerate() {
@@ -38,7 +38,7 @@ pub(super) fn listed<T: AsRef<str>>(names: &[T], most: usize) -> String {
             _ if is_last => " and ",
             _ => ", ",
         });
-        text.push_str(name.as_ref());
+        text.push_str(&shown(name.as_ref()));
     }
     if !rest.is_empty() {
         text.push_str(&format!(" and {} more", rest.len()));

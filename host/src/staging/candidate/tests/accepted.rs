@@ -65,41 +65,41 @@ fn what_will_not_work_in_the_sandbox_is_warned_of() {
         (
             "int pthread_create(); int f(void) { return pthread_create(0, 0, 0, 0); }",
             "threads",
-            "it starts threads (it imports pthread_create): \
+            "it has code that starts threads (it imports pthread_create): \
              apps are single-threaded, and a thread cannot be started in the sandbox",
         ),
         (
             "int fork(); int execve(); int f(void) { return fork() + execve(0, 0, 0); }",
             "processes",
-            "it starts other programs (it imports execve and fork): no process can be started in the sandbox",
+            "it has code that starts other processes (it imports execve and fork): no process can be started in the sandbox",
         ),
         (
             "int socket(); int f(void) { return socket(1, 1, 1); }",
             "network",
-            "it uses the network or sockets (it imports socket): there is no network in the sandbox",
+            "it has code that uses the network or sockets (it imports socket): there is no network in the sandbox",
         ),
         (
             "int kill(); long ptrace(); int f(void) { return kill(1, 9) + ptrace(0); }",
             "signals",
-            "it sends signals to or looks into other processes (it imports kill and ptrace): \
+            "it has code that sends signals to or looks into other processes (it imports kill and ptrace): \
              neither is possible in the sandbox",
         ),
         (
             "void *fopen(); void *f(void) { return fopen(\"a\", \"r\"); }",
             "files",
-            "it opens or changes files by path (it imports fopen): \
+            "it has code that opens or changes files by path (it imports fopen): \
              no file can be opened in the sandbox; the input comes through a descriptor",
         ),
         (
             "void *dlopen(); void *f(void) { return dlopen(\"a\", 1); }",
             "loads-libraries",
-            "it loads further libraries while it runs (it imports dlopen): \
+            "it has code that loads further libraries while it runs (it imports dlopen): \
              no code can be loaded in the sandbox once the app is",
         ),
         (
             "int shm_open(); int f(void) { return shm_open(\"a\", 1, 1); }",
             "shared-memory",
-            "it shares memory or semaphores with other processes (it imports shm_open): \
+            "it has code that shares memory or semaphores with other processes (it imports shm_open): \
              that is not possible in the sandbox",
         ),
     ];
@@ -192,7 +192,11 @@ fn a_plain_rust_app_gets_no_warning_and_one_with_threads_does() {
         std::thread::spawn(move || n + 1).join().unwrap_or(0)
     }";
     let examination = examine(&rust_app(spawning, &[]), &HostMachine::current(host().apis));
-    assert!(finding(&examination, "threads").sentence.starts_with("it starts threads (it imports pthread_create)"));
+    assert!(
+        finding(&examination, "threads")
+            .sentence
+            .starts_with("it has code that starts threads (it imports pthread_create)")
+    );
     let pool = "mod rayon_core { pub mod registry { #[inline(never)] pub fn spawn(n: u32) -> u32 {
             std::thread::spawn(move || n + 1).join().unwrap_or(0) } } }
         #[unsafe(no_mangle)] pub extern \"C\" fn f(n: u32) -> u32 { rayon_core::registry::spawn(n) }";

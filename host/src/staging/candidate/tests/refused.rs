@@ -48,7 +48,7 @@ fn a_system_library_is_told_from_an_app() {
     assert_eq!(
         refusal.to_string(),
         "refusal[no-descriptor]: this is a library, called libc.so.6, without a mysimbdp descriptor: it was not built \
-         as an app; export the app with export_app! (Rust) or MYSIMBDP_EXPORT (C); `mysimbdp new` makes an example"
+         as an app; export the app with export_app! (Rust) or a MYSIMBDP_EXPORT_ macro (C); `mysimbdp new` makes an example"
     );
     if let Some(libz) = found("libz.so.1") {
         let refusal = only_refusal(&examine(&libz, &machine));
