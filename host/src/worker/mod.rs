@@ -1,5 +1,6 @@
 //! The host's side of a worker: what is said, how it is started, watched and judged.
 
 pub mod codec;
+pub mod delivery;
 pub mod protocol;
 pub mod recorder;
