@@ -51,7 +51,9 @@ extern ssize_t pread(int fd, void *buffer, size_t count, off_t offset);
 #endif
 
 /* Bytes that are read at once. */
+#ifndef MYSIMBDP_CSV_CHUNK
 #define MYSIMBDP_CSV_CHUNK ((size_t)64 * 1024)
+#endif
 /* Longest row by default: what the largest document could hold. */
 #define MYSIMBDP_CSV_MAX_RECORD ((size_t)16 * 1024 * 1024)
 /* "No such column". */
@@ -131,7 +133,7 @@ static inline int mysimbdp_csv_more_(mysimbdp_csv_t *csv) {
     if (position >= csv->size) {
         return 0;
     }
-    if (csv->filled - csv->record >= csv->options.max_record) {
+    if (csv->filled - csv->record > csv->options.max_record) {
         csv->too_long = 1;
         csv->base = position;
         csv->filled = csv->record = csv->at = csv->field = csv->kept = 0;
@@ -334,6 +336,9 @@ static inline int mysimbdp_csv_record_(mysimbdp_csv_t *csv) {
         break;
     }
     csv->end = csv->base + csv->at;
+    if (csv->end - csv->start > csv->options.max_record) {
+        csv->too_long = 1;
+    }
     return 1;
 }
 
