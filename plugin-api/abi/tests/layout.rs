@@ -113,3 +113,19 @@ fn the_c_header_names_the_same_symbols() {
     assert!(header.contains(&format!("section(\"{}\")", abi::DESCRIPTOR_SECTION)));
     assert!(header.contains(&format!("#define MYSIMBDP_API \"{}.{}\"", abi::MAJOR, abi::MINOR)));
 }
+
+/// FNV-1a, 64 bits.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[test]
+fn the_page_about_the_abi_carries_the_golden_files_hash() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/plugin-abi.md");
+    let page = fs::read_to_string(page).expect("docs/plugin-abi.md exists");
+    let hash = format!("FNV-1a 64 `{:016x}`", fnv1a(&fs::read(golden_path()).expect("the golden file exists")));
+    assert!(
+        page.contains(&hash),
+        "golden/v1.txt has changed: read docs/plugin-abi.md, mend what it says, and put the new {hash} there"
+    );
+}
