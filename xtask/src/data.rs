@@ -314,7 +314,7 @@ fn padded(number: u64, width: u32, out: &mut Vec<u8>) {
 }
 
 /// Seconds since 1970 as `2013-01-01T00:00:07Z` (days to a date after Howard Hinnant's `civil_from_days`).
-fn timestamp(seconds: u64, out: &mut Vec<u8>) {
+pub fn timestamp(seconds: u64, out: &mut Vec<u8>) {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;
     let era = shifted / 146_097;
