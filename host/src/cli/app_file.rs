@@ -14,7 +14,7 @@ use std::time::Duration;
 const START_DEADLINE: Duration = Duration::from_secs(5);
 
 /// An app to be checked or run.
-pub struct AppFile {
+pub(crate) struct AppFile {
     snapshot: Arc<Snapshot>,
     examination: Examination,
     file_name: String,
@@ -25,7 +25,7 @@ impl AppFile {
     ///
     /// # Errors
     /// The file cannot be opened, or is not a regular file.
-    pub fn open(path: &Path) -> Result<AppFile, SnapshotError> {
+    pub(crate) fn open(path: &Path) -> Result<AppFile, SnapshotError> {
         let (major, minor) = guest::API;
         let machine = HostMachine::current(vec![ApiVersion { major, minor }]);
         let snapshot = Snapshot::take(path, &ReadRules { max_size: machine.max_size, single_link: false })?;
@@ -35,23 +35,23 @@ impl AppFile {
     }
 
     /// What its bytes say.
-    pub fn examination(&self) -> &Examination {
+    pub(crate) fn examination(&self) -> &Examination {
         &self.examination
     }
 
     /// The snapshot's path, as long as it is held: for stack traces.
-    pub fn symbols(&self) -> std::path::PathBuf {
+    pub(crate) fn symbols(&self) -> std::path::PathBuf {
         format!("/proc/self/fd/{}", self.snapshot.fd.as_raw_fd()).into()
     }
 
     /// Name and generation, as every sentence about it says them.
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         let name = self.examination.descriptor.as_ref().map_or(self.file_name.as_str(), |found| found.name.as_str());
         format!("{name} (generation {})", self.examination.short_generation())
     }
 
     /// What a worker of it is started with.
-    pub fn worker_spec(&self, isolation: Isolation, limits: GuestLimits, config: Option<String>) -> WorkerSpec {
+    pub(crate) fn worker_spec(&self, isolation: Isolation, limits: GuestLimits, config: Option<String>) -> WorkerSpec {
         WorkerSpec {
             app: Arc::clone(&self.snapshot) as Arc<_>,
             label: self.label(),

@@ -22,7 +22,7 @@ use telling::{Listener, Told};
 
 /// Ingest files with an app, in the sandbox
 #[derive(clap::Args, Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// The app
     app: PathBuf,
     /// The files; each is a task of its own
@@ -67,7 +67,7 @@ pub struct Run {
 }
 
 /// Runs the command.
-pub async fn run(args: &Run) -> Exit {
+pub(crate) async fn run(args: &Run) -> Exit {
     warn_if_insecure(args.isolation);
     match Prepared::prepare(args).await {
         Ok(prepared) => prepared.ingest_all(args).await,

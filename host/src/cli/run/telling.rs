@@ -23,7 +23,7 @@ const SHOWN_RAW: usize = 200;
 
 /// A dead letter as it is told.
 #[derive(Debug, Serialize)]
-pub struct ToldLetter {
+pub(crate) struct ToldLetter {
     row: Option<u64>,
     line: Option<u64>,
     start: u64,
@@ -32,7 +32,7 @@ pub struct ToldLetter {
 }
 
 /// Hears the runner, moves the bar, keeps the dead letters.
-pub struct Listener {
+pub(crate) struct Listener {
     file: Arc<DataFile>,
     bar: ProgressBar,
     letters: Vec<ToldLetter>,
@@ -40,7 +40,7 @@ pub struct Listener {
 
 impl Listener {
     /// A bar on standard error where that is a terminal and the output is for people.
-    pub fn new(file: &Arc<DataFile>, quiet: bool) -> Listener {
+    pub(crate) fn new(file: &Arc<DataFile>, quiet: bool) -> Listener {
         let bar = if quiet || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {
@@ -52,7 +52,7 @@ impl Listener {
     }
 
     /// Clears the bar and hands over the dead letters.
-    pub fn finish(self) -> Vec<ToldLetter> {
+    pub(crate) fn finish(self) -> Vec<ToldLetter> {
         self.bar.finish_and_clear();
         self.letters
     }
@@ -97,28 +97,28 @@ impl Observer for Listener {
 }
 
 /// Everything that is told about one file.
-pub struct Told<'a> {
+pub(crate) struct Told<'a> {
     /// What happened.
-    pub report: &'a TaskReport,
+    pub(crate) report: &'a TaskReport,
     /// The app.
-    pub app: &'a AppFile,
+    pub(crate) app: &'a AppFile,
     /// What its worker said of itself.
-    pub ready: &'a Ready,
+    pub(crate) ready: &'a Ready,
     /// Rows and documents that became dead letters.
-    pub dead_letters: &'a [ToldLetter],
+    pub(crate) dead_letters: &'a [ToldLetter],
     /// Lines of a stack trace for each death.
-    pub backtraces: Vec<Vec<String>>,
+    pub(crate) backtraces: Vec<Vec<String>>,
     /// Some of the documents.
-    pub sample: Vec<String>,
+    pub(crate) sample: Vec<String>,
     /// CPU seconds of this process.
-    pub host_cpu: f64,
+    pub(crate) host_cpu: f64,
     /// Where the documents are.
-    pub sink: String,
+    pub(crate) sink: String,
 }
 
 impl Told<'_> {
     /// As one JSON object.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let mut told = match serde_json::to_value(self.report) {
             Ok(Value::Object(told)) => told,
             Ok(_) | Err(_) => serde_json::Map::new(),
@@ -141,7 +141,7 @@ impl Told<'_> {
     }
 
     /// As text: the result on standard output.
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         let TaskReport { counts: Counts { rows, documents }, timings, resources, .. } = self.report;
         let name = &self.report.file;
         for document in &self.sample {
