@@ -3,6 +3,7 @@
 //!
 //! ```text
 //!   artefacts   the `mysimbdp` binary and every app, built once for all test programs
+//!   fixtures    apps built against the frozen ABI, and against spoilt copies of it
 //!   data        CSV texts, and the documents that they must become
 //!   command     one run of the binary in a directory of its own, with a deadline
 //!   report      what `--json` said, as types
@@ -18,6 +19,7 @@ pub mod artefacts;
 pub mod command;
 pub mod data;
 pub mod expect;
+pub mod fixtures;
 pub mod leftovers;
 pub mod report;
 pub mod sink;
