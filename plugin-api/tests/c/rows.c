@@ -113,6 +113,7 @@ static void rows(fake_t *fake, const char *path, const mysimbdp_csv_options_t *o
     }
     input.size = (uint64_t)about.st_size;
     printf("open\n");
+    fake->number = 0;
     status = mysimbdp_csv_open(&csv, &host, &input, options);
     for (index = 0; index < csv.name_count; index++) {
         printf(index == 0 ? "header " : ",");
