@@ -740,6 +740,121 @@ static inline int mysimbdp_parse_double(mysimbdp_bytes_t text, double *value) {
     }
 }
 
+/* Takes `digits` decimal digits at `*at`. The number, or -1. */
+static inline int64_t mysimbdp_digits_(mysimbdp_bytes_t text, size_t *at, size_t digits) {
+    const uint8_t *bytes = (const uint8_t *)text.ptr;
+    int64_t number = 0;
+    if (text.len - *at < digits) {
+        return -1;
+    }
+    for (; digits != 0; digits--, *at += 1) {
+        if (bytes[*at] < '0' || bytes[*at] > '9') {
+            return -1;
+        }
+        number = number * 10 + (bytes[*at] - '0');
+    }
+    return number;
+}
+
+/* Takes one of the characters of `any_of` at `*at`. That one, or 0. */
+static inline int mysimbdp_one_of_(mysimbdp_bytes_t text, size_t *at, const char *any_of) {
+    const char *found;
+    if (*at >= text.len || ((const char *)text.ptr)[*at] == '\0') {
+        return 0;
+    }
+    found = strchr(any_of, ((const char *)text.ptr)[*at]);
+    if (found == NULL) {
+        return 0;
+    }
+    *at += 1;
+    return *found;
+}
+
+/* Days from 1970-01-01 to a day of the Gregorian calendar: counted in years that begin in March, so that the leap day is
+ * the last of its year. 0: there is no such day. */
+static inline int mysimbdp_days_(int64_t year, int64_t month, int64_t day, int64_t *days) {
+    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    int64_t era;
+    int64_t of_era;
+    int64_t of_year;
+    if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] + (month == 2 && leap)) {
+        return 0;
+    }
+    year -= month <= 2;
+    era = (year >= 0 ? year : year - 399) / 400;
+    of_era = year - era * 400;
+    of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    *days = era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+    return 1;
+}
+
+/* A date and time of RFC 3339 as milliseconds since 1970-01-01T00:00:00Z, for mysimbdp_bson_datetime. A blank may stand for
+ * the T; seconds, the whole time (midnight) and the offset (UTC) may be missing; digits beyond milliseconds are cut off.
+ * 1: it is one. */
+static inline int mysimbdp_parse_datetime(mysimbdp_bytes_t text, int64_t *milliseconds) {
+    size_t at = 0;
+    int64_t year = mysimbdp_digits_(text, &at, 4);
+    int64_t month;
+    int64_t day;
+    int64_t days;
+    int64_t hour = 0;
+    int64_t minute = 0;
+    int64_t second = 0;
+    int64_t fraction = 0;
+    int64_t offset = 0;
+    int sign;
+    if (year < 0 || !mysimbdp_one_of_(text, &at, "-") || (month = mysimbdp_digits_(text, &at, 2)) < 0 ||
+        !mysimbdp_one_of_(text, &at, "-") || (day = mysimbdp_digits_(text, &at, 2)) < 0 ||
+        !mysimbdp_days_(year, month, day, &days)) {
+        return 0;
+    }
+    if (at == text.len) {
+        *milliseconds = days * 86400000;
+        return 1;
+    }
+    if (!mysimbdp_one_of_(text, &at, "Tt ") || (hour = mysimbdp_digits_(text, &at, 2)) < 0 ||
+        !mysimbdp_one_of_(text, &at, ":") || (minute = mysimbdp_digits_(text, &at, 2)) < 0) {
+        return 0;
+    }
+    if (mysimbdp_one_of_(text, &at, ":")) {
+        if ((second = mysimbdp_digits_(text, &at, 2)) < 0) {
+            return 0;
+        }
+        if (mysimbdp_one_of_(text, &at, ".,")) {
+            int64_t digit = mysimbdp_digits_(text, &at, 1);
+            int64_t unit = 100;
+            if (digit < 0) {
+                return 0;
+            }
+            while (digit >= 0) {
+                fraction += digit * unit;
+                unit /= 10;
+                digit = at < text.len ? mysimbdp_digits_(text, &at, 1) : -1;
+            }
+        }
+    }
+    if (hour > 23 || minute > 59 || second > 60) { /* 60: a leap second. */
+        return 0;
+    }
+    sign = mysimbdp_one_of_(text, &at, "Zz+-");
+    if (sign == '+' || sign == '-') {
+        int64_t hours = mysimbdp_digits_(text, &at, 2);
+        int64_t minutes = 0;
+        int colon = mysimbdp_one_of_(text, &at, ":");
+        if (hours < 0 || hours > 23 || ((colon || at < text.len) && (minutes = mysimbdp_digits_(text, &at, 2)) < 0) ||
+            minutes > 59) {
+            return 0;
+        }
+        offset = (hours * 60 + minutes) * (sign == '-' ? -1 : 1);
+    }
+    if (at != text.len) {
+        return 0;
+    }
+    *milliseconds = days * 86400000 + ((hour * 60 + minute - offset) * 60 + second) * 1000 + fraction;
+    return 1;
+}
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -307,3 +307,37 @@ fn documents_are_what_the_bson_crate_reads() {
         ]
     );
 }
+
+#[test]
+fn times_are_read_as_rfc_3339_has_them() {
+    let programs = Programs::compile("rows");
+    let times: &[(&str, Option<&str>)] = &[
+        ("1970-01-01T00:00:00Z", Some("1970-01-01T00:00:00Z")),
+        ("2013-01-01T00:11:25Z", Some("2013-01-01T00:11:25Z")),
+        ("2000-02-29 23:59:59.999", Some("2000-02-29T23:59:59.999Z")),
+        ("2024-05-01T08:30:00.2509+02:00", Some("2024-05-01T06:30:00.250Z")),
+        ("2024-05-01T08:30-0130", Some("2024-05-01T10:00:00Z")),
+        ("2024-05-01T08:30+02", Some("2024-05-01T06:30:00Z")),
+        ("2024-05-01", Some("2024-05-01T00:00:00Z")),
+        ("0001-03-01T00:00:00z", Some("0001-03-01T00:00:00Z")),
+        ("1969-12-31T23:59:60Z", Some("1970-01-01T00:00:00Z")),
+        ("1900-02-29", None),
+        ("2024-13-01", None),
+        ("2024-05-32", None),
+        ("2024-05-01T24:00:00Z", None),
+        ("2024-05-01T08:30:00.Z", None),
+        ("2024-05-01T08:30:00Zz", None),
+        ("2024-05-01T08:30:00+2:00", None),
+        ("2024-05-01T08:30:00+02:", None),
+        ("2024-05-01T", None),
+        ("the day before yesterday", None),
+        ("", None),
+    ];
+    let args: Vec<&str> = times.iter().flat_map(|(text, _)| ["-t", text]).collect();
+    for ((text, expected), printed) in times.iter().zip(programs.run(&args).lines()) {
+        let expected = expected.map_or("no".to_owned(), |time| {
+            bson::DateTime::parse_rfc3339_str(time).unwrap().timestamp_millis().to_string()
+        });
+        assert_eq!(printed, expected, "{text}");
+    }
+}
