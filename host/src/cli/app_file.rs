@@ -4,7 +4,7 @@ use crate::guest;
 use crate::staging::candidate::{self, ApiVersion, Examination, HostMachine};
 use crate::staging::snapshot::{ReadRules, Snapshot, SnapshotError};
 use crate::worker::process::WorkerSpec;
-use crate::worker::protocol::{GuestLimits, Isolation};
+use crate::worker::protocol::{GuestLimits, Isolation, Ready};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -48,6 +48,28 @@ impl AppFile {
     pub(crate) fn label(&self) -> String {
         let name = self.examination.descriptor.as_ref().map_or(self.file_name.as_str(), |found| found.name.as_str());
         format!("{name} (generation {})", self.examination.short_generation())
+    }
+
+    /// Holds what a worker said of itself against the descriptor. An app that says two things is refused: people chose it
+    /// by the first and would get the second.
+    ///
+    /// # Errors
+    /// A sentence that names both.
+    pub(crate) fn agrees_with(&self, ready: &Ready) -> Result<(), String> {
+        let Some(descriptor) = &self.examination.descriptor else { return Ok(()) };
+        let described: Vec<&str> = descriptor.kinds.iter().map(|kind| kind.name()).collect();
+        let provided: Vec<&str> = ready.kinds.iter().map(String::as_str).collect();
+        let same_kinds = described.len() == provided.len() && described.iter().all(|kind| provided.contains(kind));
+        if descriptor.name == ready.name && same_kinds {
+            return Ok(());
+        }
+        Err(format!(
+            "its descriptor says {} ({}), its table says {} ({}): build it again with the export macro, which writes both",
+            descriptor.name,
+            described.join(", "),
+            ready.name.escape_debug(),
+            provided.join(", ").escape_debug(),
+        ))
     }
 
     /// What a worker of it is started with.

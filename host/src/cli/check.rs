@@ -60,6 +60,10 @@ pub(crate) async fn run(args: &Check) -> Exit {
             };
             ("refused", format!("{file} is refused: app {} cannot be started: {error}", app.label()), exit)
         }
+        (Some(Ok(ready)), None) if app.agrees_with(ready).is_err() => {
+            let reason = app.agrees_with(ready).err().unwrap_or_default();
+            ("refused", format!("{file} is refused: {reason}"), Exit::Failed)
+        }
         (Some(Ok(ready)), None) => {
             let kinds = ready.kinds.join(", ");
             ("accepted", format!("{file} is accepted: app {} {}, kinds: {kinds}", app.label(), ready.version), Exit::Done)

@@ -79,7 +79,7 @@ fn find_id(document: &[u8]) -> Result<Option<std::ops::Range<usize>>, Refusal> {
     let last = document.len() - 1;
     let mut at = LENGTH;
     while at < last {
-        let name_end = text_end(document, at + 1)?;
+        let name_end = text_end(&document[..last], at + 1)?;
         let end = name_end + value_len(document[at], &document[name_end..last])?;
         if end > last {
             return Err(Refusal::NotBson("an element ends outside of it"));

@@ -122,6 +122,10 @@ impl Prepared {
             (format!("{name} is refused: app {} cannot be started: {error}", app.label()), exit)
         })?;
         let ready = worker.ready().clone();
+        if let Err(reason) = app.agrees_with(&ready) {
+            worker.retire().await;
+            return Err(failed(format!("{name} is refused: {reason}")));
+        }
         if !ready.kinds.iter().any(|kind| kind == "batch") {
             let kinds = ready.kinds.join(", ");
             worker.retire().await;

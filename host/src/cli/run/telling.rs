@@ -51,9 +51,10 @@ impl Listener {
         Listener { file: Arc::clone(file), bar, letters: Vec::new() }
     }
 
-    /// Clears the bar and hands over the dead letters.
-    pub(crate) fn finish(self) -> Vec<ToldLetter> {
+    /// Clears the bar and hands over the dead letters in the order of the file.
+    pub(crate) fn finish(mut self) -> Vec<ToldLetter> {
         self.bar.finish_and_clear();
+        self.letters.sort_by_key(|letter| letter.start);
         self.letters
     }
 }
@@ -147,7 +148,13 @@ impl Told<'_> {
         for document in &self.sample {
             out::line(document);
         }
+        let mut shown: Vec<&Vec<String>> = Vec::new();
         for frames in self.backtraces.iter().filter(|frames| !frames.is_empty()) {
+            // The same place kills again when the row runs alone, and at other rows.
+            if shown.contains(&frames) {
+                continue;
+            }
+            shown.push(frames);
             out::line("stack of the app, innermost first:");
             for frame in frames {
                 out::line(format_args!("    {frame}"));

@@ -138,9 +138,9 @@ pub(super) static ALLOWED: &[Allowed] = &[
     allowed!(Always SYS_poll, "code that waits for nothing but time"),
     allowed!(Always SYS_ppoll, "code that waits for nothing but time"),
     // Memory.
-    allowed!(Always SYS_brk, "malloc"),
+    allowed!(Always SYS_brk, "malloc of small blocks"),
     allowed!(Always SYS_mmap if &[&[NOT_EXECUTABLE, PRIVATE]], "malloc, and a view of the data file"),
-    allowed!(Always SYS_munmap, "free"),
+    allowed!(Always SYS_munmap, "free of large blocks"),
     allowed!(Always SYS_mremap, "realloc of large blocks"),
     allowed!(Always SYS_madvise, "free, and readers of a mapped file; without capabilities it harms nobody else"),
     allowed!(Always SYS_mprotect if &[&[NOT_EXECUTABLE]], "malloc's arenas, guard pages, relocations made read-only"),
@@ -188,8 +188,8 @@ pub(super) static ALLOWED: &[Allowed] = &[
     allowed!(Always SYS_kill if &[&[(0, Test::Own)]], "raise of older C libraries"),
     allowed!(Always SYS_tkill if &[&[(0, Test::Own)]], "raise of older C libraries"),
     allowed!(Always SYS_tgkill if &[&[(0, Test::Own), (1, Test::Own)]], "abort and raise"),
-    allowed!(Always SYS_exit, "the end"),
-    allowed!(Always SYS_exit_group, "the end"),
+    allowed!(Always SYS_exit, "the end of the thread"),
+    allowed!(Always SYS_exit_group, "the end of the process"),
     // The dynamic loader, until the last stage.
     allowed!(Loading SYS_openat if &[&[ONLY_READ]], "the loader opens the app and its libraries; landlock says which"),
     allowed!(Loading SYS_mmap if &[&[NOT_WRITABLE, PRIVATE, OF_A_FILE]], "the loader maps code, from files alone"),
@@ -311,10 +311,10 @@ mod tests {
     #[test]
     fn every_entry_has_a_reason() {
         for entry in ALLOWED {
-            assert!(entry.why.len() >= 7, "say who needs {}", entry.name);
+            assert!(entry.why.len() >= 10, "say who needs {}", entry.name);
         }
         for entry in specials() {
-            assert!(entry.why.len() >= 7, "say why {} is not answered with EPERM", entry.name);
+            assert!(entry.why.len() >= 10, "say why {} is not answered with EPERM", entry.name);
         }
     }
 
