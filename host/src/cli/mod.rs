@@ -1,0 +1,3 @@
+//! What the commands do, apart from the platform itself.
+
+pub mod new;
