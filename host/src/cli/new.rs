@@ -14,6 +14,7 @@
 //! Files are laid out in a hidden folder beside the new one, which takes its name in one step: there is a whole app, or
 //! nothing.
 
+pub(super) mod command;
 mod kit;
 mod name;
 
