@@ -101,9 +101,9 @@ pub fn scaffold(target_dir: &Path, app_name: &str, kind: Kind, language: Languag
 
 fn check_place(target_dir: &Path) -> Result<(), NewError> {
     let path = target_dir.to_owned();
-    match fs::read_dir(target_dir) {
-        Ok(mut entries) if entries.next().is_some() => Err(NewError::Occupied { path }),
-        Ok(_) => Ok(()),
+    match fs::read_dir(target_dir).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(NewError::Occupied { path }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(NewError::NotADirectory { path }),
         Err(source) => Err(NewError::Write { path, source }),

@@ -122,8 +122,23 @@ struct App;
 impl BatchIngest for App {
     fn ingest(&mut self, input: &mut BatchInput, sink: &mut Sink) -> Result<(), AppError> {
         const COLUMNS: [&str; 18] = [
-            "trip_id", "vendor", "pickup_at", "dropoff_at", "passengers", "distance_km", "pickup_lon", "pickup_lat",
-            "dropoff_lon", "dropoff_lat", "rate_code", "store_and_forward", "payment", "fare", "tip", "tolls", "total",
+            "trip_id",
+            "vendor",
+            "pickup_at",
+            "dropoff_at",
+            "passengers",
+            "distance_km",
+            "pickup_lon",
+            "pickup_lat",
+            "dropoff_lon",
+            "dropoff_lat",
+            "rate_code",
+            "store_and_forward",
+            "payment",
+            "fare",
+            "tip",
+            "tolls",
+            "total",
             "comment",
         ];
         input.csv()?.require_columns(&COLUMNS).each(sink, |row, sink| {

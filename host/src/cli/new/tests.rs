@@ -18,7 +18,9 @@ fn every_kind_is_written_in_both_languages_under_its_name() {
             };
             let text = fs::read_to_string(place.join(source)).unwrap();
             let exported = match language {
-                Language::Rust => format!("export_app! {{ name: \"bills-2\", {}: App }}", format!("{kind:?}").to_lowercase()),
+                Language::Rust => {
+                    format!("export_app! {{ name: \"bills-2\", {}: App }}", format!("{kind:?}").to_lowercase())
+                }
                 Language::C => format!("MYSIMBDP_EXPORT_{}(\"bills-2\"", format!("{kind:?}").to_uppercase()),
             };
             assert!(text.contains(&exported), "{text}");
