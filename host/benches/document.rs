@@ -85,8 +85,8 @@ fn row_document(number: usize) -> Document {
         "trip_distance": cents(37),
         "rate_code": "standard rate",
         "store_and_fwd_flag": if n % 2 == 0 { "N" } else { "Y" },
-        "pickup_zone": ["Upper East Side North", "JFK Airport", "Midtown Center"][number % 3],
-        "dropoff_zone": ["Lincoln Square West", "Williamsburg (North Side)", "Astoria"][number * 7 % 3],
+        "pickup_zone": pick(&["Upper East Side North", "JFK Airport", "Midtown Center"], number),
+        "dropoff_zone": pick(&["Lincoln Square West", "Williamsburg (North Side)", "Astoria"], number / 3),
         "payment_type": "credit card",
         "fare_amount": cents(101),
         "tip_amount": cents(11),
@@ -96,4 +96,8 @@ fn row_document(number: usize) -> Document {
         "airport_fee": bson::Bson::Null,
         "comment": "ride number ".to_owned() + &n.to_string(),
     }
+}
+
+fn pick<'a>(from: &[&'a str], number: usize) -> &'a str {
+    from[number % from.len()]
 }

@@ -112,7 +112,7 @@ fn id_reads(input: &[u8], decoded: &Document) -> Result<(), String> {
     let text = id_text(input).map_err(|why| why.to_string())?;
     let reads = match decoded.get("_id") {
         Some(Bson::ObjectId(id)) => text == id.to_hex(),
-        Some(Bson::String(id)) => text == Value::from(id.as_str()).to_string(),
+        Some(Bson::String(id)) => serde_json::to_string(id).is_ok_and(|quoted| quoted == text),
         _ => serde_json::from_str::<Value>(&text).is_ok(),
     };
     if reads { Ok(()) } else { Err(format!("its _id reads as {text}")) }

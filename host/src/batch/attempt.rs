@@ -4,11 +4,11 @@
 //! app's `emit` blocks. Deadlines run only while the host is the one that waits. Whatever the sink has been given is
 //! settled before an attempt ends, in the order it came, so the next attempt starts from books that are true.
 
+use super::cast::{Cast, Observer};
 use super::data_file::DataFile;
 use super::death::Cause;
 use super::intake::{self, Delivery, Intake, Rejected};
 use super::ledger::Ledger;
-use super::runner::{Cast, Observer};
 use crate::sink::{DeadLetter, SinkError, Written};
 use crate::worker::link::{Frame, LinkError};
 use crate::worker::process::Worker;

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod attempt;
+pub mod cast;
 pub mod data_file;
 pub mod death;
 pub mod intake;

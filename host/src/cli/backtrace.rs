@@ -6,7 +6,7 @@ use addr2line::Loader;
 use std::path::Path;
 
 /// One line for each frame: function, and file and line where the `.so` tells them.
-pub fn symbolise(app: &Path, frames: &[u64]) -> Vec<String> {
+pub(crate) fn symbolise(app: &Path, frames: &[u64]) -> Vec<String> {
     let Ok(loader) = Loader::new(app) else {
         return frames.iter().map(|frame| format!("{frame:#x}")).collect();
     };

@@ -17,7 +17,7 @@ const PROBE_MEMORY: u64 = 512 * 1024 * 1024;
 
 /// Examine an app's .so, then load it once in the sandbox
 #[derive(clap::Args, Debug)]
-pub struct Check {
+pub(crate) struct Check {
     /// The app
     app: PathBuf,
     /// How much of the sandbox the probe demands
@@ -39,7 +39,7 @@ struct Report<'a> {
 }
 
 /// Runs the command.
-pub async fn run(args: &Check) -> Exit {
+pub(crate) async fn run(args: &Check) -> Exit {
     let file = args.app.display().to_string();
     let app = match AppFile::open(&args.app) {
         Ok(app) => app,
@@ -59,6 +59,10 @@ pub async fn run(args: &Check) -> Exit {
                 _ => Exit::Failed,
             };
             ("refused", format!("{file} is refused: app {} cannot be started: {error}", app.label()), exit)
+        }
+        (Some(Ok(ready)), None) if app.agrees_with(ready).is_err() => {
+            let reason = app.agrees_with(ready).err().unwrap_or_default();
+            ("refused", format!("{file} is refused: {reason}"), Exit::Failed)
         }
         (Some(Ok(ready)), None) => {
             let kinds = ready.kinds.join(", ");

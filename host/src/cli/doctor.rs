@@ -19,7 +19,7 @@ const DESCRIPTORS: u64 = 4096;
 
 /// Tell what works on this machine, and what to do about the rest
 #[derive(clap::Args, Debug)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -58,7 +58,7 @@ impl Finding {
 }
 
 /// Runs the command.
-pub async fn run(args: &Doctor) -> Exit {
+pub(crate) async fn run(args: &Doctor) -> Exit {
     let mut findings = vec![kernel(), landlock(), sandbox().await, descriptors(), files_for_apps()];
     findings.push(tool("cargo", "Rust apps are built with it", "install a Rust toolchain (rustup)"));
     findings.push(tool("cc", "C apps are built with it", "apt-get install build-essential"));
@@ -102,7 +102,7 @@ fn landlock() -> Finding {
     let status = std::thread::spawn(|| {
         let rights = AccessFs::from_all(landlock::ABI::V1);
         let ruleset = Ruleset::default().handle_access(rights)?.create()?;
-        Ok::<_, landlock::RulesetError>(ruleset.set_no_new_privs(true).restrict_self()?.landlock)
+        Ok::<_, landlock::RulesetError>(ruleset.no_new_privs(true).restrict_self()?.landlock)
     });
     let mend = "boot a kernel of 5.13 or newer with landlock among its security modules (lsm=landlock,…)";
     match status.join() {

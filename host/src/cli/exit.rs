@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// The end of a command. The numbers are part of the command line's contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Everything was done; no row is missing.
     Done = 0,
     /// It failed. The last line on standard error tells why.
@@ -21,7 +21,7 @@ pub enum Exit {
 }
 
 /// Shown below `--help`.
-pub const HELP: &str = "\
+pub(crate) const HELP: &str = "\
 Exit status:
   0  done, and no row is missing
   1  failed; the last line on standard error tells why
@@ -38,7 +38,7 @@ impl From<Exit> for ExitCode {
 
 impl Exit {
     /// The graver of two ends: what a command over several files exits with.
-    pub fn worst(self, other: Exit) -> Exit {
+    pub(crate) fn worst(self, other: Exit) -> Exit {
         let rank = |exit| match exit {
             Exit::Done => 0,
             Exit::DeadLetters => 1,

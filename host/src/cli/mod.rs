@@ -4,8 +4,7 @@ mod app_file;
 mod backtrace;
 mod check;
 mod doctor;
-pub mod exit;
-mod new;
+mod exit;
 mod out;
 mod run;
 mod size;
@@ -25,7 +24,6 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    New(new::New),
     Check(check::Check),
     Run(run::Run),
     Doctor(doctor::Doctor),
@@ -69,7 +67,6 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = match cli.command {
-        Command::New(args) => new::run(&args),
         Command::Check(args) => runtime.block_on(check::run(&args)),
         Command::Run(args) => runtime.block_on(run::run(&args)),
         Command::Doctor(args) => runtime.block_on(doctor::run(&args)),

@@ -4,12 +4,12 @@ use serde::Serialize;
 use std::io::{self, Write};
 
 /// One line of result.
-pub fn line(text: impl std::fmt::Display) {
+pub(crate) fn line(text: impl std::fmt::Display) {
     end_if_gone(writeln!(io::stdout().lock(), "{text}"));
 }
 
 /// One line of result as JSON.
-pub fn json(value: &impl Serialize) {
+pub(crate) fn json(value: &impl Serialize) {
     match serde_json::to_string(value) {
         Ok(text) => line(text),
         Err(error) => note(format_args!("the result cannot be written as JSON: {error}")),
@@ -17,7 +17,7 @@ pub fn json(value: &impl Serialize) {
 }
 
 /// One line for the person at the terminal: progress, warnings, reasons.
-pub fn note(text: impl std::fmt::Display) {
+pub(crate) fn note(text: impl std::fmt::Display) {
     // Nobody to tell if standard error itself is gone.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

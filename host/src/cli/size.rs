@@ -4,7 +4,7 @@
 ///
 /// # Errors
 /// A sentence that says what a size looks like.
-pub fn parse(text: &str) -> Result<u64, String> {
+pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let factor = match text[digits.len()..].to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -19,7 +19,7 @@ pub fn parse(text: &str) -> Result<u64, String> {
 
 /// A size for people.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub fn show(bytes: u64) -> String {
+pub(crate) fn show(bytes: u64) -> String {
     match bytes {
         0..1_024 => format!("{bytes} B"),
         1_024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1_024.0),

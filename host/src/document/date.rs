@@ -46,7 +46,6 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a remainder of ten fits a byte")]
 fn digits(into: &mut [u8], mut number: u64) {
     for digit in into.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;

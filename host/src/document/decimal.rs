@@ -32,7 +32,6 @@ pub(super) fn append(bytes: [u8; 16], out: &mut Vec<u8>) {
     let biased = if too_large { bits >> 111 } else { bits >> 113 } & 0x3fff;
     let coefficient = bits & ((1 << 113) - 1);
     let coefficient = if too_large || coefficient > MAX_COEFFICIENT { 0 } else { coefficient };
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 14 bits")]
     append_finite(coefficient, biased as i32 - BIAS, out);
 }
 

@@ -1,6 +1,7 @@
 //! The host's side of a worker: what is said, how it is started, watched and judged.
 
 pub mod codec;
+pub mod delivery;
 pub mod link;
 pub mod output;
 pub mod process;

@@ -25,11 +25,16 @@ use tokio::time::timeout;
 /// How long a worker whose socket has closed may take to end by itself.
 const GRACE: Duration = Duration::from_millis(250);
 
+/// Something that holds an app's bytes open and unchangeable.
+pub trait AppSource: AsFd + Send + Sync + std::fmt::Debug {}
+
+impl<T: AsFd + Send + Sync + std::fmt::Debug> AppSource for T {}
+
 /// What a worker is started with.
 #[derive(Clone, Debug)]
 pub struct WorkerSpec {
     /// The app's `.so`: a sealed memory file or a file of the content store. Never a path that a tenant can reach.
-    pub app: Arc<OwnedFd>,
+    pub app: Arc<dyn AppSource>,
     /// What people call it: file name and generation.
     pub label: String,
     /// How much of the sandbox is demanded.

@@ -91,7 +91,9 @@ impl BatchIngest for Villain {
                 Outcome::Nothing => {}
                 told => {
                     let (verdict, detail) = told.verdict();
-                    sink.emit(&Told { n, deed: name, verdict, detail })?;
+                    if let Err(refused) = sink.emit(&Told { n, deed: name, verdict, detail }) {
+                        sink.reject(refused)?;
+                    }
                 }
             }
         }

@@ -5,11 +5,12 @@ mod telling;
 use super::app_file::AppFile;
 use super::exit::Exit;
 use super::{IsolationArg, backtrace, out, size, warn_if_insecure};
-use crate::app::{self, OpenSink};
+use crate::app::{self, OpenSink, TaskKey};
 use crate::batch::attempt::Deadlines;
 use crate::batch::data_file::DataFile;
 use crate::batch::report::{TaskOutcome, TaskReport};
-use crate::batch::runner::{self, Cast, Slot, Tolerance};
+use crate::batch::cast::{Cast, Slot, Tolerance};
+use crate::batch::runner;
 use crate::worker::process::{StartError, Worker};
 use crate::worker::protocol::{GuestLimits, Ready, Stage};
 use crate::worker::spawner::Spawner;
@@ -21,7 +22,7 @@ use telling::{Listener, Told};
 
 /// Ingest files with an app, in the sandbox
 #[derive(clap::Args, Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// The app
     app: PathBuf,
     /// The files; each is a task of its own
@@ -66,7 +67,7 @@ pub struct Run {
 }
 
 /// Runs the command.
-pub async fn run(args: &Run) -> Exit {
+pub(crate) async fn run(args: &Run) -> Exit {
     warn_if_insecure(args.isolation);
     match Prepared::prepare(args).await {
         Ok(prepared) => prepared.ingest_all(args).await,
@@ -121,6 +122,10 @@ impl Prepared {
             (format!("{name} is refused: app {} cannot be started: {error}", app.label()), exit)
         })?;
         let ready = worker.ready().clone();
+        if let Err(reason) = app.agrees_with(&ready) {
+            worker.retire().await;
+            return Err(failed(format!("{name} is refused: {reason}")));
+        }
         if !ready.kinds.iter().any(|kind| kind == "batch") {
             let kinds = ready.kinds.join(", ");
             worker.retire().await;
@@ -129,11 +134,11 @@ impl Prepared {
                 app.label()
             )));
         }
-        let sink = app::open_sink(args.sink.as_deref(), &args.collection).map_err(|error| failed(error.to_string()))?;
+        let sink = app::open_sink(args.sink.as_deref(), &args.collection).await.map_err(|error| failed(error.to_string()))?;
         let policy = Policy { max_convicted: args.max_killing_rows, ..Policy::default() };
         let tolerance = Tolerance { rows: args.max_dead_rows, percent: args.max_dead_percent };
         let cast = Arc::new(Cast { spawner, spec, sink: Arc::clone(sink.port()), deadlines, policy, tolerance });
-        Ok(Prepared { app, ready, sink, cast, slot: Slot::with(worker), host_cpu: app::host_cpu() })
+        Ok(Prepared { app, ready, sink, cast, slot: Slot::with(worker), host_cpu: cpu_time() })
     }
 
     async fn ingest_all(mut self, args: &Run) -> Exit {
@@ -154,9 +159,9 @@ impl Prepared {
             Ok(file) => Arc::new(file),
             Err(error) => return self.tell_failure(args, path, error.to_string()),
         };
-        let task = match self.sink.task_number(&self.app, &self.ready, &file) {
+        let task = match self.task_number(&file).await {
             Ok(task) => task,
-            Err(error) => return self.tell_failure(args, path, error.to_string()),
+            Err(reason) => return self.tell_failure(args, path, reason),
         };
         let mut listener = Listener::new(&file, args.json);
         let result = runner::run(&self.cast, &mut self.slot, &file, task, &mut listener).await;
@@ -166,7 +171,7 @@ impl Prepared {
             Err(error) => return self.tell_failure(args, path, error.to_string()),
         };
         let exit = exit_of(&report);
-        let cpu = app::host_cpu();
+        let cpu = cpu_time();
         let host_cpu = cpu.saturating_sub(std::mem::replace(&mut self.host_cpu, cpu));
         let told = Told {
             report: &report,
@@ -178,12 +183,27 @@ impl Prepared {
                 .iter()
                 .map(|death| backtrace::symbolise(&self.app.symbols(), &death.frames))
                 .collect(),
-            sample: self.sink.sample(args.show),
+            sample: self.sink.sample(task, args.show),
             host_cpu: host_cpu.as_secs_f64(),
             sink: self.sink.place(),
         };
         if args.json { out::json(&told.json()) } else { told.print() }
         exit
+    }
+
+    async fn task_number(&mut self, file: &DataFile) -> Result<u64, String> {
+        let Prepared { sink, ready, app, .. } = self;
+        let key = || {
+            let content_hash =
+                file.content_hash().map_err(|error| format!("{} cannot be read: {error}", file.name()))?;
+            Ok(TaskKey {
+                app: ready.name.clone(),
+                generation: app.examination().generation.clone(),
+                source: file.name().to_owned(),
+                content_hash,
+            })
+        };
+        sink.task_number(key).await
     }
 
     fn tell_failure(&self, args: &Run, path: &std::path::Path, reason: String) -> Exit {
@@ -194,6 +214,12 @@ impl Prepared {
         out::note(reason);
         Exit::Failed
     }
+}
+
+/// CPU time of this process, all its threads.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 fn exit_of(report: &TaskReport) -> Exit {

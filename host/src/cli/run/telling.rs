@@ -5,7 +5,7 @@ use crate::batch::data_file::DataFile;
 use crate::batch::intake::Rejected;
 use crate::batch::ledger::Counts;
 use crate::batch::report::{TaskOutcome, TaskReport};
-use crate::batch::runner::Observer;
+use crate::batch::cast::Observer;
 use crate::cli::app_file::AppFile;
 use crate::worker::protocol::{LOOSE_ROWS, Ready};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -23,7 +23,7 @@ const SHOWN_RAW: usize = 200;
 
 /// A dead letter as it is told.
 #[derive(Debug, Serialize)]
-pub struct ToldLetter {
+pub(crate) struct ToldLetter {
     row: Option<u64>,
     line: Option<u64>,
     start: u64,
@@ -32,7 +32,7 @@ pub struct ToldLetter {
 }
 
 /// Hears the runner, moves the bar, keeps the dead letters.
-pub struct Listener {
+pub(crate) struct Listener {
     file: Arc<DataFile>,
     bar: ProgressBar,
     letters: Vec<ToldLetter>,
@@ -40,7 +40,7 @@ pub struct Listener {
 
 impl Listener {
     /// A bar on standard error where that is a terminal and the output is for people.
-    pub fn new(file: &Arc<DataFile>, quiet: bool) -> Listener {
+    pub(crate) fn new(file: &Arc<DataFile>, quiet: bool) -> Listener {
         let bar = if quiet || !std::io::stderr().is_terminal() {
             ProgressBar::hidden()
         } else {
@@ -51,9 +51,10 @@ impl Listener {
         Listener { file: Arc::clone(file), bar, letters: Vec::new() }
     }
 
-    /// Clears the bar and hands over the dead letters.
-    pub fn finish(self) -> Vec<ToldLetter> {
+    /// Clears the bar and hands over the dead letters in the order of the file.
+    pub(crate) fn finish(mut self) -> Vec<ToldLetter> {
         self.bar.finish_and_clear();
+        self.letters.sort_by_key(|letter| letter.start);
         self.letters
     }
 }
@@ -97,28 +98,28 @@ impl Observer for Listener {
 }
 
 /// Everything that is told about one file.
-pub struct Told<'a> {
+pub(crate) struct Told<'a> {
     /// What happened.
-    pub report: &'a TaskReport,
+    pub(crate) report: &'a TaskReport,
     /// The app.
-    pub app: &'a AppFile,
+    pub(crate) app: &'a AppFile,
     /// What its worker said of itself.
-    pub ready: &'a Ready,
+    pub(crate) ready: &'a Ready,
     /// Rows and documents that became dead letters.
-    pub dead_letters: &'a [ToldLetter],
+    pub(crate) dead_letters: &'a [ToldLetter],
     /// Lines of a stack trace for each death.
-    pub backtraces: Vec<Vec<String>>,
+    pub(crate) backtraces: Vec<Vec<String>>,
     /// Some of the documents.
-    pub sample: Vec<String>,
+    pub(crate) sample: Vec<String>,
     /// CPU seconds of this process.
-    pub host_cpu: f64,
+    pub(crate) host_cpu: f64,
     /// Where the documents are.
-    pub sink: String,
+    pub(crate) sink: String,
 }
 
 impl Told<'_> {
     /// As one JSON object.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let mut told = match serde_json::to_value(self.report) {
             Ok(Value::Object(told)) => told,
             Ok(_) | Err(_) => serde_json::Map::new(),
@@ -141,13 +142,19 @@ impl Told<'_> {
     }
 
     /// As text: the result on standard output.
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         let TaskReport { counts: Counts { rows, documents }, timings, resources, .. } = self.report;
         let name = &self.report.file;
         for document in &self.sample {
             out::line(document);
         }
+        let mut shown: Vec<&Vec<String>> = Vec::new();
         for frames in self.backtraces.iter().filter(|frames| !frames.is_empty()) {
+            // The same place kills again when the row runs alone, and at other rows.
+            if shown.contains(&frames) {
+                continue;
+            }
+            shown.push(frames);
             out::line("stack of the app, innermost first:");
             for frame in frames {
                 out::line(format_args!("    {frame}"));

@@ -3,6 +3,7 @@
 use super::{Deed, Scene};
 use crate::outcome::Outcome;
 use serde::Serialize;
+use std::fmt::Display;
 
 pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("invalid_bson", |scene| refused(scene, "a cut document", b"\x0c\0\0\0\x10n\0\x07")),
@@ -59,13 +60,20 @@ fn too_large(scene: &mut Scene<'_>) -> Outcome {
 
 fn row_too_large(scene: &mut Scene<'_>) -> Outcome {
     let blob = "x".repeat(9 << 20);
-    let attempt = (0..5).try_for_each(|_| scene.sink.emit(&Blob { n: scene.n, blob: &blob }));
-    Outcome::must_fail("a row of 45 MB", attempt)
+    reject_once_refused("a row of 45 MB", (0..5).try_for_each(|_| scene.sink.emit(&Blob { n: scene.n, blob: &blob })))
 }
 
 fn too_many(scene: &mut Scene<'_>) -> Outcome {
     let attempt = (0..70_000).try_for_each(|n| scene.sink.emit(&Blob { n, blob: "" }));
-    Outcome::must_fail("seventy thousand documents of one row", attempt)
+    reject_once_refused("seventy thousand documents of one row", attempt)
+}
+
+/// What was taken before the refusal is discarded with the row.
+fn reject_once_refused(what: &str, attempt: Result<(), impl Display>) -> Outcome {
+    match attempt {
+        Ok(()) => Outcome::Breached(format!("{what} was taken")),
+        Err(error) => Outcome::Reject(format!("{what}: {error}")),
+    }
 }
 
 /// The argument is the `_id`: the first row with it wins, the second is a dead letter unless its document is equal.

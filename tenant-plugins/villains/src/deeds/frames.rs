@@ -1,12 +1,14 @@
 //! Ways to lie to the host in its own protocol, by writing to the worker's socket directly.
 //!
 //! The host must take each for a break of the protocol, or at least believe nothing that it can check. What it cannot
-//! check hurts the liar alone: the rows of its own file.
+//! check hurts the liar alone: the rows of its own file. Each deed lingers a moment after it has written, so that the host
+//! finds the liar at it, in the row that lies.
 
 use super::descriptors::socket;
 use super::{Deed, Scene};
 use crate::outcome::Outcome;
 use crate::syscall::{Arg, call};
+use std::time::Duration;
 
 pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("garbage_to_socket", |_| send(&[0xa5; 4096])),
@@ -80,9 +82,16 @@ fn write_all(file: i64, mut bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Sends the bytes as they are. That they leave is no breach; what the host makes of them the test sees.
+/// Sends the bytes as they are and lingers. That they leave is no breach; what the host makes of them the test sees.
 fn send(bytes: &[u8]) -> Outcome {
-    Outcome::may_work("writing to the socket", write_all(socket(), bytes))
+    let sent = write_all(socket(), bytes);
+    linger();
+    Outcome::may_work("writing to the socket", sent)
+}
+
+/// Longer than a host takes to read what came, shorter than the time after which a test's host gives a row up.
+fn linger() {
+    std::thread::sleep(Duration::from_millis(1000));
 }
 
 fn control(kind: u8, json: &str) -> Outcome {
@@ -93,18 +102,19 @@ fn garbage_everywhere(_: &mut Scene<'_>) -> Outcome {
     for file in 0..64 {
         let _ = write_all(file, &[0xa5; 512]);
     }
+    linger();
     Outcome::Harmless("wrote garbage to every descriptor".into())
 }
 
 fn half_frame(_: &mut Scene<'_>) -> Outcome {
-    send(&header(1000, ROWS, TAG));
-    send(&[0; 10]);
+    let _ = write_all(socket(), &header(1000, ROWS, TAG));
+    let _ = write_all(socket(), &[0; 10]);
     std::process::exit(0)
 }
 
 fn half_frame_and_hang(_: &mut Scene<'_>) -> Outcome {
-    send(&header(30 << 20, ROWS, TAG));
-    send(&[0; 10]);
+    let _ = write_all(socket(), &header(30 << 20, ROWS, TAG));
+    let _ = write_all(socket(), &[0; 10]);
     loop {
         std::hint::spin_loop();
     }
@@ -124,10 +134,9 @@ fn forged_tag(scene: &mut Scene<'_>) -> Outcome {
 
 fn forged_done_twice(scene: &mut Scene<'_>) -> Outcome {
     let done = r#"{"ending":"ok","app_nanos":18446744073709551615,"position":18446744073709551615}"#;
-    control(DONE, done);
-    let told = control(DONE, done);
-    row(scene, |_| {});
-    told
+    let _ = write_all(socket(), &frame(DONE, TAG, done.as_bytes()));
+    let _ = write_all(socket(), &frame(DONE, TAG, done.as_bytes()));
+    row(scene, |_| {})
 }
 
 /// `number start end line: u64, refused documents bytes: u32, fate: u8, 3 zero bytes`
