@@ -9,7 +9,7 @@ use super::plan::{Begin, Next, Plan};
 use super::recorder::Recorder;
 use super::rows::Rows;
 use super::{Exit, clock, leave, text};
-use crate::worker::protocol::{FLUSH_BYTES, GuestKind, Log, Progress, Start};
+use crate::worker::protocol::{Ending, FLUSH_BYTES, GuestKind, Log, Progress, Start};
 use crate::worker::recorder::State;
 use mysimbdp_abi::{RowV1, level, status};
 use std::time::Duration;
@@ -64,14 +64,16 @@ impl Context {
 
     /// The file is done: sends what is left of it and answers how far the app came. What an app that failed had left open
     /// is forgotten.
-    pub(super) fn end_file(&mut self, failed: bool) -> u64 {
+    /// After a panic the recorder stays as it is: it still names the row that the app panicked at.
+    pub(super) fn end_file(&mut self, ending: &Ending) -> u64 {
         let Work::File { rows, .. } = &mut self.work else { return 0 };
-        if failed {
-            rows.forget_open();
-        } else {
-            let _ = rows.end(0);
+        match ending {
+            Ending::Ok => _ = rows.end(0),
+            Ending::Error { .. } | Ending::Panic { .. } => rows.forget_open(),
         }
-        self.recorder.set_state(State::InApp);
+        if !matches!(ending, Ending::Panic { .. }) {
+            self.recorder.set_state(State::InApp);
+        }
         self.send_rows();
         let Work::File { rows, .. } = &self.work else { return 0 };
         let position = rows.position();
