@@ -19,7 +19,7 @@
  *
  * Appending never fails by itself: the first mistake is remembered, what follows is passed over, and mysimbdp_bson_end or
  * mysimbdp_bson_emit tell it in one sentence. Keys are C strings of UTF-8 without a NUL inside, by nature; that values of
- * mysimbdp_bson_string are UTF-8 is checked by the host (or by mysimbdp_utf8_valid of mysimbdp_csv.h).
+ * mysimbdp_bson_string are UTF-8 is checked by the host (and for fields of a file by mysimbdp_csv.h).
  *
  * Licence: MIT OR Apache-2.0.
  */

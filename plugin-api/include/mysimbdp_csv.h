@@ -23,10 +23,8 @@
  *
  * What it does for the platform: it opens and closes each row with the host, so that a death names the row and a row's
  * documents leave together; it passes over the rows that the host does not want, and goes on where the host wants.
- * A row with more or fewer fields than the header, with a quote that is never closed, or longer than `max_record` is
- * rejected with its reason and never shown to the app.
- *
- * Text is not checked to be UTF-8: see mysimbdp_utf8_valid.
+ * A row with more or fewer fields than the header, with a quote that is never closed, longer than `max_record`, or with
+ * bytes that are no UTF-8 is rejected with its reason and never shown to the app.
  *
  * Licence: MIT OR Apache-2.0.
  */
@@ -65,11 +63,12 @@ typedef struct mysimbdp_csv_options_t {
     char quote;        /* Around fields: '"'. */
     int no_header;     /* The first line is a row already. */
     int allow_ragged;  /* Rows may have more or fewer fields than the header. */
+    int any_bytes;     /* Fields need not be UTF-8. */
     size_t max_record; /* Longest row in bytes; a longer one is rejected. */
 } mysimbdp_csv_options_t;
 
 /* clang-format off */
-#define MYSIMBDP_CSV_DEFAULTS {',', '"', 0, 0, MYSIMBDP_CSV_MAX_RECORD}
+#define MYSIMBDP_CSV_DEFAULTS {',', '"', 0, 0, 0, MYSIMBDP_CSV_MAX_RECORD}
 /* clang-format on */
 
 /* Where a field's content stands, relative to its record. */
@@ -342,6 +341,43 @@ static inline int mysimbdp_csv_record_(mysimbdp_csv_t *csv) {
     return 1;
 }
 
+/* ---- Text ---------------------------------------------------------------------------------------------------------- */
+
+/* Whether the bytes are valid UTF-8. */
+static inline int mysimbdp_utf8_valid(mysimbdp_bytes_t text) {
+    const uint8_t *at = (const uint8_t *)text.ptr;
+    const uint8_t *end;
+    if (text.len == 0) {
+        return 1;
+    }
+    end = at + text.len;
+    while (at < end) {
+        size_t left = (size_t)(end - at);
+        uint64_t eight;
+        if (left >= 8) {
+            memcpy(&eight, at, 8);
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                at += 8;
+                continue;
+            }
+        }
+        if (at[0] < 0x80) {
+            at += 1;
+        } else if (at[0] >= 0xC2 && at[0] <= 0xDF && left >= 2 && (at[1] & 0xC0) == 0x80) {
+            at += 2;
+        } else if ((at[0] & 0xF0) == 0xE0 && left >= 3 && (at[1] & 0xC0) == 0x80 && (at[2] & 0xC0) == 0x80 &&
+                   !(at[0] == 0xE0 && at[1] < 0xA0) && !(at[0] == 0xED && at[1] > 0x9F)) {
+            at += 3;
+        } else if (at[0] >= 0xF0 && at[0] <= 0xF4 && left >= 4 && (at[1] & 0xC0) == 0x80 && (at[2] & 0xC0) == 0x80 &&
+                   (at[3] & 0xC0) == 0x80 && !(at[0] == 0xF0 && at[1] < 0x90) && !(at[0] == 0xF4 && at[1] > 0x8F)) {
+            at += 4;
+        } else {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* ---- What apps call --------------------------------------------------------------------------------------------------- */
 
 /* A field of the current row, valid until the next row; absent where the row is too short. */
@@ -415,16 +451,23 @@ static inline size_t mysimbdp_csv_column(const mysimbdp_csv_t *csv, const char *
     return MYSIMBDP_CSV_NONE;
 }
 
-/* Where several columns stand. MYSIMBDP_OK, or _ERROR: the host was told which one is missing. */
+/* Where several columns stand. MYSIMBDP_OK, or _ERROR: the host was told which one is missing, or stands there twice. */
 static inline int32_t mysimbdp_csv_columns(mysimbdp_csv_t *csv, const char *const *names, size_t count, size_t *columns) {
     size_t index;
-    if (csv->name_count == 0 && csv->size == 0) {
-        return MYSIMBDP_OK; /* An empty file has no rows that could miss them. */
-    }
+    size_t other;
     for (index = 0; index < count; index++) {
         columns[index] = mysimbdp_csv_column(csv, names[index]);
+        if (csv->name_count == 0) {
+            continue; /* An empty file has no rows that could miss it. */
+        }
         if (columns[index] == MYSIMBDP_CSV_NONE) {
-            return mysimbdp_fail(csv->host, "the header has no column \"%s\"", names[index]);
+            return mysimbdp_fail(csv->host, "the file lacks the column `%s`", names[index]);
+        }
+        for (other = columns[index] + 1; other < csv->name_count; other++) {
+            if (mysimbdp_bytes_equal(mysimbdp_csv_name(csv, other), names[index])) {
+                return mysimbdp_fail(csv->host, "the header names the column `%s` twice, at positions %lu and %lu",
+                                     names[index], (unsigned long)columns[index] + 1, (unsigned long)other + 1);
+            }
         }
     }
     return MYSIMBDP_OK;
@@ -461,19 +504,56 @@ static inline int mysimbdp_csv_goes_on_(mysimbdp_csv_t *csv, int32_t status) {
     return 0;
 }
 
-/* Rejects a row that the app cannot make sense of. 1: there was nothing to reject. */
-static inline int mysimbdp_csv_whole_(mysimbdp_csv_t *csv, int32_t *status) {
-    if (csv->too_long) {
-        *status = mysimbdp_csv_reject(csv, "the row is longer than %lu bytes", (unsigned long)csv->options.max_record);
-    } else if (csv->unclosed) {
-        *status = mysimbdp_csv_reject(csv, "a quote is opened but not closed before the end of the file");
-    } else if (csv->name_count != 0 && csv->field_count != csv->name_count && !csv->options.allow_ragged) {
-        *status = mysimbdp_csv_reject(csv, "the row has %lu fields, the header has %lu", (unsigned long)csv->field_count,
-                                      (unsigned long)csv->name_count);
-    } else {
-        return 1;
+/* The first field that is not UTF-8, or MYSIMBDP_CSV_NONE. */
+static inline size_t mysimbdp_csv_not_text_(const mysimbdp_csv_t *csv) {
+    size_t index;
+    if (!csv->options.any_bytes) {
+        for (index = 0; index < csv->field_count; index++) {
+            if (!mysimbdp_utf8_valid(mysimbdp_csv_field(csv, index))) {
+                return index;
+            }
+        }
     }
-    return 0;
+    return MYSIMBDP_CSV_NONE;
+}
+
+/* Rejects a row that no app could make sense of. 1: there was nothing to reject. */
+static inline int mysimbdp_csv_whole_(mysimbdp_csv_t *csv, int32_t *status) {
+    size_t not_text;
+    if (csv->too_long) {
+        *status = mysimbdp_csv_reject(csv, "row has %lu bytes where a row may have %lu",
+                                      (unsigned long)(csv->end - csv->start), (unsigned long)csv->options.max_record);
+        return 0;
+    }
+    if (csv->unclosed) {
+        *status = mysimbdp_csv_reject(csv, "a quote is opened but not closed before the end of the file");
+        return 0;
+    }
+    if (csv->name_count != 0 && csv->field_count != csv->name_count && !csv->options.allow_ragged) {
+        *status = mysimbdp_csv_reject(csv, "row has %lu field%s where the header has %lu", (unsigned long)csv->field_count,
+                                      csv->field_count == 1 ? "" : "s", (unsigned long)csv->name_count);
+        return 0;
+    }
+    not_text = mysimbdp_csv_not_text_(csv);
+    if (not_text != MYSIMBDP_CSV_NONE) {
+        mysimbdp_bytes_t name = mysimbdp_csv_name(csv, not_text);
+        *status = name.ptr == NULL
+                      ? mysimbdp_csv_reject(csv, "column %lu: is not UTF-8", (unsigned long)not_text + 1)
+                      : mysimbdp_csv_reject(csv, "column `%.*s`: is not UTF-8", (int)name.len, (const char *)name.ptr);
+        return 0;
+    }
+    return 1;
+}
+
+/* What a call of the host's `emit` came to: a document that was refused rejects the current row, with the host's reason.
+ * MYSIMBDP_OK, _STOP, _ERROR, so: status = mysimbdp_csv_settle(&csv, mysimbdp_bson_emit(&doc, host)); */
+static inline int32_t mysimbdp_csv_settle(mysimbdp_csv_t *csv, int32_t status) {
+    mysimbdp_bytes_t why;
+    if (status != MYSIMBDP_REFUSED) {
+        return status;
+    }
+    why = csv->host->last_error(csv->host->ctx);
+    return mysimbdp_csv_reject(csv, "%.*s", (int)why.len, why.ptr == NULL ? "" : (const char *)why.ptr);
 }
 
 /* Ends the current row and goes to the next. 1: there is one; 0: there is none, call mysimbdp_csv_close. */
@@ -503,8 +583,12 @@ static inline int mysimbdp_csv_next(mysimbdp_csv_t *csv) {
                 return 0;
             }
         }
-        if (mysimbdp_csv_record_(csv) <= 0) {
+        status = (int32_t)mysimbdp_csv_record_(csv);
+        if (status <= 0) {
             csv->finished = 1;
+            if (status == 0) { /* Tells that the file was read to its end, blank lines included. */
+                (void)mysimbdp_csv_goes_on_(csv, host->progress(host->ctx, csv->size));
+            }
             return 0;
         }
         csv->number = csv->next_number++;
@@ -551,33 +635,6 @@ static inline int32_t mysimbdp_csv_close(mysimbdp_csv_t *csv, int32_t status) {
 }
 
 /* ---- Values ----------------------------------------------------------------------------------------------------------- */
-
-/* Whether the bytes are valid UTF-8. */
-static inline int mysimbdp_utf8_valid(mysimbdp_bytes_t text) {
-    const uint8_t *at = (const uint8_t *)text.ptr;
-    const uint8_t *end;
-    if (text.len == 0) {
-        return 1;
-    }
-    end = at + text.len;
-    while (at < end) {
-        size_t left = (size_t)(end - at);
-        if (at[0] < 0x80) {
-            at += 1;
-        } else if (at[0] >= 0xC2 && at[0] <= 0xDF && left >= 2 && (at[1] & 0xC0) == 0x80) {
-            at += 2;
-        } else if ((at[0] & 0xF0) == 0xE0 && left >= 3 && (at[1] & 0xC0) == 0x80 && (at[2] & 0xC0) == 0x80 &&
-                   !(at[0] == 0xE0 && at[1] < 0xA0) && !(at[0] == 0xED && at[1] > 0x9F)) {
-            at += 3;
-        } else if (at[0] >= 0xF0 && at[0] <= 0xF4 && left >= 4 && (at[1] & 0xC0) == 0x80 && (at[2] & 0xC0) == 0x80 &&
-                   (at[3] & 0xC0) == 0x80 && !(at[0] == 0xF0 && at[1] < 0x90) && !(at[0] == 0xF4 && at[1] > 0x8F)) {
-            at += 4;
-        } else {
-            return 0;
-        }
-    }
-    return 1;
-}
 
 /* A decimal integer, nothing before or after it. 1: it is one, and fits. */
 static inline int mysimbdp_parse_int64(mysimbdp_bytes_t text, int64_t *value) {
@@ -681,6 +738,121 @@ static inline int mysimbdp_parse_double(mysimbdp_bytes_t text, double *value) {
         *value = number;
         return 1;
     }
+}
+
+/* Takes `digits` decimal digits at `*at`. The number, or -1. */
+static inline int64_t mysimbdp_digits_(mysimbdp_bytes_t text, size_t *at, size_t digits) {
+    const uint8_t *bytes = (const uint8_t *)text.ptr;
+    int64_t number = 0;
+    if (text.len - *at < digits) {
+        return -1;
+    }
+    for (; digits != 0; digits--, *at += 1) {
+        if (bytes[*at] < '0' || bytes[*at] > '9') {
+            return -1;
+        }
+        number = number * 10 + (bytes[*at] - '0');
+    }
+    return number;
+}
+
+/* Takes one of the characters of `any_of` at `*at`. That one, or 0. */
+static inline int mysimbdp_one_of_(mysimbdp_bytes_t text, size_t *at, const char *any_of) {
+    const char *found;
+    if (*at >= text.len || ((const char *)text.ptr)[*at] == '\0') {
+        return 0;
+    }
+    found = strchr(any_of, ((const char *)text.ptr)[*at]);
+    if (found == NULL) {
+        return 0;
+    }
+    *at += 1;
+    return *found;
+}
+
+/* Days from 1970-01-01 to a day of the Gregorian calendar: counted in years that begin in March, so that the leap day is
+ * the last of its year. 0: there is no such day. */
+static inline int mysimbdp_days_(int64_t year, int64_t month, int64_t day, int64_t *days) {
+    static const int lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    int64_t era;
+    int64_t of_era;
+    int64_t of_year;
+    if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] + (month == 2 && leap)) {
+        return 0;
+    }
+    year -= month <= 2;
+    era = (year >= 0 ? year : year - 399) / 400;
+    of_era = year - era * 400;
+    of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    *days = era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+    return 1;
+}
+
+/* A date and time of RFC 3339 as milliseconds since 1970-01-01T00:00:00Z, for mysimbdp_bson_datetime. A blank may stand for
+ * the T; seconds, the whole time (midnight) and the offset (UTC) may be missing; digits beyond milliseconds are cut off.
+ * 1: it is one. */
+static inline int mysimbdp_parse_datetime(mysimbdp_bytes_t text, int64_t *milliseconds) {
+    size_t at = 0;
+    int64_t year = mysimbdp_digits_(text, &at, 4);
+    int64_t month;
+    int64_t day;
+    int64_t days;
+    int64_t hour = 0;
+    int64_t minute = 0;
+    int64_t second = 0;
+    int64_t fraction = 0;
+    int64_t offset = 0;
+    int sign;
+    if (year < 0 || !mysimbdp_one_of_(text, &at, "-") || (month = mysimbdp_digits_(text, &at, 2)) < 0 ||
+        !mysimbdp_one_of_(text, &at, "-") || (day = mysimbdp_digits_(text, &at, 2)) < 0 ||
+        !mysimbdp_days_(year, month, day, &days)) {
+        return 0;
+    }
+    if (at == text.len) {
+        *milliseconds = days * 86400000;
+        return 1;
+    }
+    if (!mysimbdp_one_of_(text, &at, "Tt ") || (hour = mysimbdp_digits_(text, &at, 2)) < 0 ||
+        !mysimbdp_one_of_(text, &at, ":") || (minute = mysimbdp_digits_(text, &at, 2)) < 0) {
+        return 0;
+    }
+    if (mysimbdp_one_of_(text, &at, ":")) {
+        if ((second = mysimbdp_digits_(text, &at, 2)) < 0) {
+            return 0;
+        }
+        if (mysimbdp_one_of_(text, &at, ".,")) {
+            int64_t digit = mysimbdp_digits_(text, &at, 1);
+            int64_t unit = 100;
+            if (digit < 0) {
+                return 0;
+            }
+            while (digit >= 0) {
+                fraction += digit * unit;
+                unit /= 10;
+                digit = at < text.len ? mysimbdp_digits_(text, &at, 1) : -1;
+            }
+        }
+    }
+    if (hour > 23 || minute > 59 || second > 60) { /* 60: a leap second. */
+        return 0;
+    }
+    sign = mysimbdp_one_of_(text, &at, "Zz+-");
+    if (sign == '+' || sign == '-') {
+        int64_t hours = mysimbdp_digits_(text, &at, 2);
+        int64_t minutes = 0;
+        int colon = mysimbdp_one_of_(text, &at, ":");
+        if (hours < 0 || hours > 23 || ((colon || at < text.len) && (minutes = mysimbdp_digits_(text, &at, 2)) < 0) ||
+            minutes > 59) {
+            return 0;
+        }
+        offset = (hours * 60 + minutes) * (sign == '-' ? -1 : 1);
+    }
+    if (at != text.len) {
+        return 0;
+    }
+    *milliseconds = days * 86400000 + ((hour * 60 + minute - offset) * 60 + second) * 1000 + fraction;
+    return 1;
 }
 
 #ifdef __cplusplus

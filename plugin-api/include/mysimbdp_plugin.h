@@ -353,11 +353,33 @@ static inline int mysimbdp_bytes_equal(mysimbdp_bytes_t bytes, const char *text)
     return bytes.ptr != NULL && bytes.len == len && memcmp(bytes.ptr, text, len) == 0;
 }
 
+/* The first `most` bytes of a text at the most, cut between two characters. */
+static inline mysimbdp_bytes_t mysimbdp_cut(mysimbdp_bytes_t text, size_t most) {
+    const unsigned char *bytes = (const unsigned char *)text.ptr;
+    if (text.len > most) {
+        text.len = most;
+        while (text.len > 0 && (bytes[text.len] & 0xC0) == 0x80) {
+            text.len -= 1;
+        }
+    }
+    return text;
+}
+
 /* Formats into `buffer`; a text that is too long is cut. The building block of the four functions below. */
 static inline mysimbdp_bytes_t mysimbdp_vformat(char *buffer, size_t capacity, const char *format, va_list args) {
     int written = vsnprintf(buffer, capacity, format, args);
     size_t len = written < 0 ? 0 : (size_t)written;
-    return mysimbdp_bytes(buffer, len < capacity ? len : capacity - 1);
+    if (len < capacity) {
+        return mysimbdp_bytes(buffer, len);
+    }
+    len = capacity - 1;
+    while (len > 0 && (buffer[len - 1] & 0x80) != 0) { /* The last character may have been cut in two. */
+        len -= 1;
+        if ((buffer[len] & 0x40) != 0) {
+            break;
+        }
+    }
+    return mysimbdp_bytes(buffer, len);
 }
 
 /* Says, as printf does, why this function is about to fail. Returns MYSIMBDP_ERROR, so: return mysimbdp_fail(host, "..."); */

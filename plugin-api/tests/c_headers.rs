@@ -1,6 +1,8 @@
 //! The headers for C apps do what their comments say: compiled as C and as C++, with sanitizers, and held against the
 //! crates that do the same in Rust.
 
+#![expect(clippy::unwrap_used, reason = "a test helper that fails fails its test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -92,16 +94,28 @@ fn rows_without_sense_are_rejected_with_their_reason() {
     let ragged = programs.file("ragged.csv", b"a,b\n1\n1,2,3\n4,5\n6,\"x\n7,8\n");
     assert_eq!(
         programs.run(&["-m", "100", &long]),
-        "open\nheader 61,62\nbegin 1 4 207 2\nreject the row is longer than 100 bytes\n\
-         begin 2 207 512 3\nreject the row is longer than 100 bytes\nbegin 3 512 516 64\nrow 3 33,34\nend\nstatus 0\n"
+        "open\nheader 61,62\nbegin 1 4 207 2\nreject row has 203 bytes where a row may have 100\n\
+         begin 2 207 512 3\nreject row has 305 bytes where a row may have 100\nbegin 3 512 516 64\nrow 3 33,34\nend\nstatus 0\n"
     );
     assert_eq!(
         programs.run(&[&ragged]),
-        "open\nheader 61,62\nbegin 1 4 6 2\nreject the row has 1 fields, the header has 2\n\
-         begin 2 6 12 3\nreject the row has 3 fields, the header has 2\nbegin 3 12 16 4\nrow 3 34,35\nend\n\
+        "open\nheader 61,62\nbegin 1 4 6 2\nreject row has 1 field where the header has 2\n\
+         begin 2 6 12 3\nreject row has 3 fields where the header has 2\nbegin 3 12 16 4\nrow 3 34,35\nend\n\
          begin 4 16 25 5\nreject a quote is opened but not closed before the end of the file\nstatus 0\n"
     );
     assert!(programs.run(&["-r", &ragged]).contains("row 1 31\nend\nbegin 2 6 12 3\nrow 2 31,32,33\n"));
+}
+
+#[test]
+fn a_field_that_is_not_utf_8_rejects_its_row() {
+    let programs = Programs::compile("rows");
+    let content =
+        b"a,b\n1234567,\xC3\xA9\n12345678\xFF,2\n\xE0\x80\x80,\xED\xA0\x80\n\"\xC3\",\xA9\n\xF0\x9F\x98\x80,4\n";
+    let file = programs.file("bytes.csv", content);
+    let printed = programs.run(&[&file]);
+    let rejected: Vec<&str> = printed.lines().filter(|line| line.starts_with("reject")).collect();
+    assert_eq!(rejected, ["reject column `a`: is not UTF-8"; 3]);
+    assert!(printed.contains("\nrow 1 ") && printed.contains("\nrow 5 "), "{printed}");
 }
 
 #[test]
@@ -175,7 +189,7 @@ fn rows_are_split_as_the_csv_crate_splits_them() {
         if rows.len() + 1 == wanted.len() {
             wanted.pop(); // The last one: its quote is never closed, and it was rejected.
         }
-        assert_eq!(rows, wanted, "file {index}: {:?}", args.get(index + 1).map(|path| fs::read_to_string(path)));
+        assert_eq!(rows, wanted, "file {index}: {:?}", args.get(index + 1).map(fs::read_to_string));
     }
 }
 
@@ -292,4 +306,38 @@ fn documents_are_what_the_bson_crate_reads() {
             "0 16777185",
         ]
     );
+}
+
+#[test]
+fn times_are_read_as_rfc_3339_has_them() {
+    let programs = Programs::compile("rows");
+    let times: &[(&str, Option<&str>)] = &[
+        ("1970-01-01T00:00:00Z", Some("1970-01-01T00:00:00Z")),
+        ("2013-01-01T00:11:25Z", Some("2013-01-01T00:11:25Z")),
+        ("2000-02-29 23:59:59.999", Some("2000-02-29T23:59:59.999Z")),
+        ("2024-05-01T08:30:00.2509+02:00", Some("2024-05-01T06:30:00.250Z")),
+        ("2024-05-01T08:30-0130", Some("2024-05-01T10:00:00Z")),
+        ("2024-05-01T08:30+02", Some("2024-05-01T06:30:00Z")),
+        ("2024-05-01", Some("2024-05-01T00:00:00Z")),
+        ("0001-03-01T00:00:00z", Some("0001-03-01T00:00:00Z")),
+        ("1969-12-31T23:59:60Z", Some("1970-01-01T00:00:00Z")),
+        ("1900-02-29", None),
+        ("2024-13-01", None),
+        ("2024-05-32", None),
+        ("2024-05-01T24:00:00Z", None),
+        ("2024-05-01T08:30:00.Z", None),
+        ("2024-05-01T08:30:00Zz", None),
+        ("2024-05-01T08:30:00+2:00", None),
+        ("2024-05-01T08:30:00+02:", None),
+        ("2024-05-01T", None),
+        ("the day before yesterday", None),
+        ("", None),
+    ];
+    let args: Vec<&str> = times.iter().flat_map(|(text, _)| ["-t", text]).collect();
+    for ((text, expected), printed) in times.iter().zip(programs.run(&args).lines()) {
+        let expected = expected.map_or("no".to_owned(), |time| {
+            bson::DateTime::parse_rfc3339_str(time).unwrap().timestamp_millis().to_string()
+        });
+        assert_eq!(printed, expected, "{text}");
+    }
 }

@@ -51,6 +51,9 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// The version of the table that apps of this host are loaded with, as (major, minor).
+pub const API: (u32, u32) = (mysimbdp_abi::MAJOR, mysimbdp_abi::MINOR);
+
 /// Features of the protocol that this worker has beyond its version.
 const FEATURES: &[&str] = &[];
 

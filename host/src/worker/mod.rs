@@ -2,5 +2,10 @@
 
 pub mod codec;
 pub mod delivery;
+pub mod link;
+pub mod output;
+pub mod process;
 pub mod protocol;
 pub mod recorder;
+pub mod spawner;
+pub mod supervisor;

@@ -4,7 +4,7 @@
  *   rows file...               the rows of each file
  *   rows -d ; -m 100 -n -r     other delimiter, longest row, no header, ragged rows allowed (for the files that follow)
  *   rows -j 2:10:3 -s 5 file   next_start answers JUMP to these starts, then STOP; row_begin answers SKIP to these numbers
- *   rows -f 1.5 -i 12          what the number parsers say
+ *   rows -f 1.5 -i 12 -t ..    what the parsers of numbers and times say
  */
 #include "mysimbdp_csv.h"
 
@@ -113,6 +113,7 @@ static void rows(fake_t *fake, const char *path, const mysimbdp_csv_options_t *o
     }
     input.size = (uint64_t)about.st_size;
     printf("open\n");
+    fake->number = 0;
     status = mysimbdp_csv_open(&csv, &host, &input, options);
     for (index = 0; index < csv.name_count; index++) {
         printf(index == 0 ? "header " : ",");
@@ -171,6 +172,13 @@ int main(int argc, char **argv) {
             int64_t number;
             if (mysimbdp_parse_int64(mysimbdp_text(argv[++index]), &number)) {
                 printf("%ld\n", (long)number);
+            } else {
+                printf("no\n");
+            }
+        } else if (strcmp(argv[index], "-t") == 0) {
+            int64_t time;
+            if (mysimbdp_parse_datetime(mysimbdp_text(argv[++index]), &time)) {
+                printf("%ld\n", (long)time);
             } else {
                 printf("no\n");
             }

@@ -1,0 +1,286 @@
+//! A host that lives in the test's process: the rules of the real worker, with a `Vec` for a sink.
+
+use super::Start;
+use super::report::{LogLine, Outcome, Rejected, Report, RowCounts};
+use crate::ser::{ID_PLACEHOLDER, MAX_DOCUMENT};
+use bson::{Bson, Document, oid::ObjectId};
+use core::ffi::c_void;
+use mysimbdp_abi::{Bytes, HostV1, RowV1, StartV1, status};
+use std::collections::VecDeque;
+
+/// Documents with no row open are numbered from here on.
+const LOOSE_ROWS: u64 = 1 << 39;
+/// Most documents of one row, and most bytes of them.
+const MAX_ROW_DOCUMENTS: usize = 1 << 16;
+const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
+
+/// Keeps what an app hands over.
+pub(super) struct TestHost<'r> {
+    skip: &'r [u64],
+    include: Option<&'r [Start]>,
+    /// Rows of `include` that are still to be started.
+    to_come: VecDeque<Start>,
+    counted: u64,
+    open: Option<Row>,
+    documents: Vec<Document>,
+    loose: u64,
+    rejects: Vec<Rejected>,
+    logs: Vec<LogLine>,
+    rows: RowCounts,
+    refused: Vec<String>,
+    position: u64,
+    stopped: bool,
+    failure: Option<String>,
+    last_error: String,
+}
+
+/// The row in work.
+struct Row {
+    at: RowV1,
+    documents: Vec<Document>,
+    bytes: usize,
+}
+
+impl<'r> TestHost<'r> {
+    pub(super) fn new(skip: &'r [u64], include: Option<&'r [Start]>) -> TestHost<'r> {
+        TestHost {
+            skip,
+            include,
+            to_come: include.unwrap_or_default().iter().copied().collect(),
+            counted: 0,
+            open: None,
+            documents: Vec::new(),
+            loose: 0,
+            rejects: Vec::new(),
+            logs: Vec::new(),
+            rows: RowCounts::default(),
+            refused: Vec::new(),
+            position: 0,
+            stopped: false,
+            failure: None,
+            last_error: String::new(),
+        }
+    }
+
+    /// Calls `with` with a table that leads here.
+    pub(super) fn with_table(&mut self, with: impl FnOnce(&HostV1) -> i32) -> i32 {
+        let table = HostV1 {
+            size: size_of::<HostV1>(),
+            ctx: std::ptr::from_mut(self).cast::<c_void>(),
+            emit,
+            row_begin,
+            row_end,
+            row_reject,
+            next_start,
+            log,
+            progress,
+            fail,
+            last_error,
+        };
+        with(&table)
+    }
+
+    /// Ends the run: a row that is still open ends with an app that returned well, and is dropped with one that did not.
+    pub(super) fn finish(mut self, status: i32) -> Report {
+        if status == status::OK {
+            self.row_end(0);
+        } else if self.open.take().is_some() {
+            self.rows.read -= 1;
+        }
+        Report {
+            documents: self.documents,
+            rejects: self.rejects,
+            logs: self.logs,
+            rows: self.rows,
+            refused: self.refused,
+            position: self.position,
+            outcome: Outcome::of(status, self.failure),
+        }
+    }
+
+    fn refuse(&mut self, reason: impl Into<String>) -> i32 {
+        self.last_error = reason.into();
+        status::REFUSED
+    }
+
+    fn emit(&mut self, bytes: &[u8]) -> i32 {
+        let row = self.open.as_ref();
+        let (number, index, held) = match row {
+            Some(row) => (row.at.number, row.documents.len(), row.bytes),
+            None => (LOOSE_ROWS + self.loose, 0, 0),
+        };
+        match accept(bytes, number, index, held) {
+            Ok(document) => {
+                match &mut self.open {
+                    Some(row) => {
+                        row.bytes += bytes.len();
+                        row.documents.push(document);
+                    }
+                    None => {
+                        self.loose += 1;
+                        self.documents.push(document);
+                    }
+                }
+                status::OK
+            }
+            Err(reason) => {
+                self.refused.push(reason.clone());
+                self.refuse(reason)
+            }
+        }
+    }
+
+    fn row_begin(&mut self, row: RowV1) -> i32 {
+        self.row_end(0);
+        let number = if row.number == 0 { self.counted + 1 } else { row.number };
+        if row.end != 0 && row.end < row.start {
+            return self.refuse(format!("row {number} ends at {} before it starts at {}", row.end, row.start));
+        }
+        self.counted = number;
+        self.rows.read += 1;
+        let unwanted = self.include.is_some_and(|rows| rows.iter().all(|row| row.number != number));
+        if unwanted || self.skip.contains(&number) {
+            self.rows.passed_over += 1;
+            self.position = self.position.max(row.end);
+            return status::SKIP;
+        }
+        self.open = Some(Row { at: RowV1 { number, ..row }, documents: Vec::new(), bytes: 0 });
+        status::OK
+    }
+
+    fn row_end(&mut self, end: u64) -> i32 {
+        if let Some(row) = self.open.take() {
+            self.position = self.position.max(row.at.end).max(end);
+            match row.documents.is_empty() {
+                true => self.rows.passed_over += 1,
+                false => self.rows.ingested += 1,
+            }
+            self.documents.extend(row.documents);
+        }
+        status::OK
+    }
+
+    fn row_reject(&mut self, reason: &str) -> i32 {
+        let Some(row) = self.open.take() else { return self.refuse("there is no open row that could be rejected") };
+        let RowV1 { number, start, end, line } = row.at;
+        self.rows.rejected += 1;
+        self.position = self.position.max(end);
+        self.rejects.push(Rejected { row: number, line, start, end, reason: reason.to_owned() });
+        status::OK
+    }
+
+    fn next_start(&mut self, start: &mut StartV1) -> i32 {
+        if self.include.is_none() {
+            return status::OK;
+        }
+        match self.to_come.pop_front() {
+            Some(Start { number, offset, line }) => {
+                *start = StartV1 { number, offset, line };
+                status::JUMP
+            }
+            None => {
+                self.stopped = true;
+                status::STOP
+            }
+        }
+    }
+}
+
+/// The document as it would arrive in a sink, or why it would not.
+fn accept(bytes: &[u8], number: u64, index: usize, held: usize) -> Result<Document, String> {
+    if bytes.len() > MAX_DOCUMENT {
+        return Err(format!("a document of {} bytes is larger than the {MAX_DOCUMENT} that it may have", bytes.len()));
+    }
+    if held + bytes.len() > MAX_ROW_BYTES || index >= MAX_ROW_DOCUMENTS {
+        return Err(format!("a row may have {MAX_ROW_DOCUMENTS} documents and {MAX_ROW_BYTES} bytes of them"));
+    }
+    let document = Document::from_reader(bytes).map_err(|error| format!("not a BSON document: {error}"))?;
+    let placeholder = bytes.get(4..4 + ID_PLACEHOLDER.len()) == Some(&ID_PLACEHOLDER);
+    if document.contains_key("_id") && !placeholder {
+        return match document.get("_id") {
+            Some(Bson::Array(_) | Bson::RegularExpression(_) | Bson::Undefined) => {
+                Err("an `_id` may not be an array, a regular expression or undefined".to_owned())
+            }
+            _ => Ok(document),
+        };
+    }
+    let mut numbered = Document::from_iter([("_id".to_owned(), Bson::ObjectId(id(number, index)))]);
+    numbered.extend(document.into_iter().filter(|(key, _)| key != "_id"));
+    Ok(numbered)
+}
+
+/// What the host makes of task 1, this row, and the index of the document within it.
+fn id(row: u64, index: usize) -> ObjectId {
+    let mut bytes = [0; 12];
+    bytes[4] = 1;
+    bytes[5..10].copy_from_slice(&row.to_be_bytes()[3..]);
+    bytes[10..].copy_from_slice(&(index as u64).to_be_bytes()[6..]);
+    ObjectId::from_bytes(bytes)
+}
+
+/// # Safety
+/// `ctx` is the one that [`TestHost::with_table`] made, and its call is still running.
+unsafe fn this<'a>(ctx: *mut c_void) -> &'a mut TestHost<'a> {
+    // SAFETY: the caller vouches for the pointer; the app has one thread, and no function of the table calls another.
+    unsafe { &mut *ctx.cast::<TestHost<'a>>() }
+}
+
+/// # Safety
+/// The bytes are valid during `'a`.
+unsafe fn bytes<'a>(bytes: Bytes) -> &'a [u8] {
+    // SAFETY: the caller vouches for them.
+    unsafe { bytes.get() }.unwrap_or_default()
+}
+
+// SAFETY (of all below): an app calls them through the table, with its `ctx`, while its entry runs; what it passes is
+// valid until they return.
+
+unsafe extern "C" fn emit(ctx: *mut c_void, document: Bytes) -> i32 {
+    // SAFETY: see above.
+    unsafe { this(ctx).emit(bytes(document)) }
+}
+
+unsafe extern "C" fn row_begin(ctx: *mut c_void, row: *const RowV1) -> i32 {
+    // SAFETY: see above.
+    unsafe { this(ctx).row_begin(*row) }
+}
+
+unsafe extern "C" fn row_end(ctx: *mut c_void, end: u64) -> i32 {
+    // SAFETY: see above.
+    unsafe { this(ctx).row_end(end) }
+}
+
+unsafe extern "C" fn row_reject(ctx: *mut c_void, reason: Bytes) -> i32 {
+    // SAFETY: see above.
+    unsafe { this(ctx).row_reject(&String::from_utf8_lossy(bytes(reason))) }
+}
+
+unsafe extern "C" fn next_start(ctx: *mut c_void, start: *mut StartV1) -> i32 {
+    // SAFETY: see above.
+    unsafe { this(ctx).next_start(&mut *start) }
+}
+
+unsafe extern "C" fn log(ctx: *mut c_void, level: u32, message: Bytes) {
+    // SAFETY: see above.
+    let (host, message) = unsafe { (this(ctx), bytes(message)) };
+    host.logs.push(LogLine { level, message: String::from_utf8_lossy(message).into_owned() });
+}
+
+unsafe extern "C" fn progress(ctx: *mut c_void, position: u64) -> i32 {
+    // SAFETY: see above.
+    let host = unsafe { this(ctx) };
+    host.position = host.position.max(position);
+    status::OK
+}
+
+unsafe extern "C" fn fail(ctx: *mut c_void, reason: Bytes) {
+    // SAFETY: see above.
+    let (host, reason) = unsafe { (this(ctx), bytes(reason)) };
+    host.failure = Some(String::from_utf8_lossy(reason).into_owned());
+}
+
+unsafe extern "C" fn last_error(ctx: *mut c_void) -> Bytes {
+    // SAFETY: see above.
+    let host = unsafe { this(ctx) };
+    Bytes::new(host.last_error.as_bytes())
+}
