@@ -34,6 +34,9 @@ struct Options {
     artifacts: PathBuf,
 }
 
+/// Executions between two lines of progress.
+const STEP: u64 = 1_000_000;
+
 /// What to fuzz, in turn.
 #[derive(Clone)]
 struct Targets(Vec<Target>);
@@ -57,12 +60,10 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> ExitCode {
     let Targets(targets) = &options.target;
     let end = options.from.saturating_add(options.executions);
-    // A step is a whole number of turns, so that each execution has its target whatever it started with.
-    let step = 250_000 * targets.len() as u64;
     let (mut all, started) = (Tally::default(), Instant::now());
     let mut from = options.from;
     while from < end {
-        let to = end.min(from.saturating_add(step));
+        let to = end.min(from.saturating_add(STEP));
         match fuzz::run(targets, options.seed, from..to) {
             Ok(tally) => {
                 all.executions += tally.executions;

@@ -70,16 +70,16 @@ const TEXTS: &[&str] = &[
     "ein Text von mehr als vierundsechzig Bytes, in dem weit hinten doch noch ein Ümlaut steht",
 ];
 
-/// A document that the platform may store, most of the time: now and then its `_id` is one that it refuses.
+/// A document that the platform may store, most of the time: now and then something about it is not as it should be
+/// that no later damage would hit upon.
 pub(crate) fn document(rng: &mut Rng) -> Sketch {
     let mut sketch = Sketch::default();
-    let start = sketch.open();
+    let start = sketch.length();
     if rng.u8(..) >= 6 {
         sketch.id(rng);
     }
-    if rng.u8(..) < 4 {
-        let levels = rng.usize(90..110);
-        sketch.chain(rng, levels);
+    if rng.u8(..) < 3 {
+        sketch.chain(rng);
     }
     for _ in 0..rng.usize(0..10) {
         sketch.element(rng, None, 4);
@@ -90,17 +90,21 @@ pub(crate) fn document(rng: &mut Rng) -> Sketch {
 
 impl Sketch {
     fn id(&mut self, rng: &mut Rng) {
-        match rng.u8(..8) {
-            0..4 => {
+        match rng.u8(..10) {
+            0..5 => {
                 self.begin(0x07, "_id");
                 self.bytes.extend_from_slice(&[0; 12]);
             }
-            4 => self.element(rng, Some("_id"), 2),
-            5 => {
+            5 => self.element(rng, Some("_id"), 2),
+            6 => {
+                self.begin(0x03, "_id");
+                self.nested(rng, 2);
+            }
+            7 => {
                 self.begin(0x07, "_id");
                 self.fixed(rng, 12);
             }
-            6 => {
+            8 => {
                 self.begin(0x02, "_id");
                 self.string(rng);
             }
@@ -111,11 +115,12 @@ impl Sketch {
         }
     }
 
-    /// Documents, arrays and scopes in each other.
-    fn chain(&mut self, rng: &mut Rng, levels: usize) {
-        let start = self.bytes.len();
+    /// Documents, arrays and scopes in each other, down to about the level that is the last allowed one.
+    fn chain(&mut self, rng: &mut Rng) {
+        let deepest = rng.usize(98..103);
         let mut open = Vec::new();
-        for _ in 0..levels {
+        let mut level = 1;
+        while level < deepest {
             let kind = *rng.choice(&[0x03, 0x03, 0x03, 0x04, 0x0f]).unwrap_or(&0x03);
             self.begin(kind, "c");
             let outer = (kind == 0x0f).then(|| {
@@ -123,7 +128,8 @@ impl Sketch {
                 self.string(rng);
                 outer
             });
-            open.push((self.open(), outer));
+            open.push((self.length(), outer));
+            level += if outer.is_some() { 2 } else { 1 };
         }
         for (document, outer) in open.into_iter().rev() {
             self.close(document);
@@ -131,7 +137,6 @@ impl Sketch {
                 self.set_length(outer, self.bytes.len() - outer);
             }
         }
-        debug_assert!(self.bytes.len() > start || levels == 0);
     }
 
     fn element(&mut self, rng: &mut Rng, key: Option<&str>, budget: u32) {
@@ -168,6 +173,9 @@ impl Sketch {
                 let outer = self.length();
                 self.string(rng);
                 self.nested(rng, budget);
+                if rare(rng) {
+                    self.fixed(rng, 1);
+                }
                 self.set_length(outer, self.bytes.len() - outer);
             }
             _ => {}
@@ -175,7 +183,12 @@ impl Sketch {
     }
 
     fn nested(&mut self, rng: &mut Rng, budget: u32) {
-        let start = self.open();
+        let start = self.length();
+        if rare(rng) {
+            // Too short to be a document, and yet nothing of what follows is displaced.
+            self.set_length(start, rng.usize(..5));
+            return;
+        }
         let most = if budget == 0 { 1 } else { 4 };
         for index in 0..rng.usize(0..most) {
             let index = index.to_string();
@@ -193,7 +206,7 @@ impl Sketch {
         let start = self.bytes.len();
         if subtype == 2 {
             let inner = self.length();
-            self.set_length(inner, count);
+            self.set_length(inner, if rare(rng) { rng.usize(..20) } else { count });
         }
         self.fixed(rng, count);
         self.set_length(length, self.bytes.len() - start);
@@ -232,10 +245,6 @@ impl Sketch {
         self.bytes.extend_from_slice(bytes);
     }
 
-    fn open(&mut self) -> usize {
-        self.length()
-    }
-
     fn close(&mut self, start: usize) {
         self.bytes.push(0);
         self.set_length(start, self.bytes.len() - start);
@@ -252,6 +261,10 @@ impl Sketch {
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         self.bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
     }
+}
+
+fn rare(rng: &mut Rng) -> bool {
+    rng.u8(..) < 4
 }
 
 fn double(rng: &mut Rng) -> f64 {

@@ -7,10 +7,10 @@
 //! - NaN has no sign;
 //! - a key that occurs twice is written twice, and both values stay.
 
-use super::elements::{Elements, NotValidated, Value};
+use super::elements::{Elements, NotValidated};
 use super::escape::{append_hex, append_quoted};
 use super::validate::MAX_DEPTH;
-use super::{date, decimal};
+use super::{date, decimal, kind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -49,14 +49,14 @@ impl Writer<'_> {
         let mut elements = Elements::of(document)?;
         self.out.push(b'{');
         let mut first = true;
-        while let Some((key, value)) = elements.next()? {
+        while let Some((kind, key)) = elements.next()? {
             if !first {
                 self.out.push(b',');
             }
             first = false;
             append_quoted(key, self.out);
             self.out.push(b':');
-            self.value(value, level)?;
+            self.value(&mut elements, kind, level)?;
         }
         self.out.push(b'}');
         Ok(())
@@ -66,59 +66,65 @@ impl Writer<'_> {
         let mut elements = Elements::of(array)?;
         self.out.push(b'[');
         let mut first = true;
-        while let Some((_, value)) = elements.next()? {
+        while let Some((kind, _)) = elements.next()? {
             if !first {
                 self.out.push(b',');
             }
             first = false;
-            self.value(value, level)?;
+            self.value(&mut elements, kind, level)?;
         }
         self.out.push(b']');
         Ok(())
     }
 
-    /// Writes a value that stands in a document at `level`.
-    #[inline]
-    pub(super) fn value(&mut self, value: Value<'_>, level: usize) -> Result<(), NotValidated> {
-        match value {
-            Value::String(text) => append_quoted(text, self.out),
-            Value::Int32(number) => self.put(itoa::Buffer::new().format(number)),
-            Value::Int64(number) => self.put(itoa::Buffer::new().format(number)),
-            Value::Double(number) => self.double(number),
-            Value::Bool(true) => self.put("true"),
-            Value::Bool(false) => self.put("false"),
-            Value::Null => self.put("null"),
-            Value::Date(millis) => self.date(millis),
-            Value::ObjectId(id) => self.object_id(id),
-            Value::Document(document) => self.document(document, deeper(level, 1)?)?,
-            Value::Array(array) => self.array(array, deeper(level, 1)?)?,
-            Value::Binary { subtype, bytes } => self.binary(subtype, bytes),
-            Value::Timestamp { seconds, increment } => self.timestamp(seconds, increment),
-            Value::Decimal128(bytes) => {
+    /// Writes the value that comes next, of type `kind`, in a document at `level`.
+    pub(super) fn value(&mut self, from: &mut Elements<'_>, kind: u8, level: usize) -> Result<(), NotValidated> {
+        match kind {
+            kind::STRING => append_quoted(from.string()?, self.out),
+            kind::INT32 => self.put(itoa::Buffer::new().format(i32::from_le_bytes(*from.array()?))),
+            kind::INT64 => self.put(itoa::Buffer::new().format(i64::from_le_bytes(*from.array()?))),
+            kind::DOUBLE => self.double(f64::from_le_bytes(*from.array()?)),
+            kind::BOOL => self.put(if *from.array::<1>()? == [0] { "false" } else { "true" }),
+            kind::NULL => self.put("null"),
+            kind::DATE => self.date(i64::from_le_bytes(*from.array()?)),
+            kind::OBJECT_ID => self.object_id(from.array()?),
+            kind::DOCUMENT => self.document(from.document()?, deeper(level, 1)?)?,
+            kind::ARRAY => self.array(from.document()?, deeper(level, 1)?)?,
+            kind::BINARY => {
+                let (subtype, bytes) = from.binary()?;
+                self.binary(subtype, bytes);
+            }
+            kind::TIMESTAMP => {
+                let increment = from.u32()?;
+                self.timestamp(from.u32()?, increment);
+            }
+            kind::DECIMAL128 => {
                 self.put("{\"$numberDecimal\":\"");
-                decimal::append(bytes, self.out);
+                decimal::append(*from.array()?, self.out);
                 self.put("\"}");
             }
-            Value::Regex { pattern, options } => {
-                self.labelled("{\"$regularExpression\":{\"pattern\":", pattern, ",\"options\":");
-                append_quoted(&self.options(options), self.out);
+            kind::REGEX => {
+                self.labelled("{\"$regularExpression\":{\"pattern\":", from.text_to_zero()?, ",\"options\":");
+                append_quoted(&self.options(from.text_to_zero()?), self.out);
                 self.put("}}");
             }
-            Value::Code(code) => self.labelled("{\"$code\":", code, "}"),
-            Value::CodeWithScope { code, scope } => {
-                self.labelled("{\"$code\":", code, ",\"$scope\":");
-                self.document(scope, deeper(level, 2)?)?;
+            kind::CODE => self.labelled("{\"$code\":", from.string()?, "}"),
+            kind::CODE_WITH_SCOPE => {
+                from.u32()?;
+                self.labelled("{\"$code\":", from.string()?, ",\"$scope\":");
+                self.document(from.document()?, deeper(level, 2)?)?;
                 self.put("}");
             }
-            Value::DbPointer { namespace, id } => {
-                self.labelled("{\"$dbPointer\":{\"$ref\":", namespace, ",\"$id\":");
-                self.object_id(id);
+            kind::DB_POINTER => {
+                self.labelled("{\"$dbPointer\":{\"$ref\":", from.string()?, ",\"$id\":");
+                self.object_id(from.array()?);
                 self.put("}}");
             }
-            Value::Symbol(symbol) => self.labelled("{\"$symbol\":", symbol, "}"),
-            Value::Undefined => self.put("{\"$undefined\":true}"),
-            Value::MinKey => self.put("{\"$minKey\":1}"),
-            Value::MaxKey => self.put("{\"$maxKey\":1}"),
+            kind::SYMBOL => self.labelled("{\"$symbol\":", from.string()?, "}"),
+            kind::UNDEFINED => self.put("{\"$undefined\":true}"),
+            kind::MIN_KEY => self.put("{\"$minKey\":1}"),
+            kind::MAX_KEY => self.put("{\"$maxKey\":1}"),
+            _ => return Err(NotValidated),
         }
         Ok(())
     }
@@ -201,9 +207,9 @@ impl Writer<'_> {
 /// The whole number that `number` is, where 64 bits hold it.
 fn whole(number: f64) -> Option<i64> {
     const LIMIT: f64 = (1_u64 << 63) as f64;
-    let is_whole = number.trunc() == number && (-LIMIT..LIMIT).contains(&number);
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within the limits of 64 bits")]
-    is_whole.then_some(number as i64)
+    #[expect(clippy::cast_possible_truncation, reason = "a number that does not survive it is not returned")]
+    let whole = number as i64;
+    ((-LIMIT..LIMIT).contains(&number) && whole as f64 == number).then_some(whole)
 }
 
 /// A validated document is never deeper; one that was not must not exhaust the stack.

@@ -12,9 +12,10 @@
 //! holds for the same have the same text, also inside of documents, unless one has a Decimal128 where the other has
 //! another number.
 
-use super::elements::{Elements, NotValidated, Value};
+use super::elements::{Elements, NotValidated};
 use super::escape::append_hex;
 use super::extjson::{Form, Writer};
+use super::kind;
 
 /// The `_id` of `document` as text.
 ///
@@ -31,13 +32,14 @@ pub fn id_text(document: &[u8]) -> Result<String, NotValidated> {
 /// # Errors
 /// `document` is not a validated one; `out` is then as it was.
 pub fn append(document: &[u8], out: &mut Vec<u8>) -> Result<(), NotValidated> {
-    let Some((b"_id", id)) = Elements::of(document)?.next()? else { return Err(NotValidated) };
-    if let Value::ObjectId(id) = id {
-        append_hex(id, out);
+    let mut elements = Elements::of(document)?;
+    let Some((kind, b"_id")) = elements.next()? else { return Err(NotValidated) };
+    if kind == kind::OBJECT_ID {
+        append_hex(elements.array::<12>()?, out);
         return Ok(());
     }
     let before = out.len();
-    let written = Writer { out, form: Form::Key }.value(id, 1);
+    let written = Writer { out, form: Form::Key }.value(&mut elements, kind, 1);
     if written.is_err() {
         out.truncate(before);
     }

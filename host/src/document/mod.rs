@@ -1,6 +1,6 @@
 //! Documents as raw BSON bytes: whether they are what they claim, how they are numbered, how they read as JSON. Pure.
 //!
-//! A worker's bytes are hostile until [`validate`] has passed over them once. After that they are never decoded: a
+//! A worker's bytes are hostile until [`validate()`] has passed over them once. After that they are never decoded: a
 //! numbered `_id` is written over its placeholder in place ([`id`]), a sink stores the bytes as they are or writes them
 //! as text ([`extjson`]).
 //!

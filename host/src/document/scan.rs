@@ -41,18 +41,26 @@ pub(super) fn zero(bytes: &[u8], from: usize) -> Option<Zero> {
 pub(super) fn plain_prefix(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let quotes = zeros(word ^ u64::from_le_bytes([b'"'; 8]));
-        let backslashes = zeros(word ^ u64::from_le_bytes([b'\\'; 8]));
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let marks = quotes | backslashes | controls;
-        if marks != 0 {
-            return at + first(marks);
+        let specials = specials(u64::from_le_bytes(*chunk));
+        if specials != 0 {
+            return at + first(specials);
         }
         at += 8;
     }
-    let rest = text.get(at..).unwrap_or_default();
-    at + rest.iter().position(|byte| !is_plain(*byte)).unwrap_or(rest.len())
+    if let Some(chunk) = text.last_chunk::<8>() {
+        // The last eight bytes, some of them for the second time: those are plain.
+        let specials = specials(u64::from_le_bytes(*chunk));
+        return if specials == 0 { text.len() } else { text.len() - 8 + first(specials) };
+    }
+    text.iter().position(|byte| !is_plain(*byte)).unwrap_or(text.len())
+}
+
+#[inline]
+fn specials(word: u64) -> u64 {
+    let quotes = zeros(word ^ u64::from_le_bytes([b'"'; 8]));
+    let backslashes = zeros(word ^ u64::from_le_bytes([b'\\'; 8]));
+    let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+    quotes | backslashes | controls
 }
 
 fn is_plain(byte: u8) -> bool {

@@ -18,7 +18,7 @@
 //!   code with scope    length: i32 | string | document
 //! ```
 
-use super::elements::{Elements, NotValidated, Value};
+use super::elements::{Elements, NotValidated};
 use super::invalid::Invalid;
 use super::kind::{self, FIXED, VARIABLE};
 use super::scan::zero;
@@ -219,21 +219,26 @@ fn is_utf8(text: &[u8]) -> bool {
 /// For an `_id` that is a document, of a `document` that is well-formed.
 #[cold]
 fn no_dollar_in_id(document: &[u8]) -> Result<(), Invalid> {
-    let dollar = match Elements::of(document).and_then(|mut elements| elements.next()) {
-        Ok(Some((_, Value::Document(id)))) => has_dollar_key(id),
-        _ => Err(NotValidated),
-    };
-    if dollar == Ok(false) { Ok(()) } else { Err(Invalid::IdDollarKey) }
+    match id_has_dollar_key(document) {
+        Ok(false) => Ok(()),
+        _ => Err(Invalid::IdDollarKey),
+    }
+}
+
+fn id_has_dollar_key(document: &[u8]) -> Result<bool, NotValidated> {
+    let mut elements = Elements::of(document)?;
+    let Some((kind, _)) = elements.next()? else { return Ok(false) };
+    elements.inner(kind)?.map_or(Ok(false), has_dollar_key)
 }
 
 /// Goes no deeper than [`MAX_DEPTH`], because what it reads has passed.
 fn has_dollar_key(document: &[u8]) -> Result<bool, NotValidated> {
     let mut elements = Elements::of(document)?;
-    while let Some((key, value)) = elements.next()? {
+    while let Some((kind, key)) = elements.next()? {
         if key.first() == Some(&b'$') && !matches!(key, b"$ref" | b"$id" | b"$db") {
             return Ok(true);
         }
-        if let Value::Document(inner) | Value::Array(inner) | Value::CodeWithScope { scope: inner, .. } = value
+        if let Some(inner) = elements.inner(kind)?
             && has_dollar_key(inner)?
         {
             return Ok(true);

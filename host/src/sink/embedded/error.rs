@@ -131,7 +131,10 @@ pub(super) struct Trouble {
 
 impl Trouble {
     pub(super) fn stopped() -> Trouble {
-        Trouble { transient: false, words: "its writer has stopped, so the sink was closed".into() }
+        Trouble {
+            transient: false,
+            words: "its store was closed, or its writer has failed and the log says why".into(),
+        }
     }
 
     pub(super) fn of(error: &rusqlite::Error) -> Trouble {

@@ -23,10 +23,13 @@ const SMALLEST_DATABASE: u64 = 512;
 /// Statements that the writer keeps prepared: three for each of a good many collections.
 const PREPARED_STATEMENTS: usize = 128;
 
+/// What can only be said while a file is empty.
+const NEW_FILE_PRAGMAS: &str = "PRAGMA page_size = 8192;";
+
 /// What the writer's connection is set to; why is told in the module doc of [`super`].
 const WRITER_PRAGMAS: &str = "PRAGMA synchronous = FULL;
      PRAGMA cache_size = -8000;
-     PRAGMA wal_autocheckpoint = 4000;
+     PRAGMA wal_autocheckpoint = 2000;
      PRAGMA journal_size_limit = 67108864;";
 
 /// The tables of version 1. Collections are further tables, made when they are first named.
@@ -67,7 +70,9 @@ pub(super) fn open_for_writing(path: &Path, settings: &Settings) -> Result<Conne
         return Err(StoreError::NotWritable { path: file.path, reason: "it is write-protected".into() });
     }
     // Before anything is changed: this may be somebody else's.
-    file.inspect_snapshot(&connection)?;
+    if let Found::Nothing = file.inspect_snapshot(&connection)? {
+        connection.execute_batch(NEW_FILE_PRAGMAS).map_err(|e| file.told(e))?;
+    }
     file.use_write_ahead_log(&connection)?;
     connection.execute_batch(WRITER_PRAGMAS).map_err(|e| file.told(e))?;
     if let Some(bytes) = settings.max_bytes {

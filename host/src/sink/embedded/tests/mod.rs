@@ -9,6 +9,7 @@ use super::*;
 use crate::sink::contract::{Batch, Destination, sink_contract};
 use bson::doc;
 use serde_json::Value;
+use std::path::Path;
 use std::task::{Context, Poll, Waker};
 use tempfile::TempDir;
 
