@@ -1,1 +1,25 @@
-//! harness
+//! The harness of the end-to-end tests: builds what they need, runs the real binary on it, reads what it reports, and
+//! sees to it that nothing is left behind.
+//!
+//! ```text
+//!   artefacts   the `mysimbdp` binary and every app, built once for all test programs
+//!   fixtures    apps built against the frozen ABI, and against spoilt copies of it
+//!   data        CSV texts, and the documents that they must become
+//!   command     one run of the binary in a directory of its own, with a deadline
+//!   report      what `--json` said, as types
+//!   sink        the documents and dead letters in the sink file
+//!   leftovers   no worker process, no temporary file outlives the command
+//!   expect      the sentences and sums that tests ask for
+//! ```
+//!
+//! The test programs are beside this crate: `functional/` (what an honest app and any data get), `security/` (hostile
+//! apps), `resilience/` (deaths, and who is blamed), `compat/` (apps that are no apps, or were built otherwise).
+
+pub mod artefacts;
+pub mod command;
+pub mod data;
+pub mod expect;
+pub mod fixtures;
+pub mod leftovers;
+pub mod report;
+pub mod sink;

@@ -1,1 +1,60 @@
-fn main() {}
+//! `cargo xtask <command>`: everything that is done daily in this workshop, one word each.
+
+// A command line tool for people: it talks on standard output.
+#![expect(clippy::print_stdout, reason = "the commands talk to people on the terminal")]
+
+mod bench;
+mod demo;
+mod fuzz;
+mod generate;
+mod lint;
+mod plugins;
+mod test;
+mod workshop;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The one-word commands of the workshop", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// See it work: builds everything in release, then ten files of two tenants go through the sandbox into their sinks
+    Demo,
+    /// Run every test; on a fresh Debian machine a Rust toolchain is all it needs
+    Test(test::Arguments),
+    /// What a change must pass before the tests: format, clippy and documentation, with warnings as errors
+    Lint,
+    /// Measure speed and memory side by side and write docs/benchmarks.md
+    Bench(bench::Arguments),
+    /// Feed the parsers of hostile bytes with mutated input
+    Fuzz(fuzz::Arguments),
+    /// Build every app under tenant-plugins/, those in C too
+    Plugins(plugins::Arguments),
+    /// Write the CSV of the demo and the benchmark to a file
+    Generate(generate::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Demo => demo::run(),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Lint => lint::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Plugins(arguments) => plugins::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            println!("\n{why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -3,6 +3,12 @@
 //! An adapter stores documents *durably before it answers*; whoever calls it moves a checkpoint or acknowledges a message
 //! only after that answer. Writing the same batch again is always safe: a numbered `_id` that exists counts as stored.
 
+pub mod embedded;
+pub mod null;
+
+#[cfg(test)]
+mod contract;
+
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;

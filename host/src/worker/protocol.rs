@@ -11,7 +11,7 @@
 //!                                  ◀─────   Rows*, Log*, Progress*
 //!                                  ◀─────   Done
 //!   Deliver                        ─────▶   app.on_message(..) for each
-//!                                  ◀─────   Outcomes (one for each Deliver), Log*
+//!                                  ◀─────   Outcomes+, Log*   (one outcome for each message)
 //!   end of stream                  ─────▶   exit
 //! ```
 //!
@@ -56,7 +56,7 @@ pub enum HostKind {
     Hello = 1,
     /// [`Task`], JSON, with the data file as file descriptor.
     Task = 2,
-    /// A batch of messages for a stream app, binary.
+    /// A batch of messages for a stream app, binary: see [`delivery`](super::delivery).
     Deliver = 3,
 }
 
@@ -76,7 +76,7 @@ pub enum GuestKind {
     Progress = 68,
     /// [`Done`], JSON.
     Done = 69,
-    /// What became of each message of a [`HostKind::Deliver`], binary.
+    /// What became of messages of a [`HostKind::Deliver`], binary: see [`delivery`](super::delivery).
     Outcomes = 70,
 }
 
@@ -252,7 +252,8 @@ pub enum RowFate {
     Ended = 0,
     /// It was rejected; the reason follows.
     Rejected = 1,
-    /// A document that was emitted with no row open; its `number` is [`LOOSE_ROWS`] and up.
+    /// A document that was emitted with no row open; its `number` is [`LOOSE_ROWS`] and up. With `refused` 1 and no
+    /// document: one that the worker refused.
     Loose = 2,
 }
 
@@ -270,7 +271,7 @@ pub struct RowHeader {
     pub number: u64,
     /// Offset of its first byte.
     pub start: u64,
-    /// Offset just past its last byte.
+    /// Offset just past its last byte, 0 where the app did not say.
     pub end: u64,
     /// Line on which it starts, 0 where lines mean nothing.
     pub line: u64,

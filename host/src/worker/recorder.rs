@@ -116,6 +116,32 @@ impl Page {
         frames: [0; MAX_FRAMES],
     };
 
+    /// The page as it lies in memory, read without trusting a word of it.
+    pub fn from_bytes(bytes: &[u8; LEN]) -> Page {
+        let word = |index: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[index * 8..index * 8 + 8]);
+            u64::from_ne_bytes(word)
+        };
+        let mut frames = [0; MAX_FRAMES];
+        for (index, frame) in frames.iter_mut().enumerate() {
+            *frame = word(10 + index);
+        }
+        Page {
+            magic: word(0),
+            state: word(1),
+            number: word(2),
+            start: word(3),
+            end: word(4),
+            line: word(5),
+            rows: word(6),
+            fault: word(7),
+            fault_at: word(8),
+            base: word(9),
+            frames,
+        }
+    }
+
     /// What this page says.
     pub fn claim(&self) -> Claim {
         let written = self.magic == MAGIC;

@@ -1,0 +1,493 @@
+//! Rows as a worker hands them over: order and positions checked, documents validated and numbered in place. Pure.
+//!
+//! What comes in is hostile. A row out of order or outside the file is a [`Violation`] and ends the worker; a document
+//! that is not BSON (which an app can cause without breaking anything) rejects its row and nothing else. In a rerun, rows
+//! that are settled already are only hashed, and the hash is compared where the settled part ends.
+
+use super::ledger::{Ledger, Position, Row, RowCounts};
+use crate::document::{self, DocumentId};
+use crate::sink::{DocumentBatch, DocumentRef};
+use crate::worker::codec::{self, CodecError, RowCursor};
+use crate::worker::protocol::{LOOSE_ROWS, MAX_DOCUMENT, MAX_ROW_DOCUMENTS, RowFate, RowHeader, Start};
+use crate::worker::recorder::ClaimedRow;
+use bytes::BytesMut;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// What one frame of rows amounts to, ready for the sink.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Documents to be stored.
+    pub batch: DocumentBatch,
+    /// Rows to be kept as dead letters.
+    pub rejected: Vec<Rejected>,
+    /// Documents that the sink refused, each with its part of the row's dead letters.
+    pub refused_by_sink: Vec<(Rejected, u32)>,
+    /// What it adds to the counts of rows.
+    pub rows: RowCounts,
+    /// What it adds to the documents emitted.
+    pub emitted: u64,
+    /// Documents refused before the sink saw them.
+    pub refused: u64,
+    /// Where the task has come to once this is committed.
+    pub reached: Position,
+    /// The settled part was passed in this frame, and what came was not what had come before.
+    pub differs: bool,
+}
+
+/// A row that becomes a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// The row.
+    pub row: Row,
+    /// Why.
+    pub reason: String,
+}
+
+/// What no honest worker sends. The sentence fits after "it broke the protocol: ".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Not rows at all.
+    #[error("it sent {0}")]
+    Codec(#[from] CodecError),
+    /// A row that cannot come now.
+    #[error("it reported row {got} where row {expected} comes next")]
+    Order {
+        /// Number it reported.
+        got: u64,
+        /// Number that comes next.
+        expected: u64,
+    },
+    /// A row that lies outside the file or before its predecessor.
+    #[error("it reported row {number} at bytes {start} to {end} of a file of {size}, after byte {after}")]
+    Place {
+        /// Number of the row.
+        number: u64,
+        /// Its first byte.
+        start: u64,
+        /// Past its last byte.
+        end: u64,
+        /// Size of the file.
+        size: u64,
+        /// Where the row before ended.
+        after: u64,
+    },
+    /// More documents than a row may have.
+    #[error("it reported {0} documents in one row, where {MAX_ROW_DOCUMENTS} are allowed")]
+    TooMany(u32),
+}
+
+/// The intake of one attempt.
+#[derive(Debug)]
+pub struct Intake {
+    task: u64,
+    size: u64,
+    seen: Position,
+    settled_row: u64,
+    settled_loose: u64,
+    settled_hash: Option<u128>,
+    skip: BTreeMap<u64, ClaimedRow>,
+}
+
+impl Intake {
+    /// An attempt at a file of `size` bytes. `resumed` tells that it starts at [`Ledger::resume`].
+    pub fn new(ledger: &Ledger, size: u64, resumed: Option<Start>) -> Intake {
+        let settled = ledger.settled();
+        let (seen, settled_hash) = match resumed {
+            Some(_) => {
+                // The settled row itself comes once more, so the one before it counts as seen.
+                let mut seen = settled.clone();
+                seen.row = Row { number: settled.row.number - 1, start: 0, end: 0, line: 0 };
+                (seen, None)
+            }
+            None => {
+                (Position::default(), (settled.row.number > 0 || settled.loose > 0).then(|| settled.hash.digest128()))
+            }
+        };
+        Intake {
+            task: ledger.task(),
+            size,
+            seen,
+            settled_row: settled.row.number,
+            settled_loose: settled.loose,
+            settled_hash,
+            skip: ledger.convicted().clone(),
+        }
+    }
+
+    /// Takes one frame.
+    ///
+    /// # Errors
+    /// See [`Violation`]: the worker is to be killed. Nothing of the frame may be used.
+    pub fn take(&mut self, mut payload: BytesMut) -> Result<Delivery, Violation> {
+        let mut delivery = Delivery {
+            batch: DocumentBatch::default(),
+            rejected: Vec::new(),
+            refused_by_sink: Vec::new(),
+            rows: RowCounts::default(),
+            emitted: 0,
+            refused: 0,
+            reached: Position::default(),
+            differs: false,
+        };
+        let mut cursor = RowCursor::new();
+        while let Some((header, range)) = cursor.next(&payload)? {
+            match header.fate {
+                RowFate::Loose => self.take_loose(&header, range, &mut payload, &mut delivery)?,
+                RowFate::Ended | RowFate::Rejected => self.take_row(&header, range, &mut payload, &mut delivery)?,
+            }
+        }
+        delivery.batch.bytes = payload.freeze();
+        delivery.reached = self.seen.clone();
+        Ok(delivery)
+    }
+
+    fn take_row(
+        &mut self,
+        header: &RowHeader,
+        range: Range<usize>,
+        payload: &mut BytesMut,
+        delivery: &mut Delivery,
+    ) -> Result<(), Violation> {
+        let row = self.place(header, delivery)?;
+        let suppressed = row.number <= self.settled_row;
+        let resumed_at = suppressed && self.settled_hash.is_none();
+        if !resumed_at {
+            self.seen.hash.update(&row.number.to_le_bytes());
+            self.seen.hash.update(&payload[range.clone()]);
+        }
+        self.seen.row = row;
+        if suppressed {
+            self.compare(delivery);
+            return Ok(());
+        }
+        delivery.rows.read += 1;
+        delivery.emitted += u64::from(header.refused);
+        delivery.refused += u64::from(header.refused);
+        if header.fate == RowFate::Rejected {
+            let reason = codec::reason(&payload[range])?.to_owned();
+            delivery.reject(row, reason);
+            return Ok(());
+        }
+        delivery.emitted += u64::from(header.documents);
+        match self.take_documents(header, row.number, range, payload, delivery)? {
+            Ok(0) => delivery.rows.passed_over += 1,
+            Ok(_) => delivery.rows.ingested += 1,
+            Err(reason) => {
+                delivery.refused += u64::from(header.documents);
+                delivery.reject(row, reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds a row against what comes next, and counts the convicted rows before it.
+    fn place(&self, header: &RowHeader, delivery: &mut Delivery) -> Result<Row, Violation> {
+        let mut expected = self.seen.row.number + 1;
+        let mut passed = 0;
+        while self.skip.contains_key(&expected) && expected < header.number {
+            passed += u64::from(expected > self.settled_row);
+            expected += 1;
+        }
+        let RowHeader { number, start, end, line, .. } = *header;
+        if number != expected || self.skip.contains_key(&number) || number >= LOOSE_ROWS {
+            return Err(Violation::Order { got: number, expected });
+        }
+        let after = self.seen.row.end;
+        if start < after || end < start || end > self.size {
+            return Err(Violation::Place { number, start, end, size: self.size, after });
+        }
+        delivery.rows.read += passed;
+        delivery.rows.rejected += passed;
+        Ok(Row { number, start, end, line })
+    }
+
+    fn take_loose(
+        &mut self,
+        header: &RowHeader,
+        range: Range<usize>,
+        payload: &mut BytesMut,
+        delivery: &mut Delivery,
+    ) -> Result<(), Violation> {
+        let expected = LOOSE_ROWS + self.seen.loose;
+        if header.number != expected {
+            return Err(Violation::Order { got: header.number, expected });
+        }
+        self.seen.loose += 1;
+        self.seen.hash.update(&payload[range.clone()]);
+        if self.seen.loose <= self.settled_loose {
+            self.compare(delivery);
+            return Ok(());
+        }
+        delivery.emitted += u64::from(header.refused) + u64::from(header.documents);
+        delivery.refused += u64::from(header.refused);
+        if let Err(reason) = self.take_documents(header, header.number, range, payload, delivery)? {
+            delivery.refused += u64::from(header.documents);
+            let row = Row { number: header.number, ..self.seen.row };
+            delivery.rejected.push(Rejected { row, reason });
+        }
+        Ok(())
+    }
+
+    /// Validates and numbers the documents of one row. The inner error is the reason that rejects the row.
+    fn take_documents(
+        &self,
+        header: &RowHeader,
+        row: u64,
+        range: Range<usize>,
+        payload: &mut BytesMut,
+        delivery: &mut Delivery,
+    ) -> Result<Result<u32, String>, Violation> {
+        if header.documents as usize > MAX_ROW_DOCUMENTS {
+            return Err(Violation::TooMany(header.documents));
+        }
+        let kept = delivery.batch.documents.len();
+        let mut at = range.start;
+        for index in 0..header.documents {
+            let checked = document_at(&payload[at..range.end]).and_then(|length| {
+                let document = &mut payload[at..at + length];
+                let checked = document::validate(document).map_err(|invalid| invalid.to_string())?;
+                if !checked.own_id {
+                    #[expect(clippy::cast_possible_truncation, reason = "fewer than MAX_ROW_DOCUMENTS = 2^16")]
+                    let id = DocumentId::new(self.task, row, index as u16);
+                    id.and_then(|id| id.number_in_place(document)).map_err(|error| error.to_string())?;
+                }
+                Ok((length, checked.own_id))
+            });
+            match checked {
+                Ok((length, own_id)) => {
+                    #[expect(clippy::cast_possible_truncation, reason = "a payload is capped far below 4 GiB")]
+                    let document = DocumentRef { offset: at as u32, length: length as u32, row, own_id };
+                    delivery.batch.documents.push(document);
+                    at += length;
+                }
+                Err(why) => {
+                    delivery.batch.documents.truncate(kept);
+                    return Ok(Err(format!("document {} of the row is not valid BSON: {why}", index + 1)));
+                }
+            }
+        }
+        if at != range.end {
+            return Err(Violation::Codec(CodecError::Short(range.end - at)));
+        }
+        Ok(Ok(header.documents))
+    }
+
+    /// At the end of the settled part: is it what it was?
+    fn compare(&mut self, delivery: &mut Delivery) {
+        let at_the_end = self.seen.row.number == self.settled_row && self.seen.loose == self.settled_loose;
+        if at_the_end && let Some(hash) = self.settled_hash.take() {
+            delivery.differs |= hash != self.seen.hash.digest128();
+        }
+    }
+}
+
+impl Delivery {
+    fn reject(&mut self, row: Row, reason: String) {
+        self.rows.rejected += 1;
+        self.rejected.push(Rejected { row, reason });
+    }
+}
+
+/// The dead letter of a document that the sink refused, and which part of its row's letters it is (from 1).
+pub fn refused_document(batch: &DocumentBatch, index: usize, reason: &str) -> (Rejected, u32) {
+    let number = batch.documents[index].row;
+    let first = batch.documents.partition_point(|document| document.row < number);
+    let mut row = Row { number, ..Row::default() };
+    // The batch still holds the frame it came in, and with it where the row lies.
+    let mut cursor = RowCursor::new();
+    while let Ok(Some((header, _))) = cursor.next(&batch.bytes) {
+        if header.number == number {
+            row = Row { number, start: header.start, end: header.end, line: header.line };
+        }
+    }
+    let part = u32::try_from(index - first.min(index) + 1).unwrap_or(u32::MAX);
+    (Rejected { row, reason: reason.to_owned() }, part)
+}
+
+/// The length of the document that `bytes` begin with.
+fn document_at(bytes: &[u8]) -> Result<usize, String> {
+    let length = bytes.first_chunk::<4>().map(|word| u32::from_le_bytes(*word) as usize);
+    match length {
+        Some(length) if length > MAX_DOCUMENT => {
+            Err(format!("it has {length} bytes, where a document may have {MAX_DOCUMENT}"))
+        }
+        Some(length) if (5..=bytes.len()).contains(&length) => Ok(length),
+        Some(length) => Err(format!("it says that it has {length} bytes, but {} came", bytes.len())),
+        None => Err(format!("only {} bytes came", bytes.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::Written;
+    use bson::{doc, oid::ObjectId};
+
+    const SIZE: u64 = 1_000;
+
+    /// A frame being put together as a worker does.
+    #[derive(Default)]
+    struct Frame(Vec<u8>);
+
+    impl Frame {
+        fn row(self, number: u64, documents: &[bson::Document]) -> Frame {
+            let bytes: Vec<u8> = documents.iter().flat_map(|document| document.to_vec().unwrap()).collect();
+            self.record(number, RowFate::Ended, u32::try_from(documents.len()).unwrap(), &bytes)
+        }
+
+        fn rejected(self, number: u64, reason: &str) -> Frame {
+            self.record(number, RowFate::Rejected, 0, reason.as_bytes())
+        }
+
+        fn loose(self, ordinal: u64, document: &bson::Document) -> Frame {
+            self.record(LOOSE_ROWS + ordinal, RowFate::Loose, 1, &document.to_vec().unwrap())
+        }
+
+        fn record(mut self, number: u64, fate: RowFate, documents: u32, bytes: &[u8]) -> Frame {
+            let (start, end) = if fate == RowFate::Loose { (0, 0) } else { (number * 10, number * 10 + 10) };
+            let length = u32::try_from(bytes.len()).unwrap();
+            let header = RowHeader { number, start, end, line: number, refused: 0, documents, bytes: length, fate };
+            self.0.extend_from_slice(&header.encode());
+            self.0.extend_from_slice(bytes);
+            self
+        }
+
+        fn payload(self) -> BytesMut {
+            BytesMut::from(self.0.as_slice())
+        }
+    }
+
+    fn numbered(value: i32) -> bson::Document {
+        doc! { "_id": ObjectId::from_bytes([0; 12]), "value": value }
+    }
+
+    fn settle(ledger: &mut Ledger, delivery: &Delivery) {
+        let written = Written { stored: delivery.batch.documents.len() as u64, ..Written::default() };
+        ledger.settle(&delivery.rows, delivery.emitted, delivery.refused, delivery.reached.clone(), &written);
+    }
+
+    #[test]
+    fn documents_are_numbered_by_task_row_and_index() {
+        let mut intake = Intake::new(&Ledger::new(7), SIZE, None);
+        let delivery = intake.take(Frame::default().row(1, &[numbered(1), numbered(2)]).payload()).unwrap();
+        let ids: Vec<_> = delivery
+            .batch
+            .documents
+            .iter()
+            .map(|document| DocumentId::of_document(delivery.batch.document(document)).unwrap())
+            .map(|id| (id.task(), id.row(), id.index()))
+            .collect();
+        assert_eq!(ids, [(7, 1, 0), (7, 1, 1)]);
+    }
+
+    #[test]
+    fn rows_are_counted_by_their_fate_and_the_counts_balance() {
+        let mut ledger = Ledger::new(1);
+        let mut intake = Intake::new(&ledger, SIZE, None);
+        let frame = Frame::default().row(1, &[numbered(1)]).row(2, &[]).rejected(3, "why").loose(0, &numbered(4));
+        let delivery = intake.take(frame.payload()).unwrap();
+        assert_eq!(delivery.rows, RowCounts { read: 3, ingested: 1, passed_over: 1, rejected: 1 });
+        assert_eq!(delivery.rejected[0].reason, "why");
+        settle(&mut ledger, &delivery);
+        assert!(ledger.counts().balance());
+        assert_eq!(ledger.counts().documents.stored, 2);
+    }
+
+    #[test]
+    fn a_document_that_is_not_bson_rejects_its_row_and_nothing_else() {
+        let mut ledger = Ledger::new(1);
+        let mut intake = Intake::new(&ledger, SIZE, None);
+        let mut broken = numbered(2).to_vec().unwrap();
+        broken[4] = 0x77;
+        let frame =
+            Frame::default().row(1, &[numbered(1)]).record(2, RowFate::Ended, 1, &broken).row(3, &[numbered(3)]);
+        let delivery = intake.take(frame.payload()).unwrap();
+        assert_eq!(delivery.batch.documents.len(), 2);
+        assert!(delivery.rejected[0].reason.starts_with("document 1 of the row is not valid BSON: "));
+        settle(&mut ledger, &delivery);
+        assert!(ledger.counts().balance());
+        assert_eq!(ledger.counts().documents.refused, 1);
+    }
+
+    #[test]
+    fn rows_out_of_order_end_the_worker() {
+        for frame in
+            [Frame::default().row(2, &[]), Frame::default().row(1, &[]).row(1, &[]), Frame::default().row(0, &[])]
+        {
+            let mut intake = Intake::new(&Ledger::new(1), SIZE, None);
+            assert!(matches!(intake.take(frame.payload()), Err(Violation::Order { .. })));
+        }
+    }
+
+    #[test]
+    fn rows_outside_of_the_file_end_the_worker() {
+        let mut intake = Intake::new(&Ledger::new(1), 15, None);
+        assert!(matches!(intake.take(Frame::default().row(1, &[]).payload()), Err(Violation::Place { .. })));
+    }
+
+    #[test]
+    fn a_count_of_documents_that_lies_ends_the_worker_or_rejects_the_row() {
+        let bytes = numbered(1).to_vec().unwrap();
+        let mut intake = Intake::new(&Ledger::new(1), SIZE, None);
+        let fewer = Frame::default().record(1, RowFate::Ended, 0, &bytes).payload();
+        assert!(matches!(intake.take(fewer), Err(Violation::Codec(CodecError::Short(_)))));
+        let mut intake = Intake::new(&Ledger::new(1), SIZE, None);
+        let more = Frame::default().record(1, RowFate::Ended, 2, &bytes).payload();
+        assert_eq!(intake.take(more).unwrap().rejected.len(), 1);
+    }
+
+    #[test]
+    fn a_rerun_suppresses_what_is_settled_and_notices_what_differs() {
+        for (second, differs) in [(numbered(2), false), (numbered(99), true)] {
+            let mut ledger = Ledger::new(1);
+            let first = Frame::default().row(1, &[numbered(1)]).row(2, &[numbered(2)]).payload();
+            let delivery = Intake::new(&ledger, SIZE, None).take(first).unwrap();
+            settle(&mut ledger, &delivery);
+            let mut rerun = Intake::new(&ledger, SIZE, None);
+            let again = Frame::default().row(1, &[numbered(1)]).row(2, &[second]).row(3, &[numbered(3)]).payload();
+            let delivery = rerun.take(again).unwrap();
+            assert_eq!(delivery.batch.documents.len(), 1);
+            assert_eq!(delivery.rows.read, 1);
+            assert_eq!(delivery.differs, differs);
+        }
+    }
+
+    #[test]
+    fn a_resumed_run_suppresses_the_row_it_starts_at() {
+        let mut ledger = Ledger::new(1);
+        let first = Frame::default().row(1, &[numbered(1)]).row(2, &[numbered(2)]).payload();
+        let delivery = Intake::new(&ledger, SIZE, None).take(first).unwrap();
+        settle(&mut ledger, &delivery);
+        let start = ledger.resume().unwrap();
+        assert_eq!(start, Start { number: 2, offset: 20, line: 2 });
+        let mut resumed = Intake::new(&ledger, SIZE, Some(start));
+        let delivery = resumed.take(Frame::default().row(2, &[numbered(2)]).row(3, &[numbered(3)]).payload()).unwrap();
+        assert_eq!((delivery.rows.read, delivery.batch.documents.len(), delivery.differs), (1, 1, false));
+    }
+
+    #[test]
+    fn convicted_rows_are_counted_where_they_are_passed_and_at_the_end() {
+        let mut ledger = Ledger::new(1);
+        for number in [2, 4] {
+            ledger.convict(ClaimedRow { number, start: number * 10, end: number * 10 + 10, line: number });
+        }
+        let frame = Frame::default().row(1, &[numbered(1)]).row(3, &[numbered(3)]).payload();
+        let delivery = Intake::new(&ledger, SIZE, None).take(frame).unwrap();
+        settle(&mut ledger, &delivery);
+        assert_eq!(ledger.counts().rows, RowCounts { read: 3, ingested: 2, passed_over: 0, rejected: 1 });
+        ledger.close();
+        assert_eq!(ledger.counts().rows, RowCounts { read: 4, ingested: 2, passed_over: 0, rejected: 2 });
+        assert_eq!(ledger.settled().row.end, 50);
+        assert!(ledger.counts().balance());
+    }
+
+    #[test]
+    fn a_document_that_the_sink_refused_is_traced_to_its_row() {
+        let frame = Frame::default().row(1, &[numbered(1)]).row(2, &[numbered(2), numbered(3)]).payload();
+        let delivery = Intake::new(&Ledger::new(1), SIZE, None).take(frame).unwrap();
+        let (rejected, part) = refused_document(&delivery.batch, 2, "another document has this _id");
+        assert_eq!(rejected.row, Row { number: 2, start: 20, end: 30, line: 2 });
+        assert_eq!(part, 2);
+    }
+}

@@ -1,0 +1,87 @@
+//! An app's `.so` as `check` and `run` take it: a snapshot that nobody can change any more, and what its bytes say.
+
+use crate::guest;
+use crate::staging::candidate::{self, ApiVersion, Examination, HostMachine};
+use crate::staging::snapshot::{ReadRules, Snapshot, SnapshotError};
+use crate::worker::process::WorkerSpec;
+use crate::worker::protocol::{GuestLimits, Isolation, Ready};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long an app may take to load before it is given up.
+const START_DEADLINE: Duration = Duration::from_secs(5);
+
+/// An app to be checked or run.
+pub(crate) struct AppFile {
+    snapshot: Arc<Snapshot>,
+    examination: Examination,
+    file_name: String,
+}
+
+impl AppFile {
+    /// Takes the snapshot and examines it.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or is not a regular file.
+    pub(crate) fn open(path: &Path) -> Result<AppFile, SnapshotError> {
+        let (major, minor) = guest::API;
+        let machine = HostMachine::current(vec![ApiVersion { major, minor }]);
+        let snapshot = Snapshot::take(path, &ReadRules { max_size: machine.max_size, single_link: false })?;
+        let examination = candidate::examine(snapshot.bytes(), &machine);
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(AppFile { snapshot: Arc::new(snapshot), examination, file_name })
+    }
+
+    /// What its bytes say.
+    pub(crate) fn examination(&self) -> &Examination {
+        &self.examination
+    }
+
+    /// The snapshot's path, as long as it is held: for stack traces.
+    pub(crate) fn symbols(&self) -> std::path::PathBuf {
+        format!("/proc/self/fd/{}", self.snapshot.fd.as_raw_fd()).into()
+    }
+
+    /// Name and generation, as every sentence about it says them.
+    pub(crate) fn label(&self) -> String {
+        let name = self.examination.descriptor.as_ref().map_or(self.file_name.as_str(), |found| found.name.as_str());
+        format!("{name} (generation {})", self.examination.short_generation())
+    }
+
+    /// Holds what a worker said of itself against the descriptor. An app that says two things is refused: people chose it
+    /// by the first and would get the second.
+    ///
+    /// # Errors
+    /// A sentence that names both.
+    pub(crate) fn agrees_with(&self, ready: &Ready) -> Result<(), String> {
+        let Some(descriptor) = &self.examination.descriptor else { return Ok(()) };
+        let described: Vec<&str> = descriptor.kinds.iter().map(|kind| kind.name()).collect();
+        let provided: Vec<&str> = ready.kinds.iter().map(String::as_str).collect();
+        let same_kinds = described.len() == provided.len() && described.iter().all(|kind| provided.contains(kind));
+        if descriptor.name == ready.name && same_kinds {
+            return Ok(());
+        }
+        Err(format!(
+            "its descriptor says {} ({}), its table says {} ({}): build it again with the export macro, which writes both",
+            descriptor.name,
+            described.join(", "),
+            ready.name.escape_debug(),
+            provided.join(", ").escape_debug(),
+        ))
+    }
+
+    /// What a worker of it is started with.
+    pub(crate) fn worker_spec(&self, isolation: Isolation, limits: GuestLimits, config: Option<String>) -> WorkerSpec {
+        WorkerSpec {
+            app: Arc::clone(&self.snapshot) as Arc<_>,
+            label: self.label(),
+            isolation,
+            limits,
+            config,
+            preload_iconv: self.examination.uses_iconv,
+            start_deadline: START_DEADLINE,
+        }
+    }
+}

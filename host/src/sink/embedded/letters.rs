@@ -1,0 +1,48 @@
+//! Keeping dead letters: the same (collection, task, row, part) again replaces the one before.
+
+use super::CollectionName;
+use super::queue::Job;
+use crate::sink::DeadLetter;
+use rusqlite::{Connection, params};
+
+const KEEP: &str = r#"INSERT OR REPLACE INTO "_dead_letters"
+    (collection, task, row, part, app, source, start, line, reason, raw, raw_len)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"#;
+
+/// Keeps dead letters of one collection.
+pub(super) struct KeepLetters {
+    pub(super) collection: CollectionName,
+    pub(super) letters: Vec<DeadLetter>,
+}
+
+impl Job for KeepLetters {
+    type Outcome = ();
+
+    fn perform(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut keep = connection.prepare_cached(KEEP)?;
+        for letter in &self.letters {
+            keep.execute(params![
+                self.collection.as_str(),
+                letter.task.cast_signed(),
+                letter.row.cast_signed(),
+                letter.part,
+                letter.app,
+                letter.source,
+                letter.start.cast_signed(),
+                letter.line.cast_signed(),
+                letter.reason,
+                &letter.raw[..letter.raw.len().min(DeadLetter::MAX_RAW)],
+                letter.raw_len.cast_signed(),
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        letter_bytes(&self.letters)
+    }
+}
+
+pub(super) fn letter_bytes(letters: &[DeadLetter]) -> usize {
+    letters.iter().map(|l| l.raw.len() + l.reason.len() + l.app.len() + l.source.len() + 64).sum()
+}

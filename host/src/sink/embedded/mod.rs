@@ -1,0 +1,140 @@
+//! The embedded sink: one SQLite file per tenant, a table for each collection, documents as text that anybody can read.
+//!
+//! ```text
+//!   sqlite3 acme.db "select doc->>'$.name' from orders where doc->>'$.total' > 100"
+//! ```
+//!
+//! # The file
+//! ```text
+//!   "<collection>"   _id TEXT PRIMARY KEY   24 hexadecimal digits for an ObjectId, JSON for any other _id
+//!                    doc TEXT               the whole document, relaxed Extended JSON
+//!   "_dead_letters"  what did not become a document: its place, its raw bytes, the reason
+//!   "_tasks"         number ⇄ (app, generation, source, content hash)
+//! ```
+//! Its mode is 0600. `application_id` says that it is ours and `user_version` which tables it has ([`schema`]). An own
+//! `_id` counts as the same document when the text is the same; relaxed Extended JSON writes a 32-bit and a 64-bit integer
+//! alike.
+//!
+//! # Durable before it answers
+//! The log is written ahead (WAL) with `synchronous = FULL`: each commit is synced to the disk before it is answered.
+//! With `NORMAL`, SQLite's usual advice for WAL, the last commits may be gone after a loss of power, although the file is
+//! sound. Then a checkpoint moved, or a message acknowledged, after such an answer would stand for documents that do not
+//! exist. Group commit makes up for the price: 64 requests are synced as cheaply as one.
+//!
+//! # How it writes
+//! ```text
+//!   write() ─▶ room in the queue ─▶ BSON to text ─┐
+//!   write() ─▶ room in the queue ─▶ BSON to text ─┼─▶ queue ─▶ writer thread: one transaction per group ─▶ answers
+//!   keep()  ─▶ room in the queue ─────────────────┘
+//! ```
+//! - The *queue* is bounded in bytes; back-pressure is a `write().await` that takes longer. Whoever wants full speed keeps
+//!   several writes under way, so that there is something to group.
+//! - The *text* is made in the asker's task: SQLite takes about 3 µs of one core for each document and is the narrowest
+//!   place, and a writer that also made the text would be slower by what that costs.
+//! - The *writer* ([`writer`]) is the only one who writes in this process. Another process may write the same file;
+//!   SQLite's busy timeout makes them take turns.
+//!
+//! # Recovery
+//! After `kill -9` or a loss of power the next [`Store::open`] finds every answered request in the log, and nothing of an
+//! unanswered transaction, or all of it. Writing it again is safe: a numbered `_id` that exists counts as stored. After
+//! an error (disk full, locked, I/O) the transaction is rolled back, its askers are told, and the store goes on.
+//!
+//! # Measured
+//! 300,000 documents of 543 bytes of text (450 of BSON, 18 fields), transactions of 1 MiB, `FULL`, two cores; documents
+//! per second:
+//!
+//! | `_id`s | rowid table and index | `WITHOUT ROWID` |
+//! |---|---|---|
+//! | one task, rising | 260,000–286,000 | 249,000–271,000 |
+//! | four tasks, interleaved | 252,000–276,000 | 222,000–224,000 |
+//! | an app's own, random | 62,000–66,000 | 18,000 |
+//!
+//! So the tables have rowids: a page of a `WITHOUT ROWID` table holds seven such documents and one of the index about
+//! a hundred keys, and it is the pages touched that cost. Transactions of 64 KiB reach 110,000–155,000, of 256 KiB
+//! 190,000–203,000, from 1 MiB on it grows no more. Pages larger than 4 KiB and a log longer than 16 MiB change nothing
+//! beyond the noise.
+
+mod documents;
+mod error;
+mod letters;
+mod name;
+mod prepare;
+mod queue;
+mod reader;
+mod schema;
+mod store;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use error::StoreError;
+pub use name::{CollectionName, NameError};
+pub use reader::{KeptLetter, LetterKey, Reader, StoredDocument};
+pub use store::Store;
+pub use tasks::TaskKey;
+
+use crate::sink::{BoxFuture, DeadLetter, DocumentBatch, DocumentSink, SinkError, Written};
+use documents::{Statements, WriteDocuments};
+use letters::{KeepLetters, letter_bytes};
+use prepare::{Prepared, bson_bytes};
+use queue::Queue;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a store behaves; the defaults are measured to be good.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Bytes of requests in flight above which a further one waits.
+    pub queue_bytes: usize,
+    /// Bytes of text after which a transaction is committed although more is queued.
+    pub group_bytes: usize,
+    /// How long to wait for another process that writes the file.
+    pub busy_timeout: Duration,
+    /// Largest size of the database (its log not counted); `None` leaves it to the disk. Reaching it is like a full disk.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            queue_bytes: 4 * 1024 * 1024,
+            group_bytes: 1024 * 1024,
+            busy_timeout: Duration::from_secs(5),
+            max_bytes: None,
+        }
+    }
+}
+
+/// A collection of a [`Store`], as the sink of documents.
+#[derive(Clone, Debug)]
+pub struct EmbeddedSink {
+    label: String,
+    collection: CollectionName,
+    statements: Arc<Statements>,
+    queue: Queue,
+}
+
+impl DocumentSink for EmbeddedSink {
+    fn write(&self, batch: DocumentBatch) -> BoxFuture<'_, Result<Written, SinkError>> {
+        Box::pin(async move {
+            let written = async {
+                let room = self.queue.room(bson_bytes(&batch)).await?;
+                let prepared = Prepared::of(&batch);
+                drop(batch);
+                self.queue.ask(room, WriteDocuments { statements: Arc::clone(&self.statements), prepared }).await
+            };
+            written.await.map_err(|trouble| trouble.into_sink_error(self.label.clone()))
+        })
+    }
+
+    fn keep(&self, letters: Vec<DeadLetter>) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async move {
+            let kept = async {
+                let room = self.queue.room(letter_bytes(&letters)).await?;
+                self.queue.ask(room, KeepLetters { collection: self.collection.clone(), letters }).await
+            };
+            kept.await.map_err(|trouble| trouble.into_sink_error(self.label.clone()))
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! The host's end of a worker's socket: frames in and out, never more in memory than one frame and one read.
+
+use super::codec::{self, CodecError, FrameHeader};
+use super::protocol::{Done, GuestKind, HEADER_LEN, HostKind, Log, Progress, Ready, Refused};
+use bytes::{Buf, BytesMut};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::UnixStream;
+
+/// Most descriptors that travel with one frame.
+const MAX_FDS: usize = 2;
+/// How much is asked of the socket at once: a few of the worker's flushes, small enough for a second-level cache.
+const READ_BYTES: usize = 256 * 1024;
+
+/// A frame from a worker, decoded as far as its kind tells.
+#[derive(Debug)]
+pub enum Frame {
+    /// It is ready.
+    Ready(Ready),
+    /// It could not start.
+    Refused(Refused),
+    /// Finished rows, not yet looked into.
+    Rows(BytesMut),
+    /// A log line.
+    Log(Log),
+    /// How far an app without rows has read.
+    Progress(Progress),
+    /// The end of the task.
+    Done(Done),
+    /// What became of a batch of messages, not yet looked into.
+    Outcomes(BytesMut),
+}
+
+/// Why nothing more comes from this worker.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The socket failed.
+    #[error("the socket to the worker failed: {0}")]
+    Io(#[from] io::Error),
+    /// It sent what no frame may be.
+    #[error("it sent {0}")]
+    Codec(#[from] CodecError),
+    /// A control frame holds something else than its JSON.
+    #[error("it sent a {kind:?} frame that cannot be read: {reason}")]
+    Json {
+        /// Kind of the frame.
+        kind: GuestKind,
+        /// What the parser says.
+        reason: String,
+    },
+    /// The socket ended inside a frame.
+    #[error("it sent half a frame: {have} bytes of {want}")]
+    Half {
+        /// Bytes that came.
+        have: usize,
+        /// Bytes that were announced.
+        want: usize,
+    },
+}
+
+/// One worker's socket.
+#[derive(Debug)]
+pub struct Link {
+    socket: UnixStream,
+    buffer: BytesMut,
+}
+
+impl Link {
+    /// Takes over a connected, non-blocking socket.
+    pub fn new(socket: UnixStream) -> Link {
+        Link { socket, buffer: BytesMut::with_capacity(READ_BYTES) }
+    }
+
+    /// The next frame and its tag; `None` where the worker closed its end between two frames.
+    ///
+    /// Cancel-safe: what was read stays for the next call.
+    ///
+    /// # Errors
+    /// The socket failed, or what came is not a frame; nothing can be read after that.
+    pub async fn receive(&mut self) -> Result<Option<(u32, Frame)>, LinkError> {
+        loop {
+            let wanted = match self.pending_header()? {
+                Some(header) if self.buffer.len() >= HEADER_LEN + header.length => {
+                    self.buffer.advance(HEADER_LEN);
+                    let payload = self.buffer.split_to(header.length);
+                    return Ok(Some((header.tag, decode(header.kind, payload)?)));
+                }
+                Some(header) => HEADER_LEN + header.length,
+                None => HEADER_LEN,
+            };
+            // Room for the whole frame at once, so that a payload is contiguous without being moved twice.
+            self.buffer.reserve(READ_BYTES.max(wanted - self.buffer.len()));
+            if self.socket.read_buf(&mut self.buffer).await? == 0 {
+                return match self.buffer.len() {
+                    0 => Ok(None),
+                    have => Err(LinkError::Half { have, want: wanted }),
+                };
+            }
+        }
+    }
+
+    fn pending_header(&self) -> Result<Option<FrameHeader<GuestKind>>, CodecError> {
+        self.buffer.first_chunk::<HEADER_LEN>().map(codec::decode_guest_header).transpose()
+    }
+
+    /// Sends a control frame, with descriptors on its first byte.
+    ///
+    /// # Errors
+    /// The socket failed: the worker is gone.
+    pub async fn send<T: Serialize>(
+        &mut self,
+        kind: HostKind,
+        tag: u32,
+        message: &T,
+        fds: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let payload = serde_json::to_vec(message)?;
+        self.send_bytes(kind, tag, &payload, fds).await
+    }
+
+    /// Sends a frame with this payload.
+    ///
+    /// # Errors
+    /// The socket failed: the worker is gone.
+    pub async fn send_bytes(
+        &mut self,
+        kind: HostKind,
+        tag: u32,
+        payload: &[u8],
+        fds: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let header = codec::encode_header(kind as u8, tag, payload.len());
+        if fds.is_empty() {
+            self.socket.write_all(&header).await?;
+        } else {
+            let sent = self.socket.async_io(Interest::WRITABLE, || send_with_fds(&self.socket, &header, fds)).await?;
+            self.socket.write_all(&header[sent..]).await?;
+        }
+        self.socket.write_all(payload).await
+    }
+
+    /// Tells the worker that nothing more comes: it ends once it is idle.
+    pub async fn finish(&mut self) {
+        // It may be gone already; either way it ends.
+        let _ = self.socket.shutdown().await;
+    }
+}
+
+fn send_with_fds(socket: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
+        return Err(io::Error::other("too many descriptors for one frame"));
+    }
+    Ok(sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?)
+}
+
+fn decode(kind: GuestKind, payload: BytesMut) -> Result<Frame, LinkError> {
+    Ok(match kind {
+        GuestKind::Ready => Frame::Ready(json(kind, &payload)?),
+        GuestKind::Refused => Frame::Refused(json(kind, &payload)?),
+        GuestKind::Rows => Frame::Rows(payload),
+        GuestKind::Log => Frame::Log(json(kind, &payload)?),
+        GuestKind::Progress => Frame::Progress(json(kind, &payload)?),
+        GuestKind::Done => Frame::Done(json(kind, &payload)?),
+        GuestKind::Outcomes => Frame::Outcomes(payload),
+    })
+}
+
+fn json<T: DeserializeOwned>(kind: GuestKind, payload: &[u8]) -> Result<T, LinkError> {
+    serde_json::from_slice(payload).map_err(|error| LinkError::Json { kind, reason: error.to_string() })
+}

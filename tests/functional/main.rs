@@ -1,0 +1,7 @@
+//! What an honest app gets, whatever the data is like.
+
+mod check;
+mod citizen;
+mod csv;
+mod identity;
+mod usage;

@@ -1,0 +1,20 @@
+//! Hostile apps: whatever one does, the host lives, every other row is stored, and a sentence says which app, which
+//! generation and which row it was.
+//!
+//! | file | what the villains of the row do |
+//! |---|---|
+//! | `dying` | end their process |
+//! | `hanging` | never come back |
+//! | `hoarding` | take memory |
+//! | `reaching` | reach for files, the network, processes, the kernel |
+//! | `talking` | say too much, or say it where it hurts |
+//! | `lying` | break the protocol, misuse the function table, scribble over the recorder |
+//! | `loading` | misbehave before there is a row at all |
+
+mod dying;
+mod hanging;
+mod hoarding;
+mod loading;
+mod lying;
+mod reaching;
+mod talking;

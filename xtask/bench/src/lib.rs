@@ -1,0 +1,4 @@
+//! What the programs of the benchmark share: an app in their own process, without sandbox, worker or copies.
+
+pub mod app;
+pub mod table;

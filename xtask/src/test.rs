@@ -1,0 +1,67 @@
+//! `cargo xtask test`: every test there is, on a machine that has a Rust toolchain and nothing else of ours.
+//!
+//! 1. `cc` and `make`: installed where we are root, asked for where we are not.
+//! 2. Everything that the tests start (the host, every app) is built once, and `MYSIMBDP_PREBUILT=1` tells the tests so:
+//!    no test waits for a cargo of its own.
+//! 3. Unit, integration and end-to-end tests, and the examples in the documentation.
+//! 4. The host is compiled for aarch64 where that target is installed. Where it is not, that is said at the end:
+//!    nothing is skipped silently.
+
+use crate::plugins;
+use crate::workshop::{self, cargo, need_c_compiler, step};
+use anyhow::Result;
+use std::process::Command;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Handed on to the test programs after `--`, such as a part of a test's name
+    #[arg(last = true)]
+    more: Vec<String>,
+}
+
+const AARCH64: &str = "aarch64-unknown-linux-gnu";
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    need_c_compiler()?;
+    step("build");
+    // With the same targets as the tests, so that both agree on the features of each crate and nothing is built twice.
+    workshop::run(&mut cargo(&["build", "--workspace", "--lib", "--bins", "--examples"]))?;
+    plugins::build_c_apps()?;
+
+    step("test");
+    let mut tests = cargo(&["test", "--workspace"]);
+    tests.env("MYSIMBDP_PREBUILT", "1");
+    if !arguments.more.is_empty() {
+        tests.arg("--").args(&arguments.more);
+    }
+    workshop::run(&mut tests)?;
+
+    step("all tests passed");
+    check_aarch64()
+}
+
+fn check_aarch64() -> Result<()> {
+    if !target_is_installed(AARCH64) {
+        println!(
+            "  Not done: compiling for {AARCH64}, whose standard library is not installed (rustup target add {AARCH64})."
+        );
+        return Ok(());
+    }
+    step("compile for aarch64");
+    // SQLite is C and wants a cross compiler; `check` of the crates in Rust needs only that its build script succeeds.
+    let compiler = "aarch64-linux-gnu-gcc";
+    if !workshop::has(compiler) {
+        println!(
+            "  Not done: compiling for {AARCH64}, which needs {compiler} (apt-get install gcc-aarch64-linux-gnu)."
+        );
+        return Ok(());
+    }
+    workshop::run(&mut cargo(&["check", "--target", AARCH64, "-p", "mysimbdp", "-p", "mysimbdp-plugin-api"]))
+}
+
+fn target_is_installed(target: &str) -> bool {
+    let libraries = Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output();
+    let Ok(libraries) = libraries else { return false };
+    let folder = String::from_utf8_lossy(&libraries.stdout).trim().to_owned();
+    libraries.status.success() && std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some())
+}
