@@ -96,8 +96,7 @@ fn rows_to_be_skipped_are_passed_over_whether_the_app_asks_or_not() {
 fn only_the_wanted_rows_run_whether_the_app_asks_or_not() {
     for asks in [true, false] {
         let mut worker = start(&lines(asks));
-        let run =
-            worker.run_task(b"a\nb\nc\nd\n", |task| task.include = Some(vec![place(2, 2), place(3, 4)]));
+        let run = worker.run_task(b"a\nb\nc\nd\n", |task| task.include = Some(vec![place(2, 2), place(3, 4)]));
         assert_eq!(run.numbers(), [2, 3], "asks: {asks}");
         assert_eq!(run.rows[0].0.start, 2);
     }
@@ -135,7 +134,10 @@ fn documents_without_a_row_are_loose_and_those_that_are_none_are_refused_with_a_
     let refused: Vec<_> = run.rows.iter().map(|(row, _)| (row.fate, row.documents, row.refused)).collect();
     assert_eq!(refused, [(RowFate::Loose, 1, 0), (RowFate::Loose, 0, 1), (RowFate::Ended, 0, 1)]);
     let lines = run.log_lines();
-    assert_eq!(lines[0], "6 the document is not BSON: its length field differs from the length it was handed over with");
+    assert_eq!(
+        lines[0],
+        "6 the document is not BSON: its length field differs from the length it was handed over with"
+    );
     assert!(lines[1].starts_with("6 ") || lines[1].contains("an `_id` may not be an array"), "{}", lines[1]);
     assert_eq!(run.logs[1].level, mysimbdp_abi::level::DEBUG);
 }

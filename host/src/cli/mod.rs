@@ -81,7 +81,9 @@ pub fn main() -> ExitCode {
 /// Says loudly that nothing is confined.
 fn warn_if_insecure(isolation: IsolationArg) {
     if matches!(isolation, IsolationArg::Insecure) {
-        out::note("WARNING: --isolation insecure: this app is NOT confined; it can read, change and send whatever you can");
+        out::note(
+            "WARNING: --isolation insecure: this app is NOT confined; it can read, change and send whatever you can",
+        );
     }
 }
 

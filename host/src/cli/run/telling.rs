@@ -1,11 +1,11 @@
 //! What `run` tells: a progress bar while it works, then text for people or JSON for programs.
 
 use super::super::{out, size};
+use crate::batch::cast::Observer;
 use crate::batch::data_file::DataFile;
 use crate::batch::intake::Rejected;
 use crate::batch::ledger::Counts;
 use crate::batch::report::{TaskOutcome, TaskReport};
-use crate::batch::cast::Observer;
 use crate::cli::app_file::AppFile;
 use crate::worker::protocol::{LOOSE_ROWS, Ready};
 use indicatif::{ProgressBar, ProgressStyle};
