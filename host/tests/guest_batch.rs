@@ -293,7 +293,7 @@ fn calls_in_the_wrong_place_are_refused_with_a_reason() {
     let expected = [
         "6 no row is open",
         "6 no row is open that could be rejected",
-        "6 rows can be begun only while a file is ingested",
+        "6 `row_begin` was given no row",
         "6 the row reaches to byte 99, the file has 1",
         "6 row 5 comes after row 5: the numbers of rows must rise",
         "6 the row was rejected; end it, or begin the next one",

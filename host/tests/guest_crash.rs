@@ -86,7 +86,8 @@ fn a_stack_that_overflows_is_told_too() {
     let left = worker.claim().crash.unwrap();
     let symbols = Symbols::of(&app.path);
     assert_eq!(left.frames.len(), 64);
-    assert!(symbols.names(&left.frames).iter().all(|name| *name == "innermost"));
+    let names = symbols.names(&left.frames);
+    assert!(names.iter().all(|name| name.starts_with("innermost")), "{names:?}");
 }
 
 #[test]

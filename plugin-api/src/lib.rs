@@ -35,7 +35,7 @@
 //! # fn main() {
 //! // In a unit test, with the feature `testing`:
 //! let report = mysimbdp_plugin_api::testing::run::<App>("trips.csv", b"id,fare\n1,2.50\n2,-1\n3,x\n");
-//! assert_eq!(report.documents[0].get_i64("fare_cents"), Ok(250));
+//! assert_eq!(report.documents[0].get_i64("fare_cents").unwrap(), 250);
 //! assert_eq!(report.rejects[0].reason, "fare -1 is negative");
 //! assert_eq!(report.rejects[1].line, 4);
 //! # }

@@ -242,7 +242,11 @@ fn pointers_to_nowhere_kill_the_worker_alone() {
         let stored = lines(&finished);
         assert!(finished.status.code().is_some(), "{deed}");
         let complete = innocent.iter().all(|line| stored.contains(line));
-        assert!(complete || finished.report().outcome != "done", "{deed}: {stored:?}: {:?}", finished.report().sentences());
+        assert!(
+            complete || finished.report().outcome != "done",
+            "{deed}: {stored:?}: {:?}",
+            finished.report().sentences()
+        );
     }
 }
 

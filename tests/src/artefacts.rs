@@ -14,7 +14,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock};
 
 /// Packages whose libraries or binaries the tests start.
-const PACKAGES: &[&str] = &["mysimbdp", "villains", "citizen", "clientbatchingestapp-csv"];
+const PACKAGES: &[&str] = &["mysimbdp", "villains", "citizen"];
 /// Apps that are a `.so` of their own: package and example.
 const EXAMPLES: &[(&str, &str)] =
     &[("villains", "twin_a"), ("villains", "twin_b"), ("villains", "liar"), ("citizen", "rows")];

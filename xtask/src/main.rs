@@ -3,6 +3,7 @@
 // A command line tool for people: it talks on standard output.
 #![expect(clippy::print_stdout, reason = "the commands talk to people on the terminal")]
 
+mod bench;
 mod demo;
 mod fuzz;
 mod generate;
@@ -29,6 +30,8 @@ enum Command {
     Test(test::Arguments),
     /// What a change must pass before the tests: format, clippy and documentation, with warnings as errors
     Lint,
+    /// Measure speed and memory side by side and write docs/benchmarks.md
+    Bench(bench::Arguments),
     /// Feed the parsers of hostile bytes with mutated input
     Fuzz(fuzz::Arguments),
     /// Build every app under tenant-plugins/, those in C too
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Demo => demo::run(),
         Command::Test(arguments) => test::run(&arguments),
         Command::Lint => lint::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Plugins(arguments) => plugins::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),

@@ -49,17 +49,16 @@ impl Profile {
 
 /// Builds every app and answers the `.so` files.
 pub(crate) fn build(profile: Profile) -> Result<Vec<PathBuf>> {
-    let mut rust = Vec::new();
-    let mut c = Vec::new();
-    for folder in folders()? {
-        if folder.join("Makefile").is_file() {
-            c.push(folder);
-        } else if folder.join("Cargo.toml").is_file() {
-            rust.push(folder);
-        }
-    }
+    let rust: Vec<PathBuf> = folders()?.into_iter().filter(|folder| folder.join("Cargo.toml").is_file()).collect();
     let mut built = build_rust(&rust, profile)?;
-    for folder in &c {
+    built.extend(build_c_apps()?);
+    Ok(built)
+}
+
+/// Builds every app that is written in C.
+pub(crate) fn build_c_apps() -> Result<Vec<PathBuf>> {
+    let mut built = Vec::new();
+    for folder in folders()?.iter().filter(|folder| folder.join("Makefile").is_file()) {
         built.extend(build_c(folder)?);
     }
     Ok(built)

@@ -3,11 +3,11 @@
 //! 1. `cc` and `make`: installed where we are root, asked for where we are not.
 //! 2. Everything that the tests start (the host, every app) is built once, and `MYSIMBDP_PREBUILT=1` tells the tests so:
 //!    no test waits for a cargo of its own.
-//! 3. Unit, integration and end-to-end tests, then the examples in the documentation.
+//! 3. Unit, integration and end-to-end tests, and the examples in the documentation.
 //! 4. The host is compiled for aarch64 where that target is installed. Where it is not, that is said at the end:
 //!    nothing is skipped silently.
 
-use crate::plugins::{self, Profile};
+use crate::plugins;
 use crate::workshop::{self, cargo, need_c_compiler, step};
 use anyhow::Result;
 use std::process::Command;
@@ -24,26 +24,20 @@ const AARCH64: &str = "aarch64-unknown-linux-gnu";
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     need_c_compiler()?;
     step("build");
-    workshop::run(&mut cargo(&["build", "--workspace", "--all-targets"]))?;
-    plugins::build(Profile::Debug)?;
+    // With the same targets as the tests, so that both agree on the features of each crate and nothing is built twice.
+    workshop::run(&mut cargo(&["build", "--workspace", "--lib", "--bins", "--examples"]))?;
+    plugins::build_c_apps()?;
 
     step("test");
-    let mut tests = cargo(&["test", "--workspace", "--all-targets"]);
-    workshop::run(with_prebuilt(&mut tests, arguments))?;
-    step("test the examples in the documentation");
-    let mut documentation = cargo(&["test", "--workspace", "--doc"]);
-    workshop::run(with_prebuilt(&mut documentation, arguments))?;
+    let mut tests = cargo(&["test", "--workspace"]);
+    tests.env("MYSIMBDP_PREBUILT", "1");
+    if !arguments.more.is_empty() {
+        tests.arg("--").args(&arguments.more);
+    }
+    workshop::run(&mut tests)?;
 
     step("all tests passed");
     check_aarch64()
-}
-
-fn with_prebuilt<'a>(command: &'a mut Command, arguments: &Arguments) -> &'a mut Command {
-    command.env("MYSIMBDP_PREBUILT", "1");
-    if !arguments.more.is_empty() {
-        command.arg("--").args(&arguments.more);
-    }
-    command
 }
 
 fn check_aarch64() -> Result<()> {

@@ -5,6 +5,7 @@ mod backtrace;
 mod check;
 mod doctor;
 mod exit;
+pub mod new;
 mod out;
 mod run;
 mod size;
@@ -24,6 +25,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    New(new::command::New),
     Check(check::Check),
     Run(run::Run),
     Doctor(doctor::Doctor),
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = match cli.command {
+        Command::New(args) => new::command::run(&args),
         Command::Check(args) => runtime.block_on(check::run(&args)),
         Command::Run(args) => runtime.block_on(run::run(&args)),
         Command::Doctor(args) => runtime.block_on(doctor::run(&args)),

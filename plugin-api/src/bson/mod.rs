@@ -89,10 +89,14 @@ pub(crate) mod newtype {
     pub(crate) const OBJECT_ID: &str = "$mysimbdp::ObjectId";
     pub(crate) const DECIMAL128: &str = "$mysimbdp::Decimal128";
     pub(crate) const BINARY: &str = "$mysimbdp::Binary";
+    /// Those of the `bson` crate. Should it rename them, its UUIDs become plain binaries, and a test here fails.
+    pub(crate) const BSON_UUID: &str = "$__bson_private_uuid";
+    pub(crate) const BSON_RAW_DOCUMENT: &str = "$__private__bson_RawDocument";
+    pub(crate) const BSON_RAW_ARRAY: &str = "$__private__bson_RawArray";
 
     #[inline]
     pub(crate) fn is_special(name: &str) -> bool {
-        name.starts_with("$mysimbdp::")
+        name.starts_with('$')
     }
 }
 

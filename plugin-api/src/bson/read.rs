@@ -260,7 +260,7 @@ mod tests {
             "double": 1.5, "string": "text", "document": { "inner": [1, 2] }, "binary": bson::Binary {
                 subtype: bson::spec::BinarySubtype::Uuid, bytes: vec![7; 16] },
             "oid": bson::oid::ObjectId::from_bytes([9; 12]), "yes": true, "at": bson::DateTime::from_millis(5),
-            "null": null, "regex": bson::Regex::try_from_str("a", "i").unwrap(), "code": bson::Bson::JavaScriptCode("x".into()),
+            "null": null, "regex": bson::Regex { pattern: "a".to_owned().try_into().unwrap(), options: "i".to_owned().try_into().unwrap() }, "code": bson::Bson::JavaScriptCode("x".into()),
             "i32": 3, "i64": 4_i64, "ts": bson::Timestamp { time: 1, increment: 2 },
             "decimal": "1.5".parse::<bson::Decimal128>().unwrap(), "min": bson::Bson::MinKey, "last": 1,
         };

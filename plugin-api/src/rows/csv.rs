@@ -138,7 +138,7 @@ impl<'a> CsvRows<'a> {
     ///
     /// # Errors
     /// `work` ended the run, the file cannot be read, its header is unusable, or the run is over.
-    pub fn each<F>(&mut self, sink: &mut Sink, mut work: F) -> Result<(), AppError>
+    pub fn each<F>(mut self, sink: &mut Sink, mut work: F) -> Result<(), AppError>
     where
         F: FnMut(&CsvRow<'_>, &mut Sink) -> Result<(), Reject>,
     {

@@ -131,7 +131,7 @@ impl<'a> JsonRows<'a> {
     ///
     /// # Errors
     /// `work` ended the run, the file cannot be read, or the run is over.
-    pub fn each<F>(&mut self, sink: &mut Sink, mut work: F) -> Result<(), AppError>
+    pub fn each<F>(mut self, sink: &mut Sink, mut work: F) -> Result<(), AppError>
     where
         F: FnMut(&JsonRow<'_>, &mut Sink) -> Result<(), Reject>,
     {

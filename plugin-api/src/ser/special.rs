@@ -6,39 +6,43 @@
 
 use super::element::ElementSerializer;
 use super::{SerError, Writer};
-use crate::bson::{DateTime, DocumentRef, ObjectId, ValueRef, kind, newtype as name};
+use crate::bson::{Binary, DateTime, DocumentRef, ObjectId, ValueRef, kind, newtype as name};
 use serde::Serialize;
 
 /// Writes a newtype of this crate's.
 pub(super) fn newtype<T: Serialize + ?Sized>(writer: &mut Writer<'_>, named: &str, value: &T) -> Result<(), SerError> {
     let type_at = writer.type_at;
     if type_at == Writer::TOP {
-        return Err(SerError::not_a_document("a single value"));
+        return value.serialize(ElementSerializer::new(writer));
     }
     let value_at = writer.out.len();
     value.serialize(ElementSerializer::new(writer))?;
     writer.type_at = type_at;
-    match named {
-        // An int64 already, in the same eight bytes.
-        name::DATE_TIME => writer.set_kind(kind::DATE_TIME),
-        // A binary: length, subtype, bytes.
-        name::OBJECT_ID => unwrap_binary(writer, value_at, kind::OBJECT_ID),
-        name::DECIMAL128 => unwrap_binary(writer, value_at, kind::DECIMAL128),
-        // A binary whose first byte is the subtype.
-        name::BINARY => {
-            let Some(&subtype) = writer.out.get(value_at + 5) else {
-                return Err(SerError::new("a binary without its subtype"));
-            };
-            let length = i32::try_from(writer.out.len() - value_at - 6).map_err(|_| SerError::too_large())?;
-            writer.out.remove(value_at + 5);
+    let length = writer.out.len().saturating_sub(value_at + 5);
+    match (named, writer.out[type_at]) {
+        (name::DATE_TIME, kind::INT64) => writer.set_kind(kind::DATE_TIME),
+        (name::OBJECT_ID, kind::BINARY) if length == 12 => unwrap_binary(writer, value_at, kind::OBJECT_ID),
+        (name::DECIMAL128, kind::BINARY) if length == 16 => unwrap_binary(writer, value_at, kind::DECIMAL128),
+        (name::BINARY, kind::BINARY) if length > 0 => {
+            // The first of the bytes is the subtype.
+            let subtype = writer.out.remove(value_at + 5);
+            let length = i32::try_from(length - 1).map_err(|_| SerError::too_large())?;
             writer.out[value_at..value_at + 4].copy_from_slice(&length.to_le_bytes());
             writer.out[value_at + 4] = subtype;
-            writer.set_kind(kind::BINARY)
+            Ok(())
         }
+        (name::BSON_UUID, kind::BINARY) if length == 16 => {
+            writer.out[value_at + 4] = Binary::UUID;
+            Ok(())
+        }
+        (name::BSON_RAW_DOCUMENT, kind::BINARY) => unwrap_binary(writer, value_at, kind::DOCUMENT),
+        (name::BSON_RAW_ARRAY, kind::BINARY) => unwrap_binary(writer, value_at, kind::ARRAY),
+        // A newtype of somebody else's whose name begins with a dollar.
         _ => Ok(()),
     }
 }
 
+/// Keeps of a binary only its bytes, as a value of this kind.
 fn unwrap_binary(writer: &mut Writer<'_>, value_at: usize, kind: u8) -> Result<(), SerError> {
     writer.out.drain(value_at..value_at + 5);
     writer.set_kind(kind)
@@ -76,15 +80,21 @@ impl Special {
 
     /// Replaces the document at `start` by the value it stands for.
     pub(super) fn rewrite(self, writer: &mut Writer<'_>, type_at: usize, start: usize) -> Result<(), SerError> {
-        let (kind, value) = {
-            let document = DocumentRef::new(&writer.out[start..]);
-            self.read(document)
-                .ok_or_else(|| SerError::new(format_args!("a {self:?} of the `bson` crate cannot be taken over")))?
-        };
+        let (kind, value) = self.read(DocumentRef::new(&writer.out[start..])).ok_or_else(|| self.refusal())?;
         writer.out.truncate(start);
         writer.out.extend_from_slice(&value);
         writer.type_at = type_at;
         writer.set_kind(kind)
+    }
+
+    #[cold]
+    fn refusal(self) -> SerError {
+        match self {
+            Special::Unsupported(name) => SerError::new(format_args!(
+                "a {name} of the `bson` crate has no place in data that is ingested; emit it as another type"
+            )),
+            _ => SerError::new(format_args!("this is not a {self:?} as the `bson` crate writes it")),
+        }
     }
 
     fn read(self, document: DocumentRef<'_>) -> Option<(u8, Vec<u8>)> {

@@ -45,7 +45,7 @@ use std::os::fd::AsRawFd;
 /// }
 ///
 /// let report = testing::run::<App>("trips.csv", b"id,fare\n1,2.50\n");
-/// assert_eq!(report.documents[0].get_f64("fare"), Ok(2.5));
+/// assert_eq!(report.documents[0].get_f64("fare").unwrap(), 2.5);
 /// assert!(report.outcome.is_ok());
 /// ```
 ///

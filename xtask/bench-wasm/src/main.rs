@@ -10,14 +10,14 @@
 //! advances the epoch every ten milliseconds, so that an endless loop could be stopped; rows and documents are counted.
 //! Nothing else that the platform does is done here: no dead letters, no timing of calls, no flight recorder.
 
-use anyhow::{Context as _, Result, anyhow, bail};
 use std::env;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use wasmtime::{Caller, Config, Engine, Linker, Memory, Module, OptLevel, Store, UpdateDeadline};
+use wasmtime::error::{Context as _, bail, format_err};
+use wasmtime::{Caller, Config, Engine, Linker, Memory, Module, OptLevel, Result, Store, UpdateDeadline};
 
 /// Between two ticks of the epoch.
 const TICK: Duration = Duration::from_millis(10);
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["compile", module, compiled] => compile(module, compiled),
         ["run", compiled, data] => run(compiled, data),
-        _ => Err(anyhow!("usage: bench-wasm compile <app.wasm> <app.cwasm> | run <app.cwasm> <data.csv>")),
+        _ => Err(format_err!("usage: bench-wasm compile <app.wasm> <app.cwasm> | run <app.cwasm> <data.csv>")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,14 +67,7 @@ fn run(compiled: &str, data: &str) -> Result<()> {
     let module = unsafe { Module::deserialize_file(&engine, compiled)? };
     let data = File::open(data).with_context(|| format!("cannot open {data}"))?;
     let size = data.metadata()?.len();
-    let host = Host {
-        data,
-        memory: None,
-        documents: Vec::new(),
-        document_count: 0,
-        document_bytes: 0,
-        failure: None,
-    };
+    let host = Host { data, memory: None, documents: Vec::new(), document_count: 0, document_bytes: 0, failure: None };
     let mut store = Store::new(&engine, host);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Continue(1)));

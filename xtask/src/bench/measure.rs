@@ -47,7 +47,8 @@ pub(super) fn run(command: &mut Command, accepted: &[i32]) -> Result<Run> {
     if !status.code().is_some_and(|code| accepted.contains(&code)) {
         bail!("`{line}` ended with {status}:\n{output}{errors}");
     }
-    let account = last_json(&output).with_context(|| format!("`{line}` gave no account of itself:\n{output}{errors}"))?;
+    let account =
+        last_json(&output).with_context(|| format!("`{line}` gave no account of itself:\n{output}{errors}"))?;
     Ok(Run { wall_seconds, cpu_seconds, account })
 }
 

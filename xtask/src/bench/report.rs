@@ -72,7 +72,8 @@ pub(super) fn summary(sections: &[Section]) -> String {
     let mut text = String::new();
     for figure in sections.iter().flat_map(|section| &section.figures) {
         let sign = if figure.kept { '\u{2714}' } else { '\u{2718}' };
-        let _ = writeln!(text, "  {sign} {:<64} {:>12}   (promised: {})", figure.name, figure.measured, figure.promised);
+        let _ =
+            writeln!(text, "  {sign} {:<64} {:>12}   (promised: {})", figure.name, figure.measured, figure.promised);
     }
     text
 }

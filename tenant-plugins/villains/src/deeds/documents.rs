@@ -10,7 +10,9 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("invalid_bson_empty", |scene| refused(scene, "no bytes", b"")),
     ("invalid_bson_length", |scene| refused(scene, "a wrong length", b"\xff\xff\xff\x7f\0")),
     ("invalid_bson_type", |scene| refused(scene, "an unknown type", b"\x0c\0\0\0\x6en\0\x07\0\0\0\0")),
-    ("invalid_bson_utf8", |scene| refused(scene, "a text that is not UTF-8", b"\x10\0\0\0\x02n\0\x03\0\0\0\xff\xfe\0\0")),
+    ("invalid_bson_utf8", |scene| {
+        refused(scene, "a text that is not UTF-8", b"\x10\0\0\0\x02n\0\x03\0\0\0\xff\xfe\0\0")
+    }),
     ("invalid_bson_unterminated", |scene| refused(scene, "an endless key", b"\x0c\0\0\0\x10nnnnnnn")),
     ("deep_document", deep),
     ("document_over_16mb", too_large),

@@ -26,9 +26,8 @@ const TEN_GIGABYTES: usize = 10 << 30;
 fn take(flags: i32) -> Outcome {
     for taken in (0..TEN_GIGABYTES).step_by(CHUNK) {
         // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
-        let chunk = unsafe {
-            libc::mmap(std::ptr::null_mut(), CHUNK, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
-        };
+        let chunk =
+            unsafe { libc::mmap(std::ptr::null_mut(), CHUNK, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
         if chunk == libc::MAP_FAILED {
             return Outcome::Held(format!("{} MB, then: {}", taken >> 20, io::Error::last_os_error()));
         }

@@ -4,7 +4,7 @@
 //! page begins with the recorder's magic. The kernel tells which addresses can be read (a futex that is not mapped is
 //! `EFAULT`), so that looking does not crash.
 
-use super::{Deed, Scene};
+use super::Deed;
 use crate::outcome::Outcome;
 use std::collections::{HashSet, VecDeque};
 use std::io;

@@ -1,0 +1,5 @@
+//! What the programs of the benchmark share: an app in their own process, without sandbox, worker or copies.
+
+pub mod app;
+pub mod table;
+pub mod touch;

@@ -1,0 +1,91 @@
+//! `cargo xtask bench`: the promises about speed and memory, measured side by side in one run.
+//!
+//! Each comparison has a file of its own and makes one section of the report. A promise that is not kept ends the command
+//! with a failure, after the report is written. Nothing here is a test: tests are not timed.
+
+mod footprint;
+mod isolation;
+mod measure;
+mod memory;
+mod pairs;
+mod report;
+mod shop;
+mod sink;
+mod start;
+mod stream;
+mod wasm;
+
+use crate::workshop::{need_c_compiler, root, shown, step};
+use anyhow::{Context as _, Result, bail};
+use report::Section;
+use shop::Shop;
+use std::fs;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Less data, for a look in passing: the report goes to target/bench/report.md
+    #[arg(long)]
+    quick: bool,
+    /// How many pairs of runs the figures are the medians of
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pairs: u16,
+    /// Only these comparisons; the report goes to target/bench/report.md
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Comparison>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Comparison {
+    /// The platform beside a bare loop
+    Isolation,
+    /// The platform beside wasmtime
+    Wasm,
+    /// A stream's message beside a direct call
+    Stream,
+    /// The embedded sink beside a bare loader
+    Sink,
+    /// Anonymous memory for small and large files
+    Memory,
+    /// A worker's start
+    Start,
+}
+
+impl Comparison {
+    const ALL: [Comparison; 6] = [
+        Comparison::Isolation,
+        Comparison::Wasm,
+        Comparison::Stream,
+        Comparison::Sink,
+        Comparison::Memory,
+        Comparison::Start,
+    ];
+
+    fn measure(self, shop: &Shop) -> Result<Section> {
+        match self {
+            Comparison::Isolation => isolation::measure(shop),
+            Comparison::Wasm => wasm::measure(shop),
+            Comparison::Stream => stream::measure(shop),
+            Comparison::Sink => sink::measure(shop),
+            Comparison::Memory => footprint::measure(shop),
+            Comparison::Start => start::measure(shop),
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    need_c_compiler()?;
+    let shop = Shop::open(arguments)?;
+    let wanted = if arguments.only.is_empty() { &Comparison::ALL[..] } else { &arguments.only };
+    let sections = wanted.iter().map(|comparison| comparison.measure(&shop)).collect::<Result<Vec<Section>>>()?;
+
+    let whole = !arguments.quick && arguments.only.is_empty();
+    let place = if whole { root().join("docs/benchmarks.md") } else { shop.folder.join("report.md") };
+    fs::write(&place, report::markdown(&sections, shop.pairs))
+        .with_context(|| format!("cannot write {}", shown(&place)))?;
+    step(&format!("The report is in {}", shown(&place)));
+    println!("{}", report::summary(&sections));
+    if sections.iter().flat_map(|section| &section.figures).any(|figure| !figure.kept) {
+        bail!("A promise is not kept; see the lines above.");
+    }
+    Ok(())
+}
