@@ -4,4 +4,5 @@ mod check;
 mod citizen;
 mod csv;
 mod identity;
+mod new;
 mod usage;
