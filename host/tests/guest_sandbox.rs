@@ -1,5 +1,7 @@
 //! The sandbox, tried from inside: each way out, in both sets, from a running app and from a constructor.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
 mod guest_support;
 
 use guest_support::{Carrier, Compiled, Options, compile, spawn, start_with};

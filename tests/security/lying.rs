@@ -82,7 +82,6 @@ fn a_forged_row_spoils_the_liars_own_file_and_nothing_else() {
         "frame_without_id",
         "frame_deep_document",
         "frame_more_documents_than_sent",
-        "forged_done_twice",
     ] {
         let rows = mysimbdp_tests::data::Rows::innocent(20).with(1, deed);
         let finished = expect::villains(&rows).finish();
@@ -96,12 +95,33 @@ fn a_forged_row_spoils_the_liars_own_file_and_nothing_else() {
 
 #[test]
 fn a_worker_without_descriptors_is_taken_for_dead() {
-    expect::the_killing_row_is_named("close_fds", &["protocol", "closed", "exit", "ended"]);
+    expect::the_killing_row_is_named("close_fds", &["protocol", "closed", "exit", "ended", "killed"]);
+}
+
+#[test]
+fn a_worker_that_goes_on_without_descriptors_is_not_taken_for_done() {
+    let finished = expect::villains(&expect::crowd("close_fds_and_go_on")).finish();
+    let report = finished.report();
+    assert_eq!((finished.code(), report.outcome.as_str()), (expect::exit::FAILED, "failed"));
+    assert!(report.dead_letters.is_empty(), "{:?}", report.dead_letters);
+    assert!(report.deaths.iter().all(|death| death.sentence.contains(&report.app.as_ref().unwrap().generation[..8])));
 }
 
 #[test]
 fn descriptors_cannot_be_used_to_confuse_the_host() {
     expect::every_deed_is_held(&["shutdown_socket", "nonblocking_socket", "progress_beyond_the_file"]);
+}
+
+#[test]
+fn a_forged_end_leaves_nothing_for_the_next_file() {
+    // What an app says of how far it has read the host cannot check: this one claims all of it, and no rows.
+    let rows = mysimbdp_tests::data::Rows::innocent(20);
+    let command = expect::villains(&rows.clone().with(1, "forged_done_twice"));
+    let second = command.directory().join("second.csv");
+    std::fs::write(&second, rows.csv()).unwrap();
+    let finished = command.arg(&second).finish();
+    assert!(finished.status.code().is_some());
+    assert_eq!(innocent_documents(&finished), rows.documents());
 }
 
 #[test]
