@@ -6,5 +6,6 @@ mod check;
 mod citizen;
 mod csv;
 mod identity;
+mod new;
 mod trips;
 mod usage;

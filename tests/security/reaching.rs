@@ -2,6 +2,7 @@
 //! kernels have, and what they reached for is looked at afterwards.
 
 use mysimbdp_tests::command::Finished;
+use mysimbdp_tests::data::Rows;
 use mysimbdp_tests::expect;
 use std::fs;
 use std::io::ErrorKind;
@@ -14,6 +15,40 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 fn held(deeds: &[impl AsRef<str>]) -> Finished {
     expect::every_deed_is_held_by("reduced", deeds);
     expect::every_deed_is_held(deeds)
+}
+
+#[test]
+fn the_same_deeds_get_through_where_nothing_isolates() {
+    // The control: what is refused below is refused by the sandbox, not by a mistake in the deed.
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let deeds = [
+        "read_passwd",
+        "stat",
+        "list_directory",
+        "open_proc_self_mem",
+        "read_proc_maps",
+        "inotify",
+        &format!("tcp={}", tcp.local_addr().unwrap()),
+        "tcp_listen",
+        "socketpair",
+        "unix_datagram",
+        "eventfd",
+        "memory_memfd",
+        "mmap_exec",
+        "mprotect_exec",
+        "spawn_shell",
+        "setitimer",
+        "prctl_dumpable",
+        "reopen_data_fd",
+    ];
+    let rows = deeds.iter().zip(1..).fold(Rows::innocent(deeds.len() as u64), |rows, (deed, n)| rows.with(n, deed));
+    let finished = expect::villains(&rows).option("--isolation", "insecure").finish();
+    for (deed, n) in deeds.iter().zip(1..) {
+        let told = expect::told(&finished, n);
+        assert_eq!(told.as_ref().map(|(verdict, _)| verdict.as_str()), Some("breached"), "{deed}: {told:?}");
+    }
+    tcp.set_nonblocking(true).unwrap();
+    assert!(tcp.accept().is_ok(), "nobody connected");
 }
 
 #[test]
@@ -106,6 +141,8 @@ fn nobody_hears_from_a_villain_on_the_network() {
         "unix_datagram".into(),
         format!("abstract_unix={name}"),
         "socketpair".into(),
+        "sendto".into(),
+        "pass_descriptors".into(),
         "netlink".into(),
         "raw_socket".into(),
         "packet_socket".into(),

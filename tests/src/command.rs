@@ -147,6 +147,18 @@ impl Running {
         self.directory.path()
     }
 
+    /// Waits until it has started a worker.
+    ///
+    /// # Panics
+    /// Where there is none after twenty seconds.
+    pub fn wait_for_worker(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while leftovers::workers_of(self.pid()).is_empty() {
+            assert!(Instant::now() < deadline, "no worker was started");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Ends the host as a power failure would.
     ///
     /// # Panics
