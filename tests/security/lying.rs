@@ -165,7 +165,8 @@ fn documents_that_are_none_are_refused_and_the_app_goes_on() {
     let report = finished.report();
     assert!(report.deaths.is_empty(), "{:?}", report.sentences());
     assert!(report.documents.refused >= 8, "{:?}", report.documents);
-    for (n, _) in (3..).step_by(3).zip(0..8) {
+    // The first six, one row each with two innocent ones between.
+    for n in [3, 6, 9, 12, 15, 18] {
         assert_eq!(told(&finished, n).map(|(verdict, _)| verdict).as_deref(), Some("held"), "row {n}");
     }
 }
@@ -190,7 +191,7 @@ fn a_rejected_row_takes_its_documents_with_it() {
 }
 
 #[test]
-fn a_scribbled_recorder_convicts_nobody_else() {
+fn a_scribbled_recorder_convicts_nobody() {
     for deed in ["scribble_recorder", "scribble_magic", "accuse_nobody", "forge_a_crash"] {
         let rows = expect::crowd(deed);
         let finished = expect::villains(&rows).finish();
@@ -199,12 +200,35 @@ fn a_scribbled_recorder_convicts_nobody_else() {
 }
 
 #[test]
-fn an_accused_innocent_row_is_not_convicted() {
-    for deed in ["accuse_the_first_row", "accuse_an_innocent_row=7", "accuse_an_innocent_row=35"] {
+fn an_accusation_convicts_nobody_by_itself_and_is_told() {
+    for (deed, accused) in
+        [("accuse_the_first_row", 1), ("accuse_an_innocent_row=7", 7), ("accuse_an_innocent_row=35", 35)]
+    {
         let rows = expect::crowd(deed);
         let finished = expect::villains(&rows).finish();
-        only_the_liar_may_be_convicted(&finished, deed);
+        let report = finished.report();
+        // The accused runs alone and lives. Only an app that accuses it again gives a row of its own file away.
+        for letter in &report.dead_letters {
+            assert!([Some(accused), Some(20)].contains(&letter.row), "{deed}: {:?}", report.sentences());
+            let accusations = report.deaths.iter().filter(|death| death.row == letter.row).count();
+            assert!(accusations >= 2, "{deed}: {:?}", report.sentences());
+        }
+        assert_ne!(report.outcome, "done", "{deed}: {:?}", report.sentences());
+        let stored = innocent_documents(&finished);
+        assert!(stored.iter().all(|document| rows.documents().contains(document)), "{deed}: {stored:?}");
+        assert!(told(&finished, 20).is_none(), "{deed}: the recorder was not found, so this tests nothing");
     }
+}
+
+#[test]
+fn a_row_that_the_host_has_stored_cannot_be_accused() {
+    // Enough rows before the liar that the first of them have reached the sink.
+    let rows = mysimbdp_tests::data::Rows::innocent(5_000).with(4_900, "accuse_the_first_row");
+    let finished = expect::villains(&rows).finish();
+    let report = finished.report();
+    assert!(report.dead_letters.is_empty(), "{:?}", report.sentences());
+    assert!(report.deaths.iter().all(|death| death.row.is_none()), "{:?}", report.sentences());
+    assert_eq!(report.outcome, "failed");
 }
 
 /// The host lives, nobody but row 20 is a dead letter, and if rows are missing it says so.

@@ -19,7 +19,8 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
 
 /// Control characters, the two that end lines beside them, and what turns the direction of writing round.
 fn is_unfit(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    character.is_control()
+        || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
 #[cfg(test)]

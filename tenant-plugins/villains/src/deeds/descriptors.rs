@@ -40,11 +40,11 @@ pub(super) fn kind(file: i64) -> Option<u32> {
 
 /// The worker's socket: where its descriptors can be told apart, the socket among them; otherwise the first.
 pub(super) fn socket() -> i64 {
-    FIRST_DESCRIPTORS.into_iter().find(|file| kind(*file) == Some(libc::S_IFSOCK)).unwrap_or(0)
+    FIRST_DESCRIPTORS.find(|file| kind(*file) == Some(libc::S_IFSOCK)).unwrap_or(0)
 }
 
 fn files() -> Vec<i64> {
-    FIRST_DESCRIPTORS.into_iter().filter(|file| kind(*file) == Some(libc::S_IFREG)).collect()
+    FIRST_DESCRIPTORS.filter(|file| kind(*file) == Some(libc::S_IFREG)).collect()
 }
 
 fn close_all(_: &mut Scene<'_>) -> Outcome {
