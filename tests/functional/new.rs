@@ -3,8 +3,6 @@
 //! The apps are compiled with the workspace's lock file, profile and target directory, so that only they and their copy of
 //! the plugin API are compiled anew.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-
 use mysimbdp_tests::artefacts::{profile_dir, root};
 use mysimbdp_tests::command::Mysimbdp;
 use mysimbdp_tests::expect::exit;
