@@ -48,7 +48,7 @@ fn a_run_that_was_cut_off_is_made_whole_by_running_it_again() {
         .arg("--json")
         .option("--sink", sink.to_str().unwrap())
         .option("--collection", "rows")
-        .option("--stall-seconds", "1")
+        .option("--stall-seconds", "3")
         .finish();
     assert_eq!(again.code(), exit::DEAD_LETTERS, "{}", again.stderr);
     assert_eq!(sorted(cut_off.sink().documents()), rows.documents());

@@ -61,7 +61,8 @@ impl Mysimbdp {
         Mysimbdp { directory, arguments: arguments.into_iter().map(Into::into).collect(), sink: None }
     }
 
-    /// `mysimbdp run <app> data.csv --json`, into a sink of its own, with short deadlines.
+    /// `mysimbdp run <app> data.csv --json`, into a sink of its own. Only tests of the deadline make it so short that a
+    /// busy machine could come near it.
     ///
     /// # Panics
     /// Where the data cannot be written.
@@ -71,7 +72,7 @@ impl Mysimbdp {
         fs::write(&file, data).unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
         let sink = command.directory.path().join("sink.db");
         command = command.arg(app).arg(&file).arg("--json").arg("--sink").arg(&sink).arg("--collection").arg("rows");
-        command = command.option("--stall-seconds", "2").option("--memory", "256M");
+        command = command.option("--stall-seconds", "20").option("--memory", "256M");
         command.sink = Some(sink);
         command
     }
@@ -147,6 +148,11 @@ impl Running {
         self.directory.path()
     }
 
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits until it has started a worker.
     ///
     /// # Panics
@@ -214,7 +220,7 @@ impl Running {
 impl Drop for Running {
     /// A test that fails halfway leaves no host behind, and with its host no worker.
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
+        if self.is_running() {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }

@@ -67,6 +67,16 @@ pub fn the_killing_row_is_named(deed: &str, words: &[&str]) {
     the_killing_row_is_named_in(&crowd(deed), words);
 }
 
+/// The same for a villain that never comes back: the deadline ends it.
+///
+/// # Panics
+/// Where any of that is not so.
+pub fn the_hanging_row_is_named(deed: &str) {
+    let rows = crowd(deed);
+    let finished = villains(&rows).option("--stall-seconds", "2").finish();
+    only_the_guilty_die(&finished, &rows, &["it finished no row within 2s and was stopped"]);
+}
+
 /// The same where the villain is the first: nothing of the file has reached the host before.
 ///
 /// # Panics
