@@ -2,6 +2,9 @@
 //!
 //! The functions here are the table's, without pointers: [`host_table`](super::host_table) is the thin `unsafe` layer
 //! above. A host that is gone ends the process at once, in the middle of the app's call: nobody is left to work for.
+//!
+//! Order that matters: the recorder names no row before anything is sent. A write blocks as long as the sink is slow, and
+//! a worker that is killed meanwhile must not convict the row before.
 
 use super::link::Outbox;
 use super::outcomes::Outcomes;
@@ -98,6 +101,8 @@ impl Context {
     /// Sends the outcomes so far.
     pub(super) fn send_outcomes(&mut self) {
         let Work::Messages(outcomes) = &mut self.work else { return };
+        // A worker that is killed while it waits here died of no message.
+        self.recorder.set_state(State::InApp);
         if outcomes.pending() > 0 {
             deliver(self.outbox.send_in_place(GuestKind::Outcomes, self.tag, outcomes.frame()));
             outcomes.sent();
@@ -151,13 +156,15 @@ impl Context {
 
     #[inline]
     pub(super) fn row_begin(&mut self, row: Option<&RowV1>) -> i32 {
-        let (Some(row), Work::File { rows, .. }) = (row, &mut self.work) else {
+        let Some(row) = row else { return self.refuse("`row_begin` was given no row".to_owned()) };
+        let Work::File { rows, .. } = &mut self.work else {
             return self.refuse("rows can be begun only while a file is ingested".to_owned());
         };
         if self.stopped {
             return status::STOP;
         }
         if rows.end_before(row.start) {
+            self.recorder.set_state(State::InApp);
             self.send_if_due();
         }
         let Work::File { rows, plan, begun } = &mut self.work else { return status::STOP };

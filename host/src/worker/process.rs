@@ -217,6 +217,18 @@ impl Worker {
         Ok(tag)
     }
 
+    /// Gives it a batch of messages, a payload made by [`Message::encode`](super::delivery::Message::encode). Returns the
+    /// tag that their outcomes carry.
+    ///
+    /// # Errors
+    /// The socket failed: it is dead.
+    pub async fn deliver(&mut self, messages: &[u8]) -> io::Result<u32> {
+        let tag = self.next_tag;
+        self.next_tag = self.next_tag.wrapping_add(1).max(1);
+        self.link.send_bytes(HostKind::Deliver, tag, messages, &[]).await?;
+        Ok(tag)
+    }
+
     /// The next frame. Cancel-safe.
     ///
     /// # Errors

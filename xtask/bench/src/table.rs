@@ -10,9 +10,6 @@ pub trait Taker {
     /// # Errors
     /// One sentence, kept in [`Bare::failure`].
     fn take(&mut self, document: &[u8]) -> Result<(), String>;
-
-    /// The open row was rejected: its documents are not wanted.
-    fn reject_row(&mut self);
 }
 
 /// What is behind the table while an app runs.
@@ -86,9 +83,7 @@ unsafe extern "C" fn row_end(_ctx: *mut c_void, _end: u64) -> i32 {
 
 unsafe extern "C" fn row_reject<T: Taker>(ctx: *mut c_void, _reason: Bytes) -> i32 {
     // SAFETY: as in `emit`.
-    let bare = unsafe { bare::<T>(ctx) };
-    bare.rejected += 1;
-    bare.taker.reject_row();
+    unsafe { bare::<T>(ctx) }.rejected += 1;
     status::OK
 }
 

@@ -10,7 +10,9 @@ mod memory;
 mod pairs;
 mod report;
 mod shop;
+mod sink;
 mod start;
+mod stream;
 mod wasm;
 
 use crate::workshop::{need_c_compiler, root, shown, step};
@@ -38,6 +40,10 @@ enum Comparison {
     Isolation,
     /// The platform beside wasmtime
     Wasm,
+    /// A stream's message beside a direct call
+    Stream,
+    /// The embedded sink beside a bare loader
+    Sink,
     /// Anonymous memory for small and large files
     Memory,
     /// A worker's start
@@ -45,12 +51,21 @@ enum Comparison {
 }
 
 impl Comparison {
-    const ALL: [Comparison; 4] = [Comparison::Isolation, Comparison::Wasm, Comparison::Memory, Comparison::Start];
+    const ALL: [Comparison; 6] = [
+        Comparison::Isolation,
+        Comparison::Wasm,
+        Comparison::Stream,
+        Comparison::Sink,
+        Comparison::Memory,
+        Comparison::Start,
+    ];
 
     fn measure(self, shop: &Shop) -> Result<Section> {
         match self {
             Comparison::Isolation => isolation::measure(shop),
             Comparison::Wasm => wasm::measure(shop),
+            Comparison::Stream => stream::measure(shop),
+            Comparison::Sink => sink::measure(shop),
             Comparison::Memory => footprint::measure(shop),
             Comparison::Start => start::measure(shop),
         }

@@ -24,8 +24,6 @@ impl Taker for Validate {
         self.bytes += document.len() as u64;
         Ok(())
     }
-
-    fn reject_row(&mut self) {}
 }
 
 fn main() -> Result<()> {
