@@ -54,7 +54,7 @@
 //! | emit dates, decimals, ObjectIds | [`bson`] |
 //! | read the app's configuration | [`Create`] |
 //! | make a library of it | [`export_app!`] |
-//! | test it without a server | [`testing`](crate::testing) (feature `testing`) |
+//! | test it without a server | `mysimbdp_plugin_api::testing` (feature `testing`) |
 //!
 //! # What an app can rely on, and what it cannot do
 //! - One process, one thread: entries of an app are called one after another, and starting a thread fails.
