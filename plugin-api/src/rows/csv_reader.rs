@@ -14,6 +14,8 @@ use std::ops::Range;
 
 /// Most fields that are kept of one record.
 const MAX_FIELDS: usize = 1 << 20;
+/// Room for more fields than these is given back.
+const KEEP_FIELDS: usize = 1 << 16;
 
 /// Reads one record after another.
 pub(super) struct RecordReader<'a> {
@@ -96,6 +98,9 @@ impl<'a> RecordReader<'a> {
     #[inline]
     pub(super) fn read(&mut self) -> io::Result<bool> {
         self.excess = None;
+        if self.fields.capacity() > KEEP_FIELDS {
+            self.fields = Vec::with_capacity(64);
+        }
         self.skip_blank_lines()?;
         self.start = self.reader.position();
         self.line = self.next_line;
@@ -193,6 +198,9 @@ impl Machine {
     fn begin(&mut self, line: u64) {
         if self.text.len() > KEEP {
             self.text = vec![0; 4096];
+        }
+        if self.ends.len() > KEEP_FIELDS {
+            self.ends = vec![0; 64];
         }
         (self.text_len, self.count) = (0, 0);
         self.core.set_line(line);

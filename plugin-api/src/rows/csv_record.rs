@@ -7,9 +7,10 @@ use super::infer::Inferred;
 use super::parse_error::ParseError;
 use serde::Deserialize;
 use std::cell::Cell;
+use std::fmt;
 
 /// A row of comma-separated values: its fields, and where it stands in the file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct CsvRow<'r> {
     pub(super) text: &'r str,
     pub(super) fields: &'r [Span],
@@ -116,5 +117,16 @@ impl<'r> CsvRow<'r> {
     /// How many bytes it has in the file, the end of its line included.
     pub fn len_bytes(&self) -> u64 {
         self.end - self.start
+    }
+}
+
+impl fmt::Debug for CsvRow<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = fmt::from_fn(|f| f.debug_list().entries(self.iter()).finish());
+        f.debug_struct("CsvRow")
+            .field("number", &self.number)
+            .field("line", &self.line)
+            .field("fields", &fields)
+            .finish()
     }
 }

@@ -5,7 +5,7 @@
 //! two overlapping words instead of by a call of `memcpy`.
 
 /// A growing buffer that is written from front to back.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
     len: usize,
@@ -83,6 +83,12 @@ impl Buffer {
     fn grow(&mut self, count: usize) {
         let needed = self.len + count;
         self.bytes.resize(needed.max(self.bytes.len() * 2).max(4096), 0);
+    }
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Buffer({} bytes)", self.len)
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct TestHost<'r> {
     include: Option<HashSet<u64>>,
     /// Rows of `include` that are still to be started.
     to_come: VecDeque<Start>,
+    /// The app asked where to go on.
+    asked: bool,
     counted: u64,
     open: Option<Row>,
     documents: Vec<Document>,
@@ -49,6 +51,7 @@ impl<'r> TestHost<'r> {
             skip,
             include: include.map(|rows| rows.iter().map(|row| row.number).collect()),
             to_come: include.unwrap_or_default().iter().copied().collect(),
+            asked: false,
             counted: 0,
             open: None,
             documents: Vec::new(),
@@ -165,6 +168,11 @@ impl<'r> TestHost<'r> {
         if row.end != 0 && row.end < row.start {
             return self.refuse(format!("row {number} ends at {} before it starts at {}", row.end, row.start));
         }
+        // An app that never asked where to go on has come past the last row that is wanted.
+        let beyond = self.include.as_ref().is_some_and(|wanted| wanted.iter().all(|&row| row < number));
+        if beyond && !self.asked {
+            return status::STOP;
+        }
         self.counted = number;
         self.rows.read += 1;
         let unwanted = self.include.as_ref().is_some_and(|wanted| !wanted.contains(&number));
@@ -203,6 +211,7 @@ impl<'r> TestHost<'r> {
     }
 
     fn next_start(&mut self, start: &mut StartV1) -> i32 {
+        self.asked = true;
         if self.include.is_none() {
             return status::OK;
         }

@@ -2,7 +2,7 @@
 
 use super::report::{Outcome, Rejected, Report};
 use super::{confine, host::TestHost, must, temporary};
-use crate::export::entry::{Checking, Describing, Stream};
+use crate::export::entry;
 use crate::{Check, Metadata, StreamIngest};
 use bson::{Bson, Document};
 use core::ffi::c_void;
@@ -145,7 +145,7 @@ impl Message {
 /// # Panics
 /// Where the test itself cannot go on: no thread.
 pub fn deliver<A: StreamIngest>(messages: &[Message]) -> Report {
-    let table = const { &Stream::<A>::TABLE };
+    let table = entry::stream::<A>();
     on_a_host(|host| {
         let outcome = host.instance(table.create, table.destroy, |host, instance| {
             let mut outcome = Outcome::Ok;
@@ -175,7 +175,7 @@ pub fn deliver<A: StreamIngest>(messages: &[Message]) -> Report {
 /// Where the test itself cannot go on: no thread.
 pub fn check_document<A: Check>(document: &Document) -> Result<(), String> {
     let bytes = document.to_vec().unwrap_or_default();
-    ask::<A>(|host, instance| match const { Checking::<A>::TABLE.document } {
+    ask::<A>(|host, instance| match entry::check::<A>().document {
         // SAFETY: instance, table and document live until the call returns.
         Some(question) => unsafe { question(instance, host, Bytes::new(&bytes)) },
         None => status::OK,
@@ -190,7 +190,7 @@ pub fn check_document<A: Check>(document: &Document) -> Result<(), String> {
 /// # Panics
 /// Where the test itself cannot go on: no thread.
 pub fn check_message<A: Check>(message: &Message) -> Result<(), String> {
-    ask::<A>(|host, instance| match const { Checking::<A>::TABLE.message } {
+    ask::<A>(|host, instance| match entry::check::<A>().message {
         // SAFETY: instance, table and message live until the call returns.
         Some(question) => message.with(1, |message| unsafe { question(instance, host, message) }),
         None => status::OK,
@@ -208,7 +208,7 @@ pub fn check_file<A: Check>(name: &str, content: impl AsRef<[u8]>) -> Result<(),
     let content = content.as_ref();
     let file = must(temporary(content), "make a temporary file");
     let (name, size, fd) = (Bytes::new(name.as_bytes()), content.len() as u64, file.as_raw_fd());
-    ask::<A>(|host, instance| match const { Checking::<A>::TABLE.input } {
+    ask::<A>(|host, instance| match entry::check::<A>().input {
         // SAFETY: instance, table, input and file live until the call returns.
         Some(question) => unsafe { question(instance, host, &InputV1 { name, size, fd }) },
         None => status::OK,
@@ -220,7 +220,7 @@ pub fn check_file<A: Check>(name: &str, content: impl AsRef<[u8]>) -> Result<(),
 /// # Panics
 /// Where the test itself cannot go on: no thread.
 pub fn describe<A: Metadata>(subject: &str, size: u64, documents: &[Document]) -> Report {
-    let table = const { &Describing::<A>::TABLE };
+    let table = entry::metadata::<A>();
     on_a_host(|host| {
         let outcome = host.instance(table.create, table.destroy, |host, instance| {
             let subject = Bytes::new(subject.as_bytes());
@@ -248,7 +248,7 @@ fn on_a_host(work: impl FnOnce(&mut TestHost<'_>) -> Report + Send) -> Report {
 
 /// The instance of an app, which is not tied to the thread of the test that asked for it.
 fn ask<A: Check>(question: impl FnOnce(&HostV1, *mut c_void) -> i32 + Send) -> Result<(), String> {
-    let table = const { &Checking::<A>::TABLE };
+    let table = entry::check::<A>();
     let report = on_a_host(|host| {
         let outcome = host.instance(table.create, table.destroy, |host, instance| {
             host.message_begin(1);
