@@ -1,5 +1,7 @@
 //! What is left of a worker that dies: the row it was on, the signal, and where in the app.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
 mod guest_support;
 
 use guest_support::{Options, compile, start_with};

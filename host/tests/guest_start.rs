@@ -1,5 +1,7 @@
 //! How a worker starts, and with which sentence it refuses.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
 mod guest_support;
 
 use guest_support::{Options, WORKER, compile, refusal, spawn, start_with};

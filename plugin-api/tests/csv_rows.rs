@@ -1,5 +1,7 @@
 //! What becomes of the rows of CSV files, ordinary and not.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use mysimbdp_plugin_api::prelude::*;
 use mysimbdp_plugin_api::testing::bson::doc;
 use mysimbdp_plugin_api::testing::{Outcome, Report, Run, Start, run};

@@ -10,6 +10,7 @@ use crate::sink::{DocumentBatch, DocumentRef};
 use crate::worker::codec::{self, CodecError, RowCursor};
 use crate::worker::protocol::{LOOSE_ROWS, MAX_DOCUMENT, MAX_ROW_DOCUMENTS, RowFate, RowHeader, Start};
 use crate::worker::recorder::ClaimedRow;
+use crate::worker::words;
 use bytes::BytesMut;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -157,7 +158,7 @@ impl Intake {
         delivery.emitted += u64::from(header.refused);
         delivery.refused += u64::from(header.refused);
         if header.fate == RowFate::Rejected {
-            let reason = codec::reason(&payload[range])?.to_owned();
+            let reason = words::one_line(codec::reason(&payload[range])?).into_owned();
             delivery.reject(row, reason);
             return Ok(());
         }

@@ -89,7 +89,7 @@ impl Observer for Listener {
             3 => "info",
             _ => "debug",
         };
-        self.bar.suspend(|| out::note(format_args!("app {name}: {}", message.escape_debug())));
+        self.bar.suspend(|| out::note(format_args!("app {name}: {message}")));
     }
 
     fn death(&mut self, sentence: &str) {
@@ -166,7 +166,7 @@ impl Told<'_> {
                 (Some(row), None) => format!("row {row} (byte {})", letter.start),
                 (None, _) => "a document outside of rows".into(),
             };
-            out::line(format_args!("dead letter: {place}: {}", letter.reason.escape_debug()));
+            out::line(format_args!("dead letter: {place}: {}", letter.reason));
             if !letter.raw.is_empty() {
                 out::line(format_args!("    {}", letter.raw.escape_debug()));
             }

@@ -2,6 +2,7 @@
 
 use super::{Deed, Scene};
 use crate::outcome::Outcome;
+use mysimbdp_plugin_api::prelude::ObjectId;
 use serde::Serialize;
 use std::fmt::Display;
 
@@ -20,7 +21,8 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("row_of_too_many_documents", too_many),
     ("own_id_array", |scene| refused(scene, "an _id that is an array", b"\x13\0\0\0\x04_id\0\x05\0\0\0\0\0\0")),
     ("own_id_zero", |scene| {
-        refused(scene, "an _id of zeroes that claims to be its own", b"\x16\0\0\0\x07_id\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
+        let document = Zero { _id: ObjectId::from_bytes([0; 12]), n: scene.n };
+        Outcome::must_fail("an _id of its own that says \"number me\"", scene.sink.emit(&document))
     }),
     ("own_id_clash", own_id_clash),
 ];
@@ -28,6 +30,12 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
 #[derive(Serialize)]
 struct Own<'a> {
     _id: &'a str,
+    n: u64,
+}
+
+#[derive(Serialize)]
+struct Zero {
+    _id: ObjectId,
     n: u64,
 }
 

@@ -45,7 +45,11 @@ fn heap(_: &mut Scene<'_>) -> Outcome {
         if chunk.try_reserve_exact(CHUNK).is_err() {
             return Outcome::Held(format!("{} MB, then the allocator refused", taken >> 20));
         }
-        chunk.resize(CHUNK, 0x5a);
+        // SAFETY: `CHUNK` bytes were reserved, and all of them are written before they count.
+        unsafe {
+            std::ptr::write_bytes(chunk.as_mut_ptr(), 0x5a, CHUNK);
+            chunk.set_len(CHUNK);
+        }
         hoard.push(black_box(chunk));
     }
     Outcome::Breached("took 10 GB".into())
