@@ -34,6 +34,7 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("frame_garbage_document", |scene| one_row(scene, 1, &[0xff; 64])),
     ("frame_without_id", |scene| one_row(scene, 1, b"\x0c\0\0\0\x10n\0\x07\0\0\0\0")),
     ("frame_deep_document", |scene| one_row(scene, 1, &nested(100_000))),
+    ("frame_document_over_16mb", |scene| one_row(scene, 1, &sized(17 << 20))),
     ("frame_more_documents_than_sent", |scene| one_row(scene, 3, &numbered())),
     ("frame_fewer_documents_than_sent", fewer_documents),
     ("frame_four_billion_documents", |scene| one_row(scene, u32::MAX, &numbered())),
@@ -172,6 +173,18 @@ fn one_row(scene: &Scene<'_>, documents: u32, bytes: &[u8]) -> Outcome {
 fn numbered() -> Vec<u8> {
     let mut document = vec![22, 0, 0, 0, 7, b'_', b'i', b'd', 0];
     document.extend([0; 13]);
+    document
+}
+
+/// `{_id: ObjectId(0), b: <so many bytes>}`
+fn sized(bytes: usize) -> Vec<u8> {
+    let mut document = numbered();
+    document.pop();
+    document.extend([5, b'b', 0]);
+    document.extend(u32::try_from(bytes).unwrap_or(0).to_le_bytes());
+    document.resize(document.len() + 1 + bytes + 1, 0);
+    let length = u32::try_from(document.len()).unwrap_or(0);
+    document[..4].copy_from_slice(&length.to_le_bytes());
     document
 }
 
