@@ -1,9 +1,9 @@
 //! The wiring: the only file that names concrete adapters.
 
 use crate::sink::DocumentSink;
+pub use crate::sink::embedded::TaskKey;
 use crate::sink::embedded::{Store, StoreError};
 use crate::sink::null::NullSink;
-pub use crate::sink::embedded::TaskKey;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -50,9 +50,10 @@ pub async fn open_sink(choice: Option<&Path>, collection: &str) -> Result<OpenSi
     let (path, throw_away) = match choice {
         Some(path) => (path.to_owned(), None),
         None => {
-            let folder = tempfile::Builder::new().prefix("mysimbdp-run-").tempdir().map_err(|source| {
-                SinkChoiceError::NoRoom { folder: std::env::temp_dir(), source }
-            })?;
+            let folder = tempfile::Builder::new()
+                .prefix("mysimbdp-run-")
+                .tempdir()
+                .map_err(|source| SinkChoiceError::NoRoom { folder: std::env::temp_dir(), source })?;
             (folder.path().join("documents.db"), Some(folder))
         }
     };

@@ -1,5 +1,7 @@
 //! What is left of a worker that dies: the row it was on, the signal, and where in the app.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
 mod guest_support;
 
 use guest_support::{Options, compile, start_with};
@@ -86,7 +88,8 @@ fn a_stack_that_overflows_is_told_too() {
     let left = worker.claim().crash.unwrap();
     let symbols = Symbols::of(&app.path);
     assert_eq!(left.frames.len(), 64);
-    assert!(symbols.names(&left.frames).iter().all(|name| *name == "innermost"));
+    let names = symbols.names(&left.frames);
+    assert!(names.iter().all(|name| name.starts_with("innermost")), "{names:?}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! How a worker starts, and with which sentence it refuses.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
 mod guest_support;
 
 use guest_support::{Options, WORKER, compile, refusal, spawn, start_with};
@@ -96,7 +98,8 @@ fn a_missing_function_and_a_missing_library_are_named() {
 
 #[test]
 fn a_system_library_is_found_while_loading() {
-    let used = "#include <math.h>\n__attribute__((constructor)) static void c(void) { volatile double x = 2; x = pow(x, x); }";
+    let used =
+        "#include <math.h>\n__attribute__((constructor)) static void c(void) { volatile double x = 2; x = pow(x, x); }";
     let app = compile(&APP.replace("CONSTRUCTOR", used), &["-Wl,--no-as-needed", "-lm"]);
     let (worker, _) = start_with(&app.path, &Options::default());
     assert_eq!(worker.finish().code(), Some(0));

@@ -1,5 +1,7 @@
 //! A stream app in a real worker: messages with all their fields, outcomes in order, endings.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
 mod guest_support;
 
 use guest_support::{Options, compile, start_with};

@@ -106,10 +106,8 @@ fn nothing_unfinished_is_shipped() {
         for (path, code) in sources(within) {
             complain(&path, &code, NOWHERE, "nothing half-done on main", &mut broken);
             // Where a lint fires on one architecture only, `expect` cannot stand; then `allow` must give its reason.
-            let unexplained: String = code
-                .lines()
-                .map(|line| if line.contains("reason = ") { "" } else { line }.to_owned() + "\n")
-                .collect();
+            let unexplained: String =
+                code.lines().map(|line| if line.contains("reason = ") { "" } else { line }.to_owned() + "\n").collect();
             complain(&path, &unexplained, &["#[allow("], "expect(…, reason = …) instead of allow", &mut broken);
         }
     }

@@ -30,7 +30,17 @@ pub(crate) enum Next {
 /// a row is open.
 pub(crate) struct Host {
     table: Cell<HostV1>,
-    row_open: Cell<bool>,
+    row: Cell<Row>,
+}
+
+/// What has become of the row in work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Row {
+    /// There is none.
+    None,
+    Open,
+    /// Rejected, but not ended: the host still puts a death down to it.
+    Rejected,
 }
 
 impl Host {
@@ -38,7 +48,7 @@ impl Host {
     /// The functions of `table` may be called with its `ctx`, by this thread, until this value is [`renew`](Self::renew)ed
     /// or no longer used.
     pub(crate) unsafe fn new(table: HostV1) -> Host {
-        Host { table: Cell::new(table), row_open: Cell::new(false) }
+        Host { table: Cell::new(table), row: Cell::new(Row::None) }
     }
 
     /// Takes the table of the next call.
@@ -47,7 +57,7 @@ impl Host {
     /// As for [`new`](Self::new).
     pub(crate) unsafe fn renew(&self, table: HostV1) {
         self.table.set(table);
-        self.row_open.set(false);
+        self.row.set(Row::None);
     }
 
     pub(crate) fn emit(&self, document: &[u8]) -> Result<(), SinkError> {
@@ -61,18 +71,19 @@ impl Host {
         let table = self.table.get();
         // SAFETY: as in `emit`; `row` lives until the call returns.
         let answer = unsafe { (table.row_begin)(table.ctx, &raw const row) };
+        self.row.set(Row::None);
         if answer == status::SKIP {
-            self.row_open.set(false);
             return Ok(Begin::Skip);
         }
         self.settle(answer)?;
-        self.row_open.set(true);
+        self.row.set(Row::Open);
         Ok(Begin::Open)
     }
 
-    /// Ends the open row. Does nothing where none is open.
+    /// Ends the row in work, rejected or not. Does nothing where there is none.
+    #[inline]
     pub(crate) fn row_end(&self, end: u64) -> Result<(), SinkError> {
-        if !self.row_open.replace(false) {
+        if self.row.replace(Row::None) == Row::None {
             return Ok(());
         }
         let table = self.table.get();
@@ -81,10 +92,12 @@ impl Host {
         self.settle(answer)
     }
 
-    /// Rejects the open row.
+    /// Rejects the row in work; it still has to be ended. The first reason stands.
     pub(crate) fn row_reject(&self, reason: &str) -> Result<(), SinkError> {
-        if !self.row_open.replace(false) {
-            return Err(SinkError::Refused("there is no open row that could be rejected".to_owned()));
+        match self.row.get() {
+            Row::None => return Err(SinkError::Refused("there is no open row that could be rejected".to_owned())),
+            Row::Rejected => return Ok(()),
+            Row::Open => self.row.set(Row::Rejected),
         }
         let table = self.table.get();
         // SAFETY: as in `emit`.
@@ -92,8 +105,8 @@ impl Host {
         self.settle(answer)
     }
 
-    pub(crate) fn row_is_open(&self) -> bool {
-        self.row_open.get()
+    pub(crate) fn has_row(&self) -> bool {
+        self.row.get() != Row::None
     }
 
     pub(crate) fn next_start(&self) -> Result<Next, SinkError> {
@@ -147,7 +160,7 @@ impl Host {
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Host").field("row_open", &self.row_open.get()).finish_non_exhaustive()
+        f.debug_struct("Host").field("row", &self.row.get()).finish_non_exhaustive()
     }
 }
 

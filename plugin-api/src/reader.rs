@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
     #[cold]
     fn refill(&mut self) -> io::Result<()> {
         if let Some(host) = &self.host {
-            host.progress(self.read_to).map_err(io::Error::other)?;
+            host.progress(self.read_to.min(self.size)).map_err(io::Error::other)?;
         }
         (self.start, self.end) = (0, 0);
         // The file may have grown since the run began; what came later is not part of it.

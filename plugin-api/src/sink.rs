@@ -103,7 +103,7 @@ impl Sink {
     where
         F: FnOnce(&mut Sink) -> Result<(), Reject>,
     {
-        if self.host.row_is_open() {
+        if self.host.has_row() {
             return Err(AppError::new("a row was begun inside of another; end the first one before"));
         }
         let row = RowV1 { number, start: range.start, end: range.end, line: 0 };
@@ -132,15 +132,8 @@ impl Sink {
 /// Ends the open row in the way that the work on it ended.
 #[inline]
 pub(crate) fn settle(host: &Host, worked: Result<(), Reject>, end: u64) -> Result<(), AppError> {
-    match worked {
-        Ok(()) => Ok(host.row_end(end)?),
-        Err(reject) => {
-            let reason = reject.into_reason()?;
-            // The app may have said so itself before it returned.
-            if host.row_is_open() {
-                host.row_reject(&reason)?;
-            }
-            Ok(())
-        }
+    if let Err(reject) = worked {
+        host.row_reject(&reject.into_reason()?)?;
     }
+    Ok(host.row_end(end)?)
 }

@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 #![deny(warnings)]
-#![expect(missing_docs, reason = "a test")]
 
 use mysimbdp_plugin_api::prelude::*;
 use mysimbdp_plugin_api::testing::{Outcome, Run, run};

@@ -32,8 +32,8 @@ fn each_line_is_a_row() {
         report.without_ids(),
         [doc! { "a": 1_i64 }, doc! { "b": [true, null, 1.5, { "c": "ß" }] }, doc! { "z": -1_i64 }]
     );
-    assert_eq!(places(&report), ["1 1 3 9", "2 4 17 35", "3 5 52 9"]);
-    assert_eq!((report.position, report.rows.read), (61, 3));
+    assert_eq!(places(&report), ["1 1 3 9", "2 4 17 37", "3 5 54 9"]);
+    assert_eq!((report.position, report.rows.read), (63, 3));
     assert_eq!(run::<Values>("x.jsonl", "").rows.read, 0);
     assert_eq!(run::<Values>("x.jsonl", "\n\n").position, 2);
 }

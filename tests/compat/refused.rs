@@ -56,7 +56,8 @@ fn a_library_that_was_copied_in_part() {
 
 #[test]
 fn a_library_that_is_no_app() {
-    let libc = ["/lib/x86_64-linux-gnu/libz.so.1", "/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6"];
+    let libc =
+        ["/lib/x86_64-linux-gnu/libz.so.1", "/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6"];
     let library = libc.iter().map(Path::new).find(|path| path.exists()).expect("a C library is on every machine");
     let (_home, path) = file("library.so", &fs::read(library).unwrap());
     refused(&path, &["no app", "not an app", "export", "mysimbdp"]);
@@ -98,7 +99,11 @@ fn a_library_whose_every_byte_may_be_wrong() {
         bytes[at] ^= 0xff;
         let (_home, path) = file("damaged.so", &bytes);
         let finished = Mysimbdp::run(&path, "n\n1\n").finish();
-        assert!([exit::DONE, exit::FAILED, exit::PARTIAL].contains(&finished.code()), "byte {at}: {}", finished.words());
+        assert!(
+            [exit::DONE, exit::FAILED, exit::PARTIAL].contains(&finished.code()),
+            "byte {at}: {}",
+            finished.words()
+        );
     }
 }
 

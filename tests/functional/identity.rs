@@ -8,7 +8,13 @@ use std::path::Path;
 
 fn again(app: &Path, data: &Path, sink: &Path) -> Finished {
     let sink = sink.to_str().unwrap();
-    Mysimbdp::new(["run"]).arg(app).arg(data).arg("--json").option("--sink", sink).option("--collection", "rows").finish()
+    Mysimbdp::new(["run"])
+        .arg(app)
+        .arg(data)
+        .arg("--json")
+        .option("--sink", sink)
+        .option("--collection", "rows")
+        .finish()
 }
 
 #[test]

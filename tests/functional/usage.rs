@@ -7,7 +7,9 @@ use mysimbdp_tests::expect::{self, exit};
 
 #[test]
 fn a_wrong_command_line_is_told_as_such() {
-    for arguments in [&["run"][..], &["run", "app.so"], &["no-such-command"], &["run", "a.so", "b.csv", "--memory", "lots"]] {
+    for arguments in
+        [&["run"][..], &["run", "app.so"], &["no-such-command"], &["run", "a.so", "b.csv", "--memory", "lots"]]
+    {
         let finished = Mysimbdp::new(arguments.iter().copied()).finish();
         assert_eq!(finished.code(), exit::USAGE, "{arguments:?}: {}", finished.stderr);
     }

@@ -29,7 +29,7 @@ the_killing_row_is_named! {
     illegal_instruction: ["SIGILL"];
     divide_by_zero: ["SIGFPE"];
     abort: ["SIGABRT"];
-    stack_overflow: ["stack"];
+    stack_overflow: ["SIGSEGV", "stack"];
     double_free: ["SIGABRT"];
     exit0: ["status 0", "code 0", "exit"];
     exit_raw: ["status 0", "code 0", "exit"];

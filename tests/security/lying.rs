@@ -82,7 +82,6 @@ fn a_forged_row_spoils_the_liars_own_file_and_nothing_else() {
         "frame_without_id",
         "frame_deep_document",
         "frame_more_documents_than_sent",
-        "forged_done_twice",
     ] {
         let rows = mysimbdp_tests::data::Rows::innocent(20).with(1, deed);
         let finished = expect::villains(&rows).finish();
@@ -96,12 +95,33 @@ fn a_forged_row_spoils_the_liars_own_file_and_nothing_else() {
 
 #[test]
 fn a_worker_without_descriptors_is_taken_for_dead() {
-    expect::the_killing_row_is_named("close_fds", &["protocol", "closed", "exit", "ended"]);
+    expect::the_killing_row_is_named("close_fds", &["protocol", "closed", "exit", "ended", "killed"]);
+}
+
+#[test]
+fn a_worker_that_goes_on_without_descriptors_is_not_taken_for_done() {
+    let finished = expect::villains(&expect::crowd("close_fds_and_go_on")).finish();
+    let report = finished.report();
+    assert_eq!((finished.code(), report.outcome.as_str()), (expect::exit::FAILED, "failed"));
+    assert!(report.dead_letters.is_empty(), "{:?}", report.dead_letters);
+    assert!(report.deaths.iter().all(|death| death.sentence.contains(&report.app.as_ref().unwrap().generation[..8])));
 }
 
 #[test]
 fn descriptors_cannot_be_used_to_confuse_the_host() {
     expect::every_deed_is_held(&["shutdown_socket", "nonblocking_socket", "progress_beyond_the_file"]);
+}
+
+#[test]
+fn a_forged_end_leaves_nothing_for_the_next_file() {
+    // What an app says of how far it has read the host cannot check: this one claims all of it, and no rows.
+    let rows = mysimbdp_tests::data::Rows::innocent(20);
+    let command = expect::villains(&rows.clone().with(1, "forged_done_twice"));
+    let second = command.directory().join("second.csv");
+    std::fs::write(&second, rows.csv()).unwrap();
+    let finished = command.arg(&second).finish();
+    assert!(finished.status.code().is_some());
+    assert_eq!(innocent_documents(&finished), rows.documents());
 }
 
 #[test]
@@ -145,7 +165,8 @@ fn documents_that_are_none_are_refused_and_the_app_goes_on() {
     let report = finished.report();
     assert!(report.deaths.is_empty(), "{:?}", report.sentences());
     assert!(report.documents.refused >= 8, "{:?}", report.documents);
-    for (n, _) in (3..).step_by(3).zip(0..8) {
+    // The first six, one row each with two innocent ones between.
+    for n in [3, 6, 9, 12, 15, 18] {
         assert_eq!(told(&finished, n).map(|(verdict, _)| verdict).as_deref(), Some("held"), "row {n}");
     }
 }
@@ -170,7 +191,7 @@ fn a_rejected_row_takes_its_documents_with_it() {
 }
 
 #[test]
-fn a_scribbled_recorder_convicts_nobody_else() {
+fn a_scribbled_recorder_convicts_nobody() {
     for deed in ["scribble_recorder", "scribble_magic", "accuse_nobody", "forge_a_crash"] {
         let rows = expect::crowd(deed);
         let finished = expect::villains(&rows).finish();
@@ -179,12 +200,35 @@ fn a_scribbled_recorder_convicts_nobody_else() {
 }
 
 #[test]
-fn an_accused_innocent_row_is_not_convicted() {
-    for deed in ["accuse_the_first_row", "accuse_an_innocent_row=7", "accuse_an_innocent_row=35"] {
+fn an_accusation_convicts_nobody_by_itself_and_is_told() {
+    for (deed, accused) in
+        [("accuse_the_first_row", 1), ("accuse_an_innocent_row=7", 7), ("accuse_an_innocent_row=35", 35)]
+    {
         let rows = expect::crowd(deed);
         let finished = expect::villains(&rows).finish();
-        only_the_liar_may_be_convicted(&finished, deed);
+        let report = finished.report();
+        // The accused runs alone and lives. Only an app that accuses it again gives a row of its own file away.
+        for letter in &report.dead_letters {
+            assert!([Some(accused), Some(20)].contains(&letter.row), "{deed}: {:?}", report.sentences());
+            let accusations = report.deaths.iter().filter(|death| death.row == letter.row).count();
+            assert!(accusations >= 2, "{deed}: {:?}", report.sentences());
+        }
+        assert_ne!(report.outcome, "done", "{deed}: {:?}", report.sentences());
+        let stored = innocent_documents(&finished);
+        assert!(stored.iter().all(|document| rows.documents().contains(document)), "{deed}: {stored:?}");
+        assert!(told(&finished, 20).is_none(), "{deed}: the recorder was not found, so this tests nothing");
     }
+}
+
+#[test]
+fn a_row_that_the_host_has_stored_cannot_be_accused() {
+    // Enough rows before the liar that the first of them have reached the sink.
+    let rows = mysimbdp_tests::data::Rows::innocent(5_000).with(4_900, "accuse_the_first_row");
+    let finished = expect::villains(&rows).finish();
+    let report = finished.report();
+    assert!(report.dead_letters.is_empty(), "{:?}", report.sentences());
+    assert!(report.deaths.iter().all(|death| death.row.is_none()), "{:?}", report.sentences());
+    assert_eq!(report.outcome, "failed");
 }
 
 /// The host lives, nobody but row 20 is a dead letter, and if rows are missing it says so.
@@ -242,7 +286,11 @@ fn pointers_to_nowhere_kill_the_worker_alone() {
         let stored = lines(&finished);
         assert!(finished.status.code().is_some(), "{deed}");
         let complete = innocent.iter().all(|line| stored.contains(line));
-        assert!(complete || finished.report().outcome != "done", "{deed}: {stored:?}: {:?}", finished.report().sentences());
+        assert!(
+            complete || finished.report().outcome != "done",
+            "{deed}: {stored:?}: {:?}",
+            finished.report().sentences()
+        );
     }
 }
 

@@ -11,6 +11,8 @@
 //! | `lying` | break the protocol, misuse the function table, scribble over the recorder |
 //! | `loading` | misbehave before there is a row at all |
 
+#![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
+
 mod dying;
 mod hanging;
 mod hoarding;

@@ -36,7 +36,18 @@ fn files_of_another_tenant_stay_as_they_are() {
     fs::write(&secret, "the other tenant's").unwrap();
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o666)).unwrap();
     let path = secret.to_str().unwrap();
-    let deeds = ["read_file", "stat", "write_file", "append_file", "truncate_file", "chmod", "unlink", "rename", "mkdir", "symlink"];
+    let deeds = [
+        "read_file",
+        "stat",
+        "write_file",
+        "append_file",
+        "truncate_file",
+        "chmod",
+        "unlink",
+        "rename",
+        "mkdir",
+        "symlink",
+    ];
     let deeds: Vec<String> = deeds.iter().map(|deed| format!("{deed}={path}")).collect();
     expect::every_deed_is_held(&deeds);
 
@@ -170,7 +181,15 @@ fn no_clock_can_be_set_that_would_strike_an_innocent_row() {
 
 #[test]
 fn the_reduced_set_of_older_kernels_holds_as_well() {
-    let rows = ["read_passwd", "stat", "tcp=127.0.0.1:9", "udp=127.0.0.1:9", "abstract_unix=villain", "fork_bomb", "thread_bomb"];
+    let rows = [
+        "read_passwd",
+        "stat",
+        "tcp=127.0.0.1:9",
+        "udp=127.0.0.1:9",
+        "abstract_unix=villain",
+        "fork_bomb",
+        "thread_bomb",
+    ];
     let mut data = mysimbdp_tests::data::Rows::innocent(20);
     for (index, deed) in rows.iter().enumerate() {
         data = data.with(index as u64 * 2 + 3, deed);

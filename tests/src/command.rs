@@ -114,7 +114,8 @@ impl Mysimbdp {
     pub fn start(self) -> Running {
         let binary = artefacts::binary();
         let place = |name: &str| self.directory.path().join(name);
-        let file = |name: &str| File::create(place(name)).unwrap_or_else(|error| panic!("cannot write {name}: {error}"));
+        let file =
+            |name: &str| File::create(place(name)).unwrap_or_else(|error| panic!("cannot write {name}: {error}"));
         fs::create_dir(place("tmp")).unwrap_or_else(|error| panic!("cannot create tmp: {error}"));
         let child = Command::new(&binary)
             .args(&self.arguments)
@@ -211,7 +212,12 @@ impl Finished {
     /// Where that is no report, or one that does not balance.
     pub fn report(&self) -> Report {
         let report = Report::parse(&self.stdout).unwrap_or_else(|error| {
-            panic!("no report: {error}\nexit: {}\nstdout: {}\nstderr: {}", self.status, cut(&self.stdout), cut(&self.stderr))
+            panic!(
+                "no report: {error}\nexit: {}\nstdout: {}\nstderr: {}",
+                self.status,
+                cut(&self.stdout),
+                cut(&self.stderr)
+            )
         });
         assert!(report.balances(), "the counts do not balance: {:?} {:?}", report.rows, report.documents);
         report

@@ -62,6 +62,11 @@ impl fmt::Display for Megabytes {
     }
 }
 
+/// Whether the kernel tells where memory failed; for a signal that was sent, the same word names the sender.
+fn has_address(crash: &Crash) -> bool {
+    crash.address != 0 && matches!(crash.signal, libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE)
+}
+
 /// A worker's death.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Death {
@@ -105,7 +110,7 @@ impl Death {
         };
         let alone = if self.alone { ", running that row alone" } else { "" };
         let crash = match &self.crash {
-            Some(crash) if crash.address != 0 => format!(" at address {:#x}", crash.address),
+            Some(crash) if has_address(crash) => format!(" at address {:#x}", crash.address),
             _ => String::new(),
         };
         format!("app {app} failed at {place}{alone}: {}{crash}", self.cause)

@@ -10,9 +10,11 @@ use crate::sink::{DocumentBatch, DocumentRef};
 use crate::worker::codec::{self, CodecError, RowCursor};
 use crate::worker::protocol::{LOOSE_ROWS, MAX_DOCUMENT, MAX_ROW_DOCUMENTS, RowFate, RowHeader, Start};
 use crate::worker::recorder::ClaimedRow;
+use crate::worker::words;
 use bytes::BytesMut;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// What one frame of rows amounts to, ready for the sink.
 #[derive(Debug)]
@@ -78,41 +80,31 @@ pub enum Violation {
 }
 
 /// The intake of one attempt.
-#[derive(Debug)]
 pub struct Intake {
     task: u64,
     size: u64,
     seen: Position,
-    settled_row: u64,
-    settled_loose: u64,
-    settled_hash: Option<u128>,
+    hash: Xxh3Default,
+    settled: Position,
+    /// The settled part is still to be held against what comes.
+    comparing: bool,
     skip: BTreeMap<u64, ClaimedRow>,
 }
 
 impl Intake {
     /// An attempt at a file of `size` bytes. `resumed` tells that it starts at [`Ledger::resume`].
     pub fn new(ledger: &Ledger, size: u64, resumed: Option<Start>) -> Intake {
-        let settled = ledger.settled();
-        let (seen, settled_hash) = match resumed {
-            Some(_) => {
-                // The settled row itself comes once more, so the one before it counts as seen.
-                let mut seen = settled.clone();
-                seen.row = Row { number: settled.row.number - 1, start: 0, end: 0, line: 0 };
-                (seen, None)
-            }
-            None => {
-                (Position::default(), (settled.row.number > 0 || settled.loose > 0).then(|| settled.hash.digest128()))
-            }
-        };
-        Intake {
-            task: ledger.task(),
-            size,
-            seen,
-            settled_row: settled.row.number,
-            settled_loose: settled.loose,
-            settled_hash,
-            skip: ledger.convicted().clone(),
+        let settled = *ledger.settled();
+        let mut hash = Xxh3Default::new();
+        let mut seen = Position::default();
+        let comparing = resumed.is_none() && (settled.row.number > 0 || settled.loose > 0);
+        if resumed.is_some() {
+            // The settled row itself comes once more, so the one before it counts as seen.
+            seen.row.number = settled.row.number - 1;
+            hash.update(&settled.digest.to_le_bytes());
         }
+        let (task, skip) = (ledger.task(), ledger.convicted().clone());
+        Intake { task, size, seen, hash, settled, comparing, skip }
     }
 
     /// Takes one frame.
@@ -138,7 +130,8 @@ impl Intake {
             }
         }
         delivery.batch.bytes = payload.freeze();
-        delivery.reached = self.seen.clone();
+        self.seen.digest = self.hash.digest128();
+        delivery.reached = self.seen;
         Ok(delivery)
     }
 
@@ -150,11 +143,11 @@ impl Intake {
         delivery: &mut Delivery,
     ) -> Result<(), Violation> {
         let row = self.place(header, delivery)?;
-        let suppressed = row.number <= self.settled_row;
-        let resumed_at = suppressed && self.settled_hash.is_none();
-        if !resumed_at {
-            self.seen.hash.update(&row.number.to_le_bytes());
-            self.seen.hash.update(&payload[range.clone()]);
+        let suppressed = row.number <= self.settled.row.number;
+        // The row that a resumed run starts at is in the digest that it goes on from.
+        if !suppressed || self.comparing {
+            self.hash.update(&row.number.to_le_bytes());
+            self.hash.update(&payload[range.clone()]);
         }
         self.seen.row = row;
         if suppressed {
@@ -165,7 +158,7 @@ impl Intake {
         delivery.emitted += u64::from(header.refused);
         delivery.refused += u64::from(header.refused);
         if header.fate == RowFate::Rejected {
-            let reason = codec::reason(&payload[range])?.to_owned();
+            let reason = words::one_line(codec::reason(&payload[range])?).into_owned();
             delivery.reject(row, reason);
             return Ok(());
         }
@@ -186,7 +179,7 @@ impl Intake {
         let mut expected = self.seen.row.number + 1;
         let mut passed = 0;
         while self.skip.contains_key(&expected) && expected < header.number {
-            passed += u64::from(expected > self.settled_row);
+            passed += u64::from(expected > self.settled.row.number);
             expected += 1;
         }
         let RowHeader { number, start, end, line, .. } = *header;
@@ -214,8 +207,8 @@ impl Intake {
             return Err(Violation::Order { got: header.number, expected });
         }
         self.seen.loose += 1;
-        self.seen.hash.update(&payload[range.clone()]);
-        if self.seen.loose <= self.settled_loose {
+        self.hash.update(&payload[range.clone()]);
+        if self.seen.loose <= self.settled.loose {
             self.compare(delivery);
             return Ok(());
         }
@@ -275,9 +268,9 @@ impl Intake {
 
     /// At the end of the settled part: is it what it was?
     fn compare(&mut self, delivery: &mut Delivery) {
-        let at_the_end = self.seen.row.number == self.settled_row && self.seen.loose == self.settled_loose;
-        if at_the_end && let Some(hash) = self.settled_hash.take() {
-            delivery.differs |= hash != self.seen.hash.digest128();
+        let at_the_end = self.seen.row.number == self.settled.row.number && self.seen.loose == self.settled.loose;
+        if at_the_end && std::mem::take(&mut self.comparing) {
+            delivery.differs |= self.settled.digest != self.hash.digest128();
         }
     }
 }
@@ -364,7 +357,7 @@ mod tests {
 
     fn settle(ledger: &mut Ledger, delivery: &Delivery) {
         let written = Written { stored: delivery.batch.documents.len() as u64, ..Written::default() };
-        ledger.settle(&delivery.rows, delivery.emitted, delivery.refused, delivery.reached.clone(), &written);
+        ledger.settle(&delivery.rows, delivery.emitted, delivery.refused, delivery.reached, &written);
     }
 
     #[test]

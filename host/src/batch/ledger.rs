@@ -5,7 +5,6 @@ use crate::worker::protocol::Start;
 use crate::worker::recorder::ClaimedRow;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use xxhash_rust::xxh3::Xxh3Default;
 
 /// Rows: `read = ingested + passed_over + rejected`, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -52,20 +51,15 @@ impl Counts {
 }
 
 /// How far a task has come.
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The last row; `number` 0 before the first.
     pub row: Row,
     /// Documents that were emitted with no row open.
     pub loose: u64,
-    /// Hash over every row's number and documents up to here, before the host numbered them.
-    pub hash: Xxh3Default,
-}
-
-impl std::fmt::Debug for Position {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Position").field("row", &self.row).field("loose", &self.loose).finish_non_exhaustive()
-    }
+    /// Hash over every row's number and documents up to here, before the host numbered them. A rerun has to come to the
+    /// same; a run that starts in the middle goes on from it.
+    pub digest: u128,
 }
 
 /// A row and where it lies.

@@ -66,7 +66,11 @@ pub(crate) async fn run(args: &Check) -> Exit {
         }
         (Some(Ok(ready)), None) => {
             let kinds = ready.kinds.join(", ");
-            ("accepted", format!("{file} is accepted: app {} {}, kinds: {kinds}", app.label(), ready.version), Exit::Done)
+            (
+                "accepted",
+                format!("{file} is accepted: app {} {}, kinds: {kinds}", app.label(), ready.version),
+                Exit::Done,
+            )
         }
         (None, None) => ("refused", format!("{file} is refused"), Exit::Failed),
     };

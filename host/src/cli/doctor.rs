@@ -119,7 +119,8 @@ fn landlock() -> Finding {
 
 /// Starts a real worker with an empty app: that it complains about the app shows that the sandbox stood before.
 async fn sandbox() -> Finding {
-    let mend = "allow unprivileged seccomp filters and landlock for this process (a container's profile may forbid them)";
+    let mend =
+        "allow unprivileged seccomp filters and landlock for this process (a container's profile may forbid them)";
     let nothing = match memfd_create("nothing", MemfdFlags::CLOEXEC) {
         Ok(nothing) => nothing,
         Err(error) => return Finding::bad("sandbox", format!("no memory file: {error}"), mend),
@@ -155,7 +156,11 @@ fn descriptors() -> Finding {
     if limit >= DESCRIPTORS {
         return Finding::good("open files", found);
     }
-    Finding::missing("open files", found, format!("for many tenants raise it: ulimit -n {DESCRIPTORS}, or LimitNOFILE="))
+    Finding::missing(
+        "open files",
+        found,
+        format!("for many tenants raise it: ulimit -n {DESCRIPTORS}, or LimitNOFILE="),
+    )
 }
 
 fn files_for_apps() -> Finding {
@@ -163,7 +168,11 @@ fn files_for_apps() -> Finding {
     if zone.is_dir() {
         return Finding::good("time zones", "present; apps run with TZ=UTC");
     }
-    Finding::missing("time zones", "no /usr/share/zoneinfo", "only for apps that name time zones: apt-get install tzdata")
+    Finding::missing(
+        "time zones",
+        "no /usr/share/zoneinfo",
+        "only for apps that name time zones: apt-get install tzdata",
+    )
 }
 
 fn tool(name: &'static str, purpose: &str, mend: &str) -> Finding {

@@ -11,10 +11,15 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
         "k" | "kb" | "kib" => 1 << 10,
         "m" | "mb" | "mib" => 1 << 20,
         "g" | "gb" | "gib" => 1_u64 << 30,
-        _ => return Err(format!("{text:?} is not a size: write a number of bytes, or one with K, M or G, such as 512M")),
+        _ => {
+            return Err(format!(
+                "{text:?} is not a size: write a number of bytes, or one with K, M or G, such as 512M"
+            ));
+        }
     };
     let number = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    number.ok_or_else(|| format!("{text:?} is not a size: write a number of bytes, or one with K, M or G, such as 512M"))
+    number
+        .ok_or_else(|| format!("{text:?} is not a size: write a number of bytes, or one with K, M or G, such as 512M"))
 }
 
 /// A size for people.

@@ -49,7 +49,7 @@ fn ingest(app: &BatchV1, host: &mut HostTable, config: Option<&str>, task: &mut 
     // live until it returns.
     let answer = unsafe { (app.ingest)(instance, host.table(), &raw const input) };
     let ending = ending(answer, host);
-    let position = host.context().end_file(ending != Ending::Ok);
+    let position = host.context().end_file(&ending);
     if !matches!(ending, Ending::Panic { .. }) {
         // SAFETY: as above; the instance is used no more after this.
         unsafe { (app.destroy)(instance) };

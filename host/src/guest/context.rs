@@ -2,6 +2,9 @@
 //!
 //! The functions here are the table's, without pointers: [`host_table`](super::host_table) is the thin `unsafe` layer
 //! above. A host that is gone ends the process at once, in the middle of the app's call: nobody is left to work for.
+//!
+//! Order that matters: the recorder names no row before anything is sent. A write blocks as long as the sink is slow, and
+//! a worker that is killed meanwhile must not convict the row before.
 
 use super::link::Outbox;
 use super::outcomes::Outcomes;
@@ -9,7 +12,7 @@ use super::plan::{Begin, Next, Plan};
 use super::recorder::Recorder;
 use super::rows::Rows;
 use super::{Exit, clock, leave, text};
-use crate::worker::protocol::{FLUSH_BYTES, GuestKind, Log, Progress, Start};
+use crate::worker::protocol::{Ending, FLUSH_BYTES, GuestKind, Log, Progress, Start};
 use crate::worker::recorder::State;
 use mysimbdp_abi::{RowV1, level, status};
 use std::time::Duration;
@@ -64,14 +67,16 @@ impl Context {
 
     /// The file is done: sends what is left of it and answers how far the app came. What an app that failed had left open
     /// is forgotten.
-    pub(super) fn end_file(&mut self, failed: bool) -> u64 {
+    /// After a panic the recorder stays as it is: it still names the row that the app panicked at.
+    pub(super) fn end_file(&mut self, ending: &Ending) -> u64 {
         let Work::File { rows, .. } = &mut self.work else { return 0 };
-        if failed {
-            rows.forget_open();
-        } else {
-            let _ = rows.end(0);
+        match ending {
+            Ending::Ok => _ = rows.end(0),
+            Ending::Error { .. } | Ending::Panic { .. } => rows.forget_open(),
         }
-        self.recorder.set_state(State::InApp);
+        if !matches!(ending, Ending::Panic { .. }) {
+            self.recorder.set_state(State::InApp);
+        }
         self.send_rows();
         let Work::File { rows, .. } = &self.work else { return 0 };
         let position = rows.position();
@@ -96,6 +101,8 @@ impl Context {
     /// Sends the outcomes so far.
     pub(super) fn send_outcomes(&mut self) {
         let Work::Messages(outcomes) = &mut self.work else { return };
+        // A worker that is killed while it waits here died of no message.
+        self.recorder.set_state(State::InApp);
         if outcomes.pending() > 0 {
             deliver(self.outbox.send_in_place(GuestKind::Outcomes, self.tag, outcomes.frame()));
             outcomes.sent();
@@ -149,13 +156,15 @@ impl Context {
 
     #[inline]
     pub(super) fn row_begin(&mut self, row: Option<&RowV1>) -> i32 {
-        let (Some(row), Work::File { rows, .. }) = (row, &mut self.work) else {
+        let Some(row) = row else { return self.refuse("`row_begin` was given no row".to_owned()) };
+        let Work::File { rows, .. } = &mut self.work else {
             return self.refuse("rows can be begun only while a file is ingested".to_owned());
         };
         if self.stopped {
             return status::STOP;
         }
         if rows.end_before(row.start) {
+            self.recorder.set_state(State::InApp);
             self.send_if_due();
         }
         let Work::File { rows, plan, begun } = &mut self.work else { return status::STOP };

@@ -5,6 +5,9 @@
 //! - The parent-death signal fires when the *thread* that spawned the worker ends, and not at all for a parent that died
 //!   before it was set: hence the look at the parent's id afterwards.
 //! - `oom_score_adj` must be written before the process stops being dumpable: afterwards the file belongs to root.
+//! - A new session is a new scheduling group where the kernel makes such groups (autogroup), and `nice` then only weighs
+//!   a process against others of its own group: the group needs its own niceness, or a worker would weigh as much as the
+//!   whole host.
 //! - The socket leaves descriptor 0 before anything can read standard input, and `/dev/null` takes its place, so that an
 //!   app that reads stdin gets an end of file and not a frame.
 
@@ -15,8 +18,10 @@ use rustix::process::{DumpableBehavior, Pid, Signal};
 
 /// Where the socket to the host lives from here on.
 const WIRE: i32 = 3;
-/// How much lower a worker's priority is than its host's.
-const NICENESS: i32 = 10;
+/// How much lower a worker's priority is than its host's: a third of its weight.
+const NICENESS: i32 = 5;
+/// The same as text, for a session of its own.
+const AUTOGROUP_NICENESS: &[u8] = b"5";
 /// The kernel's "kill me first".
 const OOM_SCORE: &[u8] = b"1000";
 
@@ -66,9 +71,14 @@ fn place(source: BorrowedFd<'_>, number: i32) -> Result<BorrowedFd<'static>> {
 /// Lets the host and everything else on the machine go before this process, and keeps debuggers and core files away.
 /// A machine that refuses one of these is no reason not to run.
 pub(super) fn step_back() {
-    if let Ok(file) = rustix::fs::open("/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
-        let _ = rustix::io::write(file.as_fd(), OOM_SCORE);
-    }
+    write_own("/proc/self/oom_score_adj", OOM_SCORE);
     let _ = rustix::process::setpriority_process(None, NICENESS);
+    write_own("/proc/self/autogroup", AUTOGROUP_NICENESS);
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+fn write_own(path: &str, text: &[u8]) {
+    if let Ok(file) = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        let _ = rustix::io::write(file.as_fd(), text);
+    }
 }

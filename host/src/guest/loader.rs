@@ -4,12 +4,13 @@
 //! - `RTLD_NOW`: a missing function is one sentence now and not a death in the middle of a file.
 //! - The Rust door is `abi_stable`'s checked root module. It is taken through the library's own header symbol, never by
 //!   `load_from_file` (which remembers the first plugin per type and returns it for every later path). Its errors are
-//!   dumps of both layouts, thousands of lines long; the lines that tell what differs are kept.
+//!   dumps of both layouts, thousands of lines long: [`layout`](super::layout) finds what differs.
 //! - The C door is a data symbol. Nothing vouches for its layout, so its words are read as numbers first: a null entry
 //!   in a Rust struct of function pointers would be undefined behaviour to look at.
 //!
 //! By the time `dlopen` returns, the app's constructors have run: all of this happens inside the sandbox.
 
+use super::layout;
 use super::recorder::Recorder;
 use super::table::{self, TableError};
 use abi_stable::library::{AbiHeaderRef, LibraryError};
@@ -17,9 +18,6 @@ use core::ffi::{CStr, c_char, c_void};
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use mysimbdp_abi::{C_SYMBOL, PluginV1, RUST_SYMBOL, RootV1Ref};
 use std::os::fd::{AsRawFd, BorrowedFd};
-
-/// Longest account of what is wrong with a library.
-const MAX_LINES: usize = 6;
 
 /// Why a file is not an app that this host can run.
 #[derive(Debug, thiserror::Error)]
@@ -49,14 +47,15 @@ pub(super) fn load(file: BorrowedFd<'_>, label: &str, recorder: Recorder) -> Res
     // SAFETY: this runs the library's constructors. They are hostile, and the sandbox they run in is what contains them.
     let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| LoadError::Open {
         label: label.to_owned(),
-        reason: one_line(&source_of(&error)).replace(&path, "the file"),
+        reason: layout::one_line(&source_of(&error)).replace(&path, "the file"),
     })?;
     // Never closed: tables, statics and destructors of the app point into it.
     let library = std::mem::ManuallyDrop::new(library);
     let plugin = match rust_door(&library) {
-        Some(found) => {
-            found.map_err(|error| LoadError::Layout { label: label.to_owned(), reason: telling_lines(&error) })?
-        }
+        Some(found) => found.map_err(|error| LoadError::Layout {
+            label: label.to_owned(),
+            reason: layout::what_differs(&error.to_string()),
+        })?,
         None => c_door(&library).ok_or_else(|| LoadError::NoDoor(label.to_owned()))?,
     };
     // SAFETY: `plugin` is a symbol of the library or came out of its root module, and the library stays loaded.
@@ -104,15 +103,4 @@ fn load_bias(library: &std::mem::ManuallyDrop<Library>) -> u64 {
 
 fn source_of(error: &libloading::Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// What differs, out of a dump of both layouts: `abi_stable` puts the errors themselves at the end, after the layouts.
-fn telling_lines(error: &LibraryError) -> String {
-    let dump = error.to_string();
-    let lines: Vec<&str> = dump.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    one_line(&lines[lines.len().saturating_sub(MAX_LINES)..].join(" "))
 }

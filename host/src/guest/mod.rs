@@ -25,6 +25,7 @@ mod crash;
 mod detach;
 mod document;
 mod host_table;
+mod layout;
 mod link;
 mod loader;
 mod machine;

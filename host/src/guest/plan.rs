@@ -14,8 +14,6 @@ pub(super) struct Plan {
     resume: Option<Start>,
     /// Number of the row after the last one begun.
     next: u64,
-    /// Lowest number that may be given explicitly.
-    floor: u64,
 }
 
 #[derive(Debug)]
@@ -59,7 +57,7 @@ impl Plan {
             numbers.sort_unstable();
             Include { starts, jumped: 0, numbers }
         });
-        Plan { skip, include, resume: task.resume.take(), next: 1, floor: 1 }
+        Plan { skip, include, resume: task.resume.take(), next: 1 }
     }
 
     /// Where the iterator goes on.
@@ -77,20 +75,21 @@ impl Plan {
                 Some(start) => start,
             },
         };
-        (self.next, self.floor) = (jump.number, jump.number);
+        self.next = jump.number;
         Next::Jump(jump)
     }
 
     /// The app has come to a row; `given` is its number, 0 to count on.
     pub(super) fn begin(&mut self, given: u64) -> Result<Begin, String> {
         let number = if given == 0 { self.next } else { given };
-        if number < self.floor {
-            return Err(format!("row {number} comes after row {}: the numbers of rows must rise", self.floor - 1));
+        if number != self.next {
+            let next = self.next;
+            return Err(format!("row {number} was begun where row {next} comes next: pass 0 to count on"));
         }
         if number >= LOOSE_ROWS {
             return Err(format!("row {number} is more than a file can have"));
         }
-        (self.next, self.floor) = (number + 1, number + 1);
+        self.next = number + 1;
         if !self.skip.is_empty() && self.skip.binary_search(&number).is_ok() {
             return Ok(Begin::Skip);
         }
@@ -172,11 +171,13 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_fall_or_are_out_of_reach_are_refused() {
+    fn a_number_that_is_not_the_next_one_is_refused() {
         let mut plan = plan(&[], None, None);
-        assert_eq!(plan.begin(5), Ok(Run(5)));
-        assert_eq!(plan.begin(5), Err("row 5 comes after row 5: the numbers of rows must rise".to_owned()));
-        assert_eq!(plan.begin(0), Ok(Run(6)));
-        assert!(plan.begin(LOOSE_ROWS).is_err());
+        assert_eq!(plan.begin(1), Ok(Run(1)));
+        for wrong in [1, 3, LOOSE_ROWS] {
+            let refused = format!("row {wrong} was begun where row 2 comes next: pass 0 to count on");
+            assert_eq!(plan.begin(wrong), Err(refused));
+        }
+        assert_eq!(plan.begin(0), Ok(Run(2)));
     }
 }

@@ -1,11 +1,13 @@
 //! The host's end of a worker's socket: frames in and out, never more in memory than one frame and one read.
 
 use super::codec::{self, CodecError, FrameHeader};
-use super::protocol::{Done, GuestKind, HEADER_LEN, HostKind, Log, Progress, Ready, Refused};
+use super::protocol::{Done, Ending, GuestKind, HEADER_LEN, HostKind, Log, Progress, Ready, Refused};
+use super::words::one_line;
 use bytes::{Buf, BytesMut};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::borrow::Cow;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
@@ -17,7 +19,7 @@ const MAX_FDS: usize = 2;
 /// How much is asked of the socket at once: a few of the worker's flushes, small enough for a second-level cache.
 const READ_BYTES: usize = 256 * 1024;
 
-/// A frame from a worker, decoded as far as its kind tells.
+/// A frame from a worker, decoded as far as its kind tells. The words in it are fit to be shown.
 #[derive(Debug)]
 pub enum Frame {
     /// It is ready.
@@ -162,16 +164,44 @@ fn send_with_fds(socket: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> i
 
 fn decode(kind: GuestKind, payload: BytesMut) -> Result<Frame, LinkError> {
     Ok(match kind {
-        GuestKind::Ready => Frame::Ready(json(kind, &payload)?),
-        GuestKind::Refused => Frame::Refused(json(kind, &payload)?),
+        GuestKind::Ready => Frame::Ready(ready(json(kind, &payload)?)),
+        GuestKind::Refused => {
+            let Refused { stage, reason } = json(kind, &payload)?;
+            Frame::Refused(Refused { stage, reason: fit(reason) })
+        }
         GuestKind::Rows => Frame::Rows(payload),
-        GuestKind::Log => Frame::Log(json(kind, &payload)?),
+        GuestKind::Log => {
+            let Log { level, message } = json(kind, &payload)?;
+            Frame::Log(Log { level, message: fit(message) })
+        }
         GuestKind::Progress => Frame::Progress(json(kind, &payload)?),
-        GuestKind::Done => Frame::Done(json(kind, &payload)?),
+        GuestKind::Done => Frame::Done(done(json(kind, &payload)?)),
         GuestKind::Outcomes => Frame::Outcomes(payload),
     })
 }
 
 fn json<T: DeserializeOwned>(kind: GuestKind, payload: &[u8]) -> Result<T, LinkError> {
-    serde_json::from_slice(payload).map_err(|error| LinkError::Json { kind, reason: error.to_string() })
+    // The parser quotes what it stumbles over.
+    serde_json::from_slice(payload).map_err(|error| LinkError::Json { kind, reason: fit(error.to_string()) })
+}
+
+fn ready(said: Ready) -> Ready {
+    let kinds = said.kinds.into_iter().map(fit).collect();
+    Ready { name: fit(said.name), version: fit(said.version), kinds, ..said }
+}
+
+fn done(said: Done) -> Done {
+    let ending = match said.ending {
+        Ending::Ok => Ending::Ok,
+        Ending::Error { reason } => Ending::Error { reason: fit(reason) },
+        Ending::Panic { reason } => Ending::Panic { reason: fit(reason) },
+    };
+    Done { ending, ..said }
+}
+
+fn fit(text: String) -> String {
+    match one_line(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(line) => line,
+    }
 }

@@ -9,3 +9,4 @@ pub mod protocol;
 pub mod recorder;
 pub mod spawner;
 pub mod supervisor;
+pub mod words;

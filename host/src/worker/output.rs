@@ -1,5 +1,6 @@
 //! What a worker writes to its standard output and error: drained so that it never blocks the app, kept up to a cap.
 
+use super::words::one_line;
 use std::collections::VecDeque;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
@@ -22,9 +23,9 @@ impl Tail {
         String::from_utf8_lossy(&self.bytes).trim().to_owned()
     }
 
-    /// Its last line that is not empty.
+    /// Its last line that is not empty, fit to be shown.
     pub fn last_line(&self) -> Option<String> {
-        self.text().lines().last().map(str::to_owned)
+        self.text().lines().last().map(|line| one_line(line).into_owned())
     }
 }
 

@@ -2,6 +2,7 @@
 //! one worker at a time, every read with a time limit, so that a worker that hangs is a failed test.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 use mysimbdp::worker::codec::{self, RowCursor};
 use mysimbdp::worker::delivery::{Message, OutcomeHead};

@@ -139,8 +139,11 @@ unsafe extern "C" fn ingest<T: BatchIngest>(instance: *mut c_void, host: *const 
             let input = open(&instance.sink, &*input);
             (instance, input)
         };
-        app.ingest(&mut input, sink)?;
-        Ok(())
+        match app.ingest(&mut input, sink) {
+            // The host knows that it ended the run, and why.
+            Err(error) if error.is_stopped() => Ok(()),
+            ingested => Ok(ingested?),
+        }
     };
     // SAFETY: the host's table is valid during this call.
     unsafe { guarded(host, run) }

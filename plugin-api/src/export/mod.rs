@@ -102,8 +102,20 @@ pub const unsafe fn library_header(constructor: extern "C" fn() -> RootModuleRes
 
 /// Makes a library out of an app: exports its table and its descriptor under the names that the host looks for.
 ///
-/// ```ignore
-/// export_app! { name: "clientbatchingestapp-csv", batch: App }
+/// ```standalone_crate
+/// use mysimbdp_plugin_api::prelude::*;
+///
+/// #[derive(Default)]
+/// struct App;
+///
+/// impl BatchIngest for App {
+///     fn ingest(&mut self, input: &mut BatchInput, sink: &mut Sink) -> Result<(), AppError> {
+///         input.csv()?.each(sink, |row, sink| Ok(sink.emit(&row.infer())?))
+///     }
+/// }
+///
+/// export_app! { name: "clientbatchingestapp-csv", batch: App, rows_independent: true }
+/// # fn main() {}
 /// ```
 ///
 /// | key | value |
@@ -122,24 +134,12 @@ pub const unsafe fn library_header(constructor: extern "C" fn() -> RootModuleRes
 /// A wrong name does not compile:
 ///
 /// ```compile_fail
-/// use mysimbdp_plugin_api::prelude::*;
+/// # use mysimbdp_plugin_api::prelude::*;
 /// # #[derive(Default)] struct App;
 /// # impl BatchIngest for App {
 /// #     fn ingest(&mut self, _: &mut BatchInput, _: &mut Sink) -> Result<(), AppError> { Ok(()) }
 /// # }
 /// export_app! { name: "My App", batch: App }
-/// # fn main() {}
-/// ```
-///
-/// A right one does:
-///
-/// ```standalone_crate
-/// use mysimbdp_plugin_api::prelude::*;
-/// # #[derive(Default)] struct App;
-/// # impl BatchIngest for App {
-/// #     fn ingest(&mut self, _: &mut BatchInput, _: &mut Sink) -> Result<(), AppError> { Ok(()) }
-/// # }
-/// export_app! { name: "my-app", batch: App, rows_independent: true }
 /// # fn main() {}
 /// ```
 #[macro_export]

@@ -194,7 +194,7 @@ impl<'a> CsvRows<'a> {
             }
             match self.unfit() {
                 None => return Ok(true),
-                Some(reason) => self.feed.reject(&reason)?,
+                Some(reason) => self.feed.reject(&reason, end)?,
             }
         }
     }

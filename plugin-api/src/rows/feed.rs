@@ -57,8 +57,9 @@ impl Feed {
     }
 
     /// Rejects the row that was just begun, before the app sees it.
-    pub(crate) fn reject(&self, reason: &str) -> Result<(), AppError> {
-        Ok(self.host.row_reject(reason)?)
+    pub(crate) fn reject(&self, reason: &str, end: u64) -> Result<(), AppError> {
+        self.host.row_reject(reason)?;
+        Ok(self.host.row_end(end)?)
     }
 
     /// The end of the file is reached: also where its last lines are blank or there is no row at all.

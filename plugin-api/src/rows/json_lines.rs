@@ -184,7 +184,7 @@ impl<'a> JsonRows<'a> {
             }
             match self.unfit() {
                 None => return Ok(true),
-                Some(reason) => self.feed.reject(&reason)?,
+                Some(reason) => self.feed.reject(&reason, self.line.end)?,
             }
         }
     }

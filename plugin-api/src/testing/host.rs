@@ -39,6 +39,8 @@ struct Row {
     at: RowV1,
     documents: Vec<Document>,
     bytes: usize,
+    /// Why it was rejected.
+    rejected: Option<String>,
 }
 
 impl<'r> TestHost<'r> {
@@ -82,7 +84,7 @@ impl<'r> TestHost<'r> {
 
     /// Ends the run: a row that is still open ends with an app that returned well, and is dropped with one that did not.
     pub(super) fn finish(mut self, status: i32) -> Report {
-        if status == status::OK {
+        if status == status::OK || self.open.as_ref().is_some_and(|row| row.rejected.is_some()) {
             self.row_end(0);
         } else if self.open.take().is_some() {
             self.rows.read -= 1;
@@ -104,8 +106,10 @@ impl<'r> TestHost<'r> {
     }
 
     fn emit(&mut self, bytes: &[u8]) -> i32 {
-        let row = self.open.as_ref();
-        let (number, index, held) = match row {
+        let (number, index, held) = match &self.open {
+            Some(Row { rejected: Some(_), .. }) => {
+                return self.refuse("the row was rejected; end it, or begin the next one");
+            }
             Some(row) => (row.at.number, row.documents.len(), row.bytes),
             None => (LOOSE_ROWS + self.loose, 0, 0),
         };
@@ -144,28 +148,32 @@ impl<'r> TestHost<'r> {
             self.position = self.position.max(row.end);
             return status::SKIP;
         }
-        self.open = Some(Row { at: RowV1 { number, ..row }, documents: Vec::new(), bytes: 0 });
+        self.open = Some(Row { at: RowV1 { number, ..row }, documents: Vec::new(), bytes: 0, rejected: None });
         status::OK
     }
 
     fn row_end(&mut self, end: u64) -> i32 {
-        if let Some(row) = self.open.take() {
-            self.position = self.position.max(row.at.end).max(end);
-            match row.documents.is_empty() {
-                true => self.rows.passed_over += 1,
-                false => self.rows.ingested += 1,
-            }
-            self.documents.extend(row.documents);
+        let Some(row) = self.open.take() else { return self.refuse("no row is open") };
+        let RowV1 { number, start, line, .. } = row.at;
+        let end = if end == 0 { row.at.end } else { end };
+        self.position = self.position.max(end);
+        if let Some(reason) = row.rejected {
+            self.rows.rejected += 1;
+            self.rejects.push(Rejected { row: number, line, start, end, reason });
+            return status::OK;
         }
+        match row.documents.is_empty() {
+            true => self.rows.passed_over += 1,
+            false => self.rows.ingested += 1,
+        }
+        self.documents.extend(row.documents);
         status::OK
     }
 
     fn row_reject(&mut self, reason: &str) -> i32 {
-        let Some(row) = self.open.take() else { return self.refuse("there is no open row that could be rejected") };
-        let RowV1 { number, start, end, line } = row.at;
-        self.rows.rejected += 1;
-        self.position = self.position.max(end);
-        self.rejects.push(Rejected { row: number, line, start, end, reason: reason.to_owned() });
+        let Some(row) = &mut self.open else { return self.refuse("no row is open that could be rejected") };
+        row.documents.clear();
+        row.rejected.get_or_insert_with(|| reason.to_owned());
         status::OK
     }
 

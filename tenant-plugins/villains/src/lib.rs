@@ -113,8 +113,10 @@ impl Villain {
 
 impl Drop for Villain {
     fn drop(&mut self) {
-        while self.spin_when_dropped {
-            std::hint::spin_loop();
+        if self.spin_when_dropped {
+            loop {
+                std::hint::spin_loop();
+            }
         }
     }
 }

@@ -7,9 +7,9 @@ use super::exit::Exit;
 use super::{IsolationArg, backtrace, out, size, warn_if_insecure};
 use crate::app::{self, OpenSink, TaskKey};
 use crate::batch::attempt::Deadlines;
+use crate::batch::cast::{Cast, Slot, Tolerance};
 use crate::batch::data_file::DataFile;
 use crate::batch::report::{TaskOutcome, TaskReport};
-use crate::batch::cast::{Cast, Slot, Tolerance};
 use crate::batch::runner;
 use crate::worker::process::{StartError, Worker};
 use crate::worker::protocol::{GuestLimits, Ready, Stage};
@@ -134,7 +134,8 @@ impl Prepared {
                 app.label()
             )));
         }
-        let sink = app::open_sink(args.sink.as_deref(), &args.collection).await.map_err(|error| failed(error.to_string()))?;
+        let sink =
+            app::open_sink(args.sink.as_deref(), &args.collection).await.map_err(|error| failed(error.to_string()))?;
         let policy = Policy { max_convicted: args.max_killing_rows, ..Policy::default() };
         let tolerance = Tolerance { rows: args.max_dead_rows, percent: args.max_dead_percent };
         let cast = Arc::new(Cast { spawner, spec, sink: Arc::clone(sink.port()), deadlines, policy, tolerance });
@@ -187,7 +188,11 @@ impl Prepared {
             host_cpu: host_cpu.as_secs_f64(),
             sink: self.sink.place(),
         };
-        if args.json { out::json(&told.json()) } else { told.print() }
+        if args.json {
+            out::json(&told.json())
+        } else {
+            told.print()
+        }
         exit
     }
 

@@ -1,11 +1,11 @@
 //! What `run` tells: a progress bar while it works, then text for people or JSON for programs.
 
 use super::super::{out, size};
+use crate::batch::cast::Observer;
 use crate::batch::data_file::DataFile;
 use crate::batch::intake::Rejected;
 use crate::batch::ledger::Counts;
 use crate::batch::report::{TaskOutcome, TaskReport};
-use crate::batch::cast::Observer;
 use crate::cli::app_file::AppFile;
 use crate::worker::protocol::{LOOSE_ROWS, Ready};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -89,7 +89,7 @@ impl Observer for Listener {
             3 => "info",
             _ => "debug",
         };
-        self.bar.suspend(|| out::note(format_args!("app {name}: {}", message.escape_debug())));
+        self.bar.suspend(|| out::note(format_args!("app {name}: {message}")));
     }
 
     fn death(&mut self, sentence: &str) {
@@ -166,7 +166,7 @@ impl Told<'_> {
                 (Some(row), None) => format!("row {row} (byte {})", letter.start),
                 (None, _) => "a document outside of rows".into(),
             };
-            out::line(format_args!("dead letter: {place}: {}", letter.reason.escape_debug()));
+            out::line(format_args!("dead letter: {place}: {}", letter.reason));
             if !letter.raw.is_empty() {
                 out::line(format_args!("    {}", letter.raw.escape_debug()));
             }

@@ -10,8 +10,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors a worker may have: the wire, three standard ones, the app's file and its libraries, a data file.
 const MAX_DESCRIPTORS: u64 = 64;
-/// Signals that may wait: none are sent to a worker but by itself.
-const MAX_PENDING_SIGNALS: u64 = 64;
 
 /// Applies the limits of this worker.
 pub(super) fn apply(limits: &GuestLimits) -> io::Result<()> {
@@ -21,7 +19,6 @@ pub(super) fn apply(limits: &GuestLimits) -> io::Result<()> {
         (Resource::Memlock, 0),
         (Resource::Msgqueue, 0),
         (Resource::Nofile, MAX_DESCRIPTORS),
-        (Resource::Sigpending, MAX_PENDING_SIGNALS),
         (Resource::Nice, 0),
         (Resource::Rtprio, 0),
         // A quarter above what the host samples against, so that what grows between two samples meets a wall too.

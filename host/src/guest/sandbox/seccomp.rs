@@ -44,18 +44,20 @@ pub(super) fn seal() -> Result<(), seccompiler::Error> {
 
 /// Installs a filter that gives `action` to a list and lets everything else through.
 fn answer(list: &[Special], action: SeccompAction) -> Result<(), seccompiler::Error> {
+    let own = u64::from(std::process::id());
     let mut rules = BTreeMap::new();
     for special in list {
-        rules.insert(special.number, alternatives(&[special.when])?);
+        rules.insert(special.number, alternatives(&[special.when], own)?);
     }
     install(rules, SeccompAction::Allow, action)
 }
 
 /// Installs a filter that lets the chosen entries and the `exempt` lists through and refuses everything else.
 fn allow(chosen: impl Fn(&Allowed) -> bool, exempt: &[&[Special]]) -> Result<(), seccompiler::Error> {
+    let own = u64::from(std::process::id());
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     for entry in ALLOWED.iter().filter(|entry| chosen(entry)) {
-        rules.entry(entry.number).or_default().extend(alternatives(entry.ways)?);
+        rules.entry(entry.number).or_default().extend(alternatives(entry.ways, own)?);
     }
     for special in exempt.iter().copied().flatten() {
         // Replaces an entry with conditions: the list's own answer is harder than any condition.
@@ -65,14 +67,13 @@ fn allow(chosen: impl Fn(&Allowed) -> bool, exempt: &[&[Special]]) -> Result<(),
 }
 
 /// Each way (all of its tests hold) as a rule. No way, or one without tests: any arguments, which is no rule at all.
-fn alternatives(ways: &[&[Argument]]) -> Result<Vec<SeccompRule>, BackendError> {
+fn alternatives(ways: &[&[Argument]], own: u64) -> Result<Vec<SeccompRule>, BackendError> {
     let tested = ways.iter().filter(|way| !way.is_empty());
-    tested.map(|way| SeccompRule::new(way.iter().map(condition).collect::<Result<_, _>>()?)).collect()
+    tested.map(|way| SeccompRule::new(way.iter().map(|test| condition(test, own)).collect::<Result<_, _>>()?)).collect()
 }
 
-fn condition(&(index, test): &Argument) -> Result<SeccompCondition, BackendError> {
+fn condition(&(index, test): &Argument, own: u64) -> Result<SeccompCondition, BackendError> {
     use SeccompCmpArgLen::{Dword, Qword};
-    let own = u64::from(std::process::id());
     let (length, operator, value) = match test {
         Test::Is(value) => (Dword, SeccompCmpOp::Eq, u64::from(value)),
         Test::Masked(mask, value) => (Dword, SeccompCmpOp::MaskedEq(u64::from(mask)), u64::from(value)),

@@ -6,7 +6,8 @@
 //! host can name it. Everything else is answered with an error that the caller can live with: code probes.
 //!
 //! Invariants:
-//! - Nothing here takes a path, but `openat` while loading, and landlock stands behind that.
+//! - Nothing here takes a path, but `openat` while loading, and landlock stands behind that. (What is left to a constructor
+//!   by it: to tell a path that exists, by EACCES, from one that does not, by ENOENT.)
 //! - No memory is shared: pages of a shared mapping escape RLIMIT_DATA.
 //! - `Loading` is where constructors run, so all that contains a hostile app must hold there already. `Running` only
 //!   takes away what the dynamic loader needed.
@@ -352,7 +353,6 @@ mod tests {
             libc::SYS_shmget,
             libc::SYS_shmat,
             libc::SYS_pipe2,
-            libc::SYS_setrlimit,
             libc::SYS_landlock_restrict_self,
             libc::SYS_setsid,
             libc::SYS_personality,

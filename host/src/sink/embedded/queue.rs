@@ -42,7 +42,15 @@ pub(super) enum Message {
 /// A request and the room that it takes up until it is answered.
 pub(super) struct Queued {
     pub(super) request: Box<dyn Request>,
-    _room: Room,
+    room: Room,
+}
+
+impl Queued {
+    /// Gives back its room and tells the asker; in this order, so that the asker finds the room.
+    pub(super) fn answer(self, committed: Result<(), Trouble>) {
+        drop(self.room);
+        self.request.answer(committed);
+    }
 }
 
 /// Room in the queue, given back when dropped.
@@ -74,7 +82,7 @@ impl Queue {
     pub(super) async fn ask<J: Job>(&self, room: Room, job: J) -> Result<J::Outcome, Trouble> {
         let (answer, answered) = oneshot::channel();
         let request = Box::new(Asked { job, outcome: None, answer });
-        self.messages.send(Message::Request(Queued { request, _room: room })).map_err(|_gone| Trouble::stopped())?;
+        self.messages.send(Message::Request(Queued { request, room })).map_err(|_gone| Trouble::stopped())?;
         answered.await.unwrap_or_else(|_gone| Err(Trouble::stopped()))
     }
 

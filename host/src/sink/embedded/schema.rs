@@ -62,7 +62,7 @@ const TABLES: &str = r#"
 "#;
 
 /// Opens the file for the writer, making it where there is none.
-pub(super) fn open_for_writing(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+pub(super) fn open_for_writing(path: &Path, settings: &Settings) -> Result<(PathBuf, Connection), StoreError> {
     let file = SinkFile::at(path)?;
     file.create_if_missing()?;
     let mut connection = file.connect(OpenFlags::SQLITE_OPEN_READ_WRITE, settings.busy_timeout)?;
@@ -80,7 +80,7 @@ pub(super) fn open_for_writing(path: &Path, settings: &Settings) -> Result<Conne
     }
     connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
     file.make_tables(&mut connection)?;
-    Ok(connection)
+    Ok((file.path, connection))
 }
 
 /// Opens the file for looking at it only.

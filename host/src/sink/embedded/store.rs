@@ -33,8 +33,7 @@ impl Store {
     /// Its directory does not exist or cannot be written; it is something else than a sink file, or one of a newer
     /// version; its file system cannot have it. What is there is then left as it was.
     pub fn open_with(path: &Path, settings: &Settings) -> Result<Store, StoreError> {
-        let connection = schema::open_for_writing(path, settings)?;
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let (path, connection) = schema::open_for_writing(path, settings)?;
         let (queue, messages) = Queue::new(settings.queue_bytes);
         let group_bytes = settings.group_bytes;
         let writer = thread::Builder::new()

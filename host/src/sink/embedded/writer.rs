@@ -41,7 +41,9 @@ impl Writer<'_> {
     fn write_group(&self, first: Queued) -> Next {
         let mut group = vec![first];
         let mut next = Next::Go;
+        let mut begun = false;
         let written = self.in_transaction(|| {
+            begun = true;
             let mut bytes = 0;
             while let Some(last) = group.last_mut() {
                 last.request.perform(&self.connection)?;
@@ -60,11 +62,26 @@ impl Writer<'_> {
             }
             Ok(())
         });
+        if !begun {
+            // Another process holds the file. Who queued meanwhile has waited too, and need not wait as long again.
+            next = self.take_queued(&mut group);
+        }
         match written {
             Err(error) if group.len() > 1 && blame(&error) != Blame::Store => self.write_each_alone(group),
             written => answer_all(group, written),
         }
         next
+    }
+
+    /// At most what fits the queue, since room is given back with the answers only.
+    fn take_queued(&self, group: &mut Vec<Queued>) -> Next {
+        loop {
+            match self.messages.try_recv() {
+                Ok(Message::Request(another)) => group.push(another),
+                Ok(Message::Close) | Err(TryRecvError::Disconnected) => return Next::Stop,
+                Err(TryRecvError::Empty) => return Next::Go,
+            }
+        }
     }
 
     fn write_each_alone(&self, group: Vec<Queued>) {
@@ -107,6 +124,6 @@ impl Writer<'_> {
 fn answer_all(group: Vec<Queued>, written: rusqlite::Result<()>) {
     let committed = written.map_err(|error| Trouble::of(&error));
     for queued in group {
-        queued.request.answer(committed.clone());
+        queued.answer(committed.clone());
     }
 }

@@ -4,9 +4,11 @@ use super::{Deed, Scene};
 use crate::outcome::Outcome;
 use crate::syscall::{Arg, call};
 use std::fs;
+use std::time::Duration;
 
 pub(super) const DEEDS: &[(&str, Deed)] = &[
-    ("close_fds", close_all),
+    ("close_fds", close_all_and_wait),
+    ("close_fds_and_go_on", close_all),
     ("shutdown_socket", shut_down),
     ("nonblocking_socket", unblock),
     ("inherited_fds", count),
@@ -38,11 +40,11 @@ pub(super) fn kind(file: i64) -> Option<u32> {
 
 /// The worker's socket: where its descriptors can be told apart, the socket among them; otherwise the first.
 pub(super) fn socket() -> i64 {
-    FIRST_DESCRIPTORS.into_iter().find(|file| kind(*file) == Some(libc::S_IFSOCK)).unwrap_or(0)
+    FIRST_DESCRIPTORS.find(|file| kind(*file) == Some(libc::S_IFSOCK)).unwrap_or(0)
 }
 
 fn files() -> Vec<i64> {
-    FIRST_DESCRIPTORS.into_iter().filter(|file| kind(*file) == Some(libc::S_IFREG)).collect()
+    FIRST_DESCRIPTORS.filter(|file| kind(*file) == Some(libc::S_IFREG)).collect()
 }
 
 fn close_all(_: &mut Scene<'_>) -> Outcome {
@@ -50,6 +52,13 @@ fn close_all(_: &mut Scene<'_>) -> Outcome {
         let _ = call(libc::SYS_close, [Arg::Number(file)]);
     }
     Outcome::Breached("closed every descriptor, and could still tell".into())
+}
+
+/// Lingers, so that the host finds the villain at it.
+fn close_all_and_wait(scene: &mut Scene<'_>) -> Outcome {
+    let told = close_all(scene);
+    std::thread::sleep(Duration::from_millis(1000));
+    told
 }
 
 fn shut_down(_: &mut Scene<'_>) -> Outcome {

@@ -2,6 +2,7 @@
 
 use super::{Deed, Scene};
 use crate::outcome::Outcome;
+use mysimbdp_plugin_api::prelude::ObjectId;
 use serde::Serialize;
 use std::fmt::Display;
 
@@ -10,7 +11,9 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("invalid_bson_empty", |scene| refused(scene, "no bytes", b"")),
     ("invalid_bson_length", |scene| refused(scene, "a wrong length", b"\xff\xff\xff\x7f\0")),
     ("invalid_bson_type", |scene| refused(scene, "an unknown type", b"\x0c\0\0\0\x6en\0\x07\0\0\0\0")),
-    ("invalid_bson_utf8", |scene| refused(scene, "a text that is not UTF-8", b"\x10\0\0\0\x02n\0\x03\0\0\0\xff\xfe\0\0")),
+    ("invalid_bson_utf8", |scene| {
+        refused(scene, "a text that is not UTF-8", b"\x10\0\0\0\x02n\0\x03\0\0\0\xff\xfe\0\0")
+    }),
     ("invalid_bson_unterminated", |scene| refused(scene, "an endless key", b"\x0c\0\0\0\x10nnnnnnn")),
     ("deep_document", deep),
     ("document_over_16mb", too_large),
@@ -18,7 +21,8 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("row_of_too_many_documents", too_many),
     ("own_id_array", |scene| refused(scene, "an _id that is an array", b"\x13\0\0\0\x04_id\0\x05\0\0\0\0\0\0")),
     ("own_id_zero", |scene| {
-        refused(scene, "an _id of zeroes that claims to be its own", b"\x16\0\0\0\x07_id\0\0\0\0\0\0\0\0\0\0\0\0\0\0")
+        let document = Zero { _id: ObjectId::from_bytes([0; 12]), n: scene.n };
+        Outcome::must_fail("an _id of its own that says \"number me\"", scene.sink.emit(&document))
     }),
     ("own_id_clash", own_id_clash),
 ];
@@ -26,6 +30,12 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
 #[derive(Serialize)]
 struct Own<'a> {
     _id: &'a str,
+    n: u64,
+}
+
+#[derive(Serialize)]
+struct Zero {
+    _id: ObjectId,
     n: u64,
 }
 

@@ -59,8 +59,7 @@ fn raise_limits(_: &mut Scene<'_>) -> Outcome {
 }
 
 fn control(what: &str, option: i32, value: i64) -> Outcome {
-    let arguments =
-        [Arg::Number(option.into()), Arg::Number(value), Arg::Number(0), Arg::Number(0), Arg::Number(0)];
+    let arguments = [Arg::Number(option.into()), Arg::Number(value), Arg::Number(0), Arg::Number(0), Arg::Number(0)];
     Outcome::must_fail(what, call(libc::SYS_prctl, arguments))
 }
 

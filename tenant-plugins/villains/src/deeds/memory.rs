@@ -26,9 +26,8 @@ const TEN_GIGABYTES: usize = 10 << 30;
 fn take(flags: i32) -> Outcome {
     for taken in (0..TEN_GIGABYTES).step_by(CHUNK) {
         // SAFETY: a new mapping at an address of the kernel's choice disturbs nothing.
-        let chunk = unsafe {
-            libc::mmap(std::ptr::null_mut(), CHUNK, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
-        };
+        let chunk =
+            unsafe { libc::mmap(std::ptr::null_mut(), CHUNK, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
         if chunk == libc::MAP_FAILED {
             return Outcome::Held(format!("{} MB, then: {}", taken >> 20, io::Error::last_os_error()));
         }
@@ -46,7 +45,11 @@ fn heap(_: &mut Scene<'_>) -> Outcome {
         if chunk.try_reserve_exact(CHUNK).is_err() {
             return Outcome::Held(format!("{} MB, then the allocator refused", taken >> 20));
         }
-        chunk.resize(CHUNK, 0x5a);
+        // SAFETY: `CHUNK` bytes were reserved, and all of them are written before they count.
+        unsafe {
+            std::ptr::write_bytes(chunk.as_mut_ptr(), 0x5a, CHUNK);
+            chunk.set_len(CHUNK);
+        }
         hoard.push(black_box(chunk));
     }
     Outcome::Breached("took 10 GB".into())

@@ -41,13 +41,13 @@ fn close_stdout(_: &mut Scene<'_>) -> Outcome {
 
 fn log_flood(scene: &mut Scene<'_>) -> Outcome {
     for line in 0..200_000 {
-        scene.sink.log(Level::Info, &format!("line {line} of a flood"));
+        scene.sink.log(Level::Info, format!("line {line} of a flood"));
     }
     Outcome::Harmless("two hundred thousand lines".into())
 }
 
 fn log_huge_line(scene: &mut Scene<'_>) -> Outcome {
-    scene.sink.log(Level::Error, &"é".repeat(20 << 20));
+    scene.sink.log(Level::Error, "é".repeat(20 << 20));
     Outcome::Harmless("one line of 40 MB".into())
 }
 

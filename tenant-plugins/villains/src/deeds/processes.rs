@@ -98,8 +98,7 @@ fn pidfd_host(_: &mut Scene<'_>) -> Outcome {
 
 fn ptrace_host(_: &mut Scene<'_>) -> Outcome {
     let seize = i64::from(libc::PTRACE_SEIZE);
-    let answer =
-        call(libc::SYS_ptrace, [Arg::Number(seize), Arg::Number(host_pid()), Arg::Number(0), Arg::Number(0)]);
+    let answer = call(libc::SYS_ptrace, [Arg::Number(seize), Arg::Number(host_pid()), Arg::Number(0), Arg::Number(0)]);
     Outcome::must_fail("ptrace of the host", answer)
 }
 

@@ -87,7 +87,10 @@ fn setitimer(_: &mut Scene<'_>) -> Outcome {
 
 fn timer_create(_: &mut Scene<'_>) -> Outcome {
     let mut id = [0_u8; 8];
-    Outcome::must_fail("timer_create", call(libc::SYS_timer_create, [Arg::Number(1), Arg::Number(0), Arg::Out(&mut id)]))
+    Outcome::must_fail(
+        "timer_create",
+        call(libc::SYS_timer_create, [Arg::Number(1), Arg::Number(0), Arg::Out(&mut id)]),
+    )
 }
 
 /// Dies as if the kernel had run out of memory.

@@ -26,6 +26,21 @@ async fn while_another_process_holds_the_file_writing_fails_for_now_and_works_ag
 }
 
 #[tokio::test]
+async fn those_who_wait_for_another_process_together_are_told_together() {
+    let to = Embedded::with(Settings { busy_timeout: Duration::from_millis(200), ..Settings::default() }).await;
+    let other = to.sqlite();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut writes: Vec<_> = (0..20).map(|n| begun(to.sink.write(rows(1 + n * 10, 10)))).collect();
+    let first = writes.remove(0).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(unstored(first), (true, "database is locked".into()));
+    for write in writes {
+        assert_eq!(unstored(write.await), (true, "database is locked".into()));
+    }
+    assert_eq!(to.sink.write(rows(1, 10)).await.unwrap().stored, 10);
+}
+
+#[tokio::test]
 async fn a_short_lock_of_another_process_is_waited_for() {
     let to = Embedded::fresh().await;
     let other = to.sqlite();

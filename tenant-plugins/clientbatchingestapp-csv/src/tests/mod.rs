@@ -1,5 +1,7 @@
 //! What the app makes of rows, without a host: see `mysimbdp_plugin_api::testing`.
 
+mod twin;
+
 use super::App;
 use mysimbdp_plugin_api::testing::bson::{Bson, DateTime, doc};
 use mysimbdp_plugin_api::testing::{Outcome, Report, run};
