@@ -108,7 +108,8 @@ typedef struct mysimbdp_csv_t {
     size_t name_count;
     int asks;                  /* next_start is to be called before the next row. */
     int jumped;                /* The next row's number is the host's. */
-    int open;                  /* A row is open with the host. */
+    int open;                  /* A row is open with the host, rejected or not. */
+    int rejected;              /* It was rejected. */
     int finished;              /* No more rows. */
     int too_long;              /* The record in work is longer than max_record; its content is dropped. */
     int unclosed;              /* The record in work ends inside quotes. */
@@ -479,10 +480,10 @@ static inline int32_t mysimbdp_csv_reject(mysimbdp_csv_t *csv, const char *forma
     char buffer[MYSIMBDP_MAX_TEXT];
     va_list args;
     mysimbdp_bytes_t reason;
-    if (!csv->open) {
-        return MYSIMBDP_OK;
+    if (!csv->open || csv->rejected) {
+        return MYSIMBDP_OK; /* The first reason stands. */
     }
-    csv->open = 0;
+    csv->rejected = 1;
     va_start(args, format);
     reason = mysimbdp_vformat(buffer, sizeof buffer, format, args);
     va_end(args);
@@ -556,15 +557,20 @@ static inline int32_t mysimbdp_csv_settle(mysimbdp_csv_t *csv, int32_t status) {
     return mysimbdp_csv_reject(csv, "%.*s", (int)why.len, why.ptr == NULL ? "" : (const char *)why.ptr);
 }
 
+/* Ends the row that is open, if any. 1: go on. */
+static inline int mysimbdp_csv_end_(mysimbdp_csv_t *csv) {
+    int was_open = csv->open;
+    csv->open = 0;
+    csv->rejected = 0;
+    return !was_open || mysimbdp_csv_goes_on_(csv, csv->host->row_end(csv->host->ctx, 0));
+}
+
 /* Ends the current row and goes to the next. 1: there is one; 0: there is none, call mysimbdp_csv_close. */
 static inline int mysimbdp_csv_next(mysimbdp_csv_t *csv) {
     const mysimbdp_host_v1_t *host = csv->host;
     int32_t status;
-    if (csv->open) {
-        csv->open = 0;
-        if (!mysimbdp_csv_goes_on_(csv, host->row_end(host->ctx, 0))) {
-            return 0;
-        }
+    if (!mysimbdp_csv_end_(csv)) {
+        return 0;
     }
     while (!csv->finished) {
         mysimbdp_row_v1_t row;
@@ -607,7 +613,9 @@ static inline int mysimbdp_csv_next(mysimbdp_csv_t *csv) {
         if (mysimbdp_csv_whole_(csv, &status)) {
             return 1;
         }
-        (void)mysimbdp_csv_goes_on_(csv, status);
+        if (!mysimbdp_csv_goes_on_(csv, status) || !mysimbdp_csv_end_(csv)) {
+            return 0;
+        }
     }
     return 0;
 }
@@ -615,8 +623,8 @@ static inline int mysimbdp_csv_next(mysimbdp_csv_t *csv) {
 /* Gives everything back and says what `ingest` is to return. `status` is what the app has come to: with MYSIMBDP_OK a row
  * that is still open ends well; with MYSIMBDP_STOP the host has what it wants; with another one its documents are dropped. */
 static inline int32_t mysimbdp_csv_close(mysimbdp_csv_t *csv, int32_t status) {
-    if (status == MYSIMBDP_OK && csv->open) {
-        (void)mysimbdp_csv_goes_on_(csv, csv->host->row_end(csv->host->ctx, 0));
+    if (status == MYSIMBDP_OK) {
+        (void)mysimbdp_csv_end_(csv);
     }
     csv->open = 0;
     free(csv->buffer);

@@ -183,7 +183,8 @@ typedef struct mysimbdp_host_v1_t {
      * _OK, _STOP, _REFUSED. */
     int32_t (*row_end)(void *ctx, uint64_t end);
 
-    /* Rejects the open row: its documents are discarded, it becomes a dead letter with this reason. _OK, _STOP. */
+    /* Rejects the open row: its documents are discarded, it becomes a dead letter with this reason. It is still to be ended
+     * with row_end: until then a death is this row's. _OK, _STOP. */
     int32_t (*row_reject)(void *ctx, mysimbdp_bytes_t reason);
 
     /* Where to go on before the next row is read: _OK (right here; need not be asked again), _JUMP (at `start`; ask again
@@ -404,7 +405,8 @@ static inline int32_t mysimbdp_reject(const mysimbdp_host_v1_t *host, const char
     return MYSIMBDP_REJECT;
 }
 
-/* Rejects the open row. For batch apps that call row_begin themselves; with mysimbdp_csv.h use mysimbdp_csv_reject. */
+/* Rejects the open row; end it after that. For batch apps that call row_begin themselves: with mysimbdp_csv.h use
+ * mysimbdp_csv_reject. */
 MYSIMBDP_PRINTF(2, 3)
 static inline int32_t mysimbdp_row_reject(const mysimbdp_host_v1_t *host, const char *format, ...) {
     char buffer[MYSIMBDP_MAX_TEXT];

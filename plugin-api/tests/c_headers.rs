@@ -94,14 +94,14 @@ fn rows_without_sense_are_rejected_with_their_reason() {
     let ragged = programs.file("ragged.csv", b"a,b\n1\n1,2,3\n4,5\n6,\"x\n7,8\n");
     assert_eq!(
         programs.run(&["-m", "100", &long]),
-        "open\nheader 61,62\nbegin 1 4 207 2\nreject row has 203 bytes where a row may have 100\n\
-         begin 2 207 512 3\nreject row has 305 bytes where a row may have 100\nbegin 3 512 516 64\nrow 3 33,34\nend\nstatus 0\n"
+        "open\nheader 61,62\nbegin 1 4 207 2\nreject row has 203 bytes where a row may have 100\nend\n\
+         begin 2 207 512 3\nreject row has 305 bytes where a row may have 100\nend\nbegin 3 512 516 64\nrow 3 33,34\nend\nstatus 0\n"
     );
     assert_eq!(
         programs.run(&[&ragged]),
-        "open\nheader 61,62\nbegin 1 4 6 2\nreject row has 1 field where the header has 2\n\
-         begin 2 6 12 3\nreject row has 3 fields where the header has 2\nbegin 3 12 16 4\nrow 3 34,35\nend\n\
-         begin 4 16 25 5\nreject a quote is opened but not closed before the end of the file\nstatus 0\n"
+        "open\nheader 61,62\nbegin 1 4 6 2\nreject row has 1 field where the header has 2\nend\n\
+         begin 2 6 12 3\nreject row has 3 fields where the header has 2\nend\nbegin 3 12 16 4\nrow 3 34,35\nend\n\
+         begin 4 16 25 5\nreject a quote is opened but not closed before the end of the file\nend\nstatus 0\n"
     );
     assert!(programs.run(&["-r", &ragged]).contains("row 1 31\nend\nbegin 2 6 12 3\nrow 2 31,32,33\n"));
 }

@@ -6,4 +6,5 @@ mod check;
 mod citizen;
 mod csv;
 mod identity;
+mod new;
 mod usage;

@@ -158,7 +158,10 @@ fn edit(files: &mut BTreeMap<String, String>, file: &str, from: &str, to: &str) 
 }
 
 /// Runs cargo in `folder`, without the network where that is enough.
-fn cargo(folder: &Path, target: &Path, args: &[&str]) -> Result<()> {
+///
+/// # Errors
+/// What cargo says.
+pub fn cargo(folder: &Path, target: &Path, args: &[&str]) -> Result<()> {
     let run = |offline: &[&str]| {
         Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(args)
