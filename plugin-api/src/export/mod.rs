@@ -183,7 +183,7 @@ macro_rules! export_app {
     ($($key:ident : $value:tt $($rest:tt)*)?) => {
         const _: () = {
             const APP: $crate::__private::AppTable = {
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "an app may set nothing but its name")]
                 let mut app = $crate::__private::AppTable::new(::core::env!("CARGO_PKG_VERSION"));
                 $($crate::export_app!(@set app; $key: $value $($rest)*);)?
                 app.checked()
