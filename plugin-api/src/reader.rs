@@ -91,8 +91,21 @@ impl<'a> Reader<'a> {
                 Err(error) => return Err(error),
             }
         };
+        if self.end == 0 && capacity > 0 {
+            return Err(self.shrunk());
+        }
         self.read_to += self.end as u64;
         Ok(())
+    }
+}
+
+impl Reader<'_> {
+    /// What comes behind here was lost while the file was read: to end as if it had never been there would be a lie.
+    #[cold]
+    fn shrunk(&self) -> io::Error {
+        let (at, size) = (self.read_to, self.size);
+        let message = format!("the file shrank while it was read: it ends before byte {at}, it had {size} bytes before");
+        io::Error::new(io::ErrorKind::UnexpectedEof, message)
     }
 }
 
@@ -141,5 +154,21 @@ impl Seek for Reader<'_> {
 
     fn stream_position(&mut self) -> io::Result<u64> {
         Ok(self.position())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_ends_before_its_size_is_an_error_and_no_end() {
+        let file = File::open("Cargo.toml").expect("tests run in the crate's folder");
+        let size = file.metadata().expect("it has a size").len();
+        let mut text = Vec::new();
+        Reader::new(&file, size, None).read_to_end(&mut text).expect("it can be read");
+        assert_eq!(text.len() as u64, size);
+        let error = Reader::new(&file, size + 1, None).read_to_end(&mut text).expect_err("one byte is missing");
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -297,6 +297,12 @@ impl Run<'_, '_> {
         }
         let read_to = self.scene.ledger.settled().row.end.max(position);
         let size = self.scene.file.size();
+        // Whatever the app says of how far it has read: what is not there any more it may not have seen.
+        if let Some(now) = self.scene.file.shrunk_to() {
+            return Verdict::Partial(format!(
+                "the file shrank from {size} to {now} bytes while it was read: rows of it may be missing"
+            ));
+        }
         if read_to < size && !self.scene.file.only_blanks_from(read_to) {
             return Verdict::Partial(format!("the app ended at byte {read_to} of {size}: the rest was not read"));
         }
