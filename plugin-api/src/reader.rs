@@ -25,6 +25,8 @@ pub struct Reader<'a> {
     end: usize,
     /// Offset in the file of the byte at `end`.
     read_to: u64,
+    /// The last byte that was consumed before the buffer was filled.
+    before: Option<u8>,
     /// Who is told about progress; nobody where rows tell it.
     host: Option<Rc<Host>>,
 }
@@ -32,7 +34,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(file: &'a File, size: u64, host: Option<Rc<Host>>) -> Reader<'a> {
         let capacity = usize::try_from(size).unwrap_or(BUFFER).clamp(1, BUFFER);
-        Reader { file, size, buffer: vec![0; capacity].into(), start: 0, end: 0, read_to: 0, host }
+        Reader { file, size, buffer: vec![0; capacity].into(), start: 0, end: 0, read_to: 0, before: None, host }
     }
 
     /// Offset in the file of the next byte that is read.
@@ -59,8 +61,17 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte, without consuming it.
+    #[inline]
     pub(crate) fn peek(&mut self) -> io::Result<Option<u8>> {
         Ok(self.fill_buf()?.first().copied())
+    }
+
+    /// The byte before the next one, where it was consumed last.
+    pub(crate) fn consumed_last(&self) -> Option<u8> {
+        match self.start.checked_sub(1) {
+            Some(at) => self.buffer.get(at).copied(),
+            None => self.before,
+        }
     }
 
     #[cold]
@@ -68,6 +79,7 @@ impl<'a> Reader<'a> {
         if let Some(host) = &self.host {
             host.progress(self.read_to.min(self.size)).map_err(io::Error::other)?;
         }
+        self.before = self.consumed_last();
         (self.start, self.end) = (0, 0);
         // The file may have grown since the run began; what came later is not part of it.
         let left = usize::try_from(self.size.saturating_sub(self.read_to)).unwrap_or(usize::MAX);
@@ -135,7 +147,7 @@ impl Seek for Reader<'_> {
         let buffer_at = self.read_to - self.end as u64;
         match target.checked_sub(buffer_at).and_then(|inside| usize::try_from(inside).ok()) {
             Some(inside) if inside <= self.end => self.start = inside,
-            _ => (self.start, self.end, self.read_to) = (0, 0, target),
+            _ => (self.start, self.end, self.read_to, self.before) = (0, 0, target, None),
         }
         Ok(target)
     }

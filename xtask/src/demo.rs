@@ -107,7 +107,7 @@ fn where_to_look(tenants: &[Tenant], folder: &Path) {
         let sink = shown(&tenant.sink);
         println!("  {} has its own sink, {sink}", tenant.name);
         println!("    sqlite3 {sink} \"select doc from documents limit 3\"");
-        println!("    sqlite3 {sink} \"select source, line, reason from dead_letters\"");
+        println!("    sqlite3 {sink} \"select source, line, reason from _dead_letters\"");
     }
     println!("  The data files and everything else of this demo: {}", shown(folder));
     println!("  The app that did it, in 20 lines of safe Rust:    tenant-plugins/{APP}/src/lib.rs");

@@ -1,4 +1,4 @@
-//! `cargo xtask generate`: the data of demo and benchmark as a file.
+//! `cargo xtask data`: the data of demo and benchmark as a file.
 
 use anyhow::{Context as _, Result};
 use std::fs::{self, File};

@@ -37,7 +37,7 @@ enum Command {
     /// Build every app under tenant-plugins/, those in C too
     Plugins(plugins::Arguments),
     /// Write the CSV of the demo and the benchmark to a file
-    Generate(generate::Arguments),
+    Data(generate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Plugins(arguments) => plugins::run(&arguments),
-        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Data(arguments) => generate::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -111,6 +111,13 @@ pub(super) fn wait(child: &Child) -> Result<(ExitStatus, f64)> {
     Ok((ExitStatus::from_raw(status), seconds(usage.ru_utime) + seconds(usage.ru_stime)))
 }
 
+/// The figures under this name in the account of a run; at least one.
+pub(super) fn figures(run: &Run, name: &str) -> Result<Vec<f64>> {
+    let figures = run.account.get(name).and_then(Value::as_array);
+    let figures = figures.map(|figures| figures.iter().filter_map(Value::as_f64).collect::<Vec<f64>>());
+    figures.filter(|figures| !figures.is_empty()).with_context(|| format!("the run tells no {name}: {}", run.account))
+}
+
 /// The middle one of some figures.
 pub(super) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = figures.into_iter().collect();

@@ -1,30 +1,25 @@
 //! How long a worker takes from its spawning to "ready": confined, the app loaded and its table checked.
 
-use super::measure::{self, median};
+use super::measure::{self, figures, median};
 use super::report::{Figure, Section};
 use super::shop::{DONE, Shop};
 use crate::workshop::{self, step};
-use anyhow::Result;
-use std::fs;
-use std::path::Path;
-use xtask::data::HEADER;
+use anyhow::{Result, ensure};
 
 /// In milliseconds.
 const PROMISED: f64 = 5.0;
-const STARTS: usize = 50;
+const STARTS: usize = 100;
 
 pub(super) fn measure(shop: &Shop) -> Result<Section> {
     step("A worker's start");
-    let nothing = shop.folder.join("header-only.csv");
-    fs::write(&nothing, format!("{HEADER}\n"))?;
-    let mut rows = Vec::new();
+    let (mut rows, mut commands) = (Vec::new(), Vec::new());
     let mut slowest: f64 = 0.0;
     for (name, app) in [("app in Rust", &shop.rust_app), ("app in C", &shop.c_app)] {
-        let mut starts = Vec::new();
-        for _ in 0..STARTS {
-            let run = measure::run(&mut shop.platform(app, &nothing, Path::new("null")), DONE)?;
-            starts.push(run.number("/timings/start")? * 1000.0);
-        }
+        let mut command = shop.program("worker_start");
+        command.arg(&shop.host).arg(app).arg(STARTS.to_string());
+        commands.push(workshop::line(&command));
+        let mut starts = figures(&measure::run(&mut command, DONE)?, "milliseconds")?;
+        ensure!(starts.len() == STARTS, "{STARTS} starts were asked for, {} were made", starts.len());
         starts.sort_by(f64::total_cmp);
         let middle = median(starts.iter().copied());
         slowest = slowest.max(middle);
@@ -42,7 +37,7 @@ pub(super) fn measure(shop: &Shop) -> Result<Section> {
             "From the host's decision to start a worker until its \"ready\" has arrived: process, sandbox, loading the \
              app, checking its table, the last seccomp stage. {STARTS} starts of each."
         ),
-        commands: vec![workshop::line(&shop.platform(&shop.rust_app, Path::new("header-only.csv"), Path::new("null")))],
+        commands,
         head: vec!["", "quickest", "median", "95 of 100"],
         rows,
         figures: vec![Figure {

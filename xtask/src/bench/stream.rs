@@ -1,11 +1,10 @@
 //! A message of 200 bytes: on its way to an app in a sandboxed worker and back, and in a direct call.
 
-use super::measure::{self, Run, median};
+use super::measure::{self, figures, median};
 use super::report::{Figure, Section};
 use super::shop::{DONE, Shop};
 use crate::workshop::{self, cargo, step, target};
-use anyhow::{Context as _, Result};
-use serde_json::Value;
+use anyhow::Result;
 
 /// Over a direct call, in nanoseconds.
 const PROMISED: f64 = 100.0;
@@ -46,10 +45,4 @@ pub(super) fn measure(shop: &Shop) -> Result<Section> {
             kept: over < PROMISED,
         }],
     })
-}
-
-fn figures(run: &Run, name: &str) -> Result<Vec<f64>> {
-    let figures = run.account.get(name).and_then(Value::as_array);
-    let figures = figures.map(|figures| figures.iter().filter_map(Value::as_f64).collect::<Vec<f64>>());
-    figures.filter(|figures| !figures.is_empty()).with_context(|| format!("the run tells no {name}: {}", run.account))
 }

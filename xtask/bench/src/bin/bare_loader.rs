@@ -24,24 +24,28 @@ fn main() -> Result<()> {
     let file = arguments.next().context(usage)?;
     let app = App::load(&app)?;
     let connection = open(&file)?;
-    let insert = connection.prepare("INSERT INTO documents (_id, doc) VALUES (?1, ?2)")?;
-    let loader =
-        Loader { connection: &connection, insert, text: Vec::new(), document: Vec::new(), pending: 0, documents: 0 };
-    let mut bare = Bare::new(loader);
+    let counts = load(&connection, &app, &data)?;
+    connection.execute_batch("COMMIT")?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    connection.close().map_err(|(_, why)| why)?;
+    println!("{counts}");
+    Ok(())
+}
+
+/// Stores the documents of a file; answers the counts as JSON. A transaction is open afterwards.
+fn load(connection: &Connection, app: &App, data: &Path) -> Result<String> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
+    let insert = connection.prepare("INSERT INTO documents (_id, doc) VALUES (?1, ?2)")?;
+    let loader = Loader { connection, insert, text: Vec::new(), document: Vec::new(), pending: 0, documents: 0 };
+    let mut bare = Bare::new(loader);
     let table = bare.table();
-    let done = app.ingest(&table, &data);
+    let done = app.ingest(&table, data);
     if let Some(why) = bare.failure {
         bail!("the app failed: {why}");
     }
     done?;
     let (rows, rejected, documents) = (bare.rows, bare.rejected, bare.taker.documents);
-    drop(bare.taker);
-    connection.execute_batch("COMMIT")?;
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    connection.close().map_err(|(_, why)| why)?;
-    println!("{{\"rows\": {rows}, \"rejected\": {rejected}, \"documents\": {documents}}}");
-    Ok(())
+    Ok(format!("{{\"rows\": {rows}, \"rejected\": {rejected}, \"documents\": {documents}}}"))
 }
 
 fn open(file: &Path) -> Result<Connection> {

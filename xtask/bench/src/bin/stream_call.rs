@@ -12,15 +12,13 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use mysimbdp::worker::delivery::{Message, OutcomeFate, OutcomeHead};
 use mysimbdp::worker::link::Frame;
-use mysimbdp::worker::process::{Worker, WorkerSpec};
-use mysimbdp::worker::protocol::{GuestLimits, Isolation};
+use mysimbdp::worker::process::Worker;
 use mysimbdp::worker::spawner::Spawner;
 use mysimbdp_bench::touch::touch;
+use mysimbdp_bench::worker;
 use rustix::time::{ClockId, clock_gettime};
-use std::fs::File;
 use std::hint::black_box;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Messages of a batch: what a busy stream hands over at once.
@@ -44,16 +42,7 @@ fn main() -> Result<()> {
 
 async fn measure(host: &std::path::Path, app: &std::path::Path, pairs: usize) -> Result<()> {
     let spawner = Spawner::start(Some(host))?;
-    let spec = WorkerSpec {
-        app: Arc::new(File::open(app).with_context(|| format!("cannot open {}", app.display()))?),
-        label: "touch".to_owned(),
-        isolation: Isolation::Full,
-        limits: GuestLimits { memory: 512 * 1024 * 1024, cpu_seconds: None },
-        config: None,
-        preload_iconv: false,
-        start_deadline: Duration::from_secs(5),
-    };
-    let mut worker = Worker::start(&spawner, &spec).await?;
+    let mut worker = Worker::start(&spawner, &worker::spec(app)?).await?;
     // Not counted: the caches, the app's instance, the processor's speed.
     through_worker(&mut worker, DEPTH).await?;
     let (mut direct_ns, mut alone_ns, mut loaded_ns, mut cpu_ns) = (vec![], vec![], vec![], vec![]);
