@@ -235,3 +235,19 @@ fn rejected(scene: &Scene<'_>, reason: &[u8]) -> Outcome {
     payload.extend_from_slice(reason);
     send(&frame(ROWS, TAG, &payload))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_as_long_as_they_say_so_that_only_the_lie_is_wrong() {
+        for document in [numbered(), sized(1000), nested(50)] {
+            assert_eq!(document[..4], u32::try_from(document.len()).unwrap().to_le_bytes());
+            assert_eq!(document.last(), Some(&0));
+        }
+        let frame = frame(ROWS, TAG, &numbered());
+        assert_eq!(frame[..4], 22_u32.to_le_bytes());
+        assert_eq!(frame.len(), 12 + 22);
+    }
+}
