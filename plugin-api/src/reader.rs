@@ -104,7 +104,8 @@ impl Reader<'_> {
     #[cold]
     fn shrunk(&self) -> io::Error {
         let (at, size) = (self.read_to, self.size);
-        let message = format!("the file shrank while it was read: it ends before byte {at}, it had {size} bytes before");
+        let message =
+            format!("the file shrank while it was read: it ends before byte {at}, it had {size} bytes before");
         io::Error::new(io::ErrorKind::UnexpectedEof, message)
     }
 }

@@ -243,8 +243,7 @@ impl Run<'_, '_> {
             None => remains.claim.clamped(size, |row| self.scene.ledger.is_settled(row)),
         };
         let death = self.death(remains, cause, row, alone.is_some());
-        let out_of_memory = matches!(death.cause, Cause::OutOfMemory { .. });
-        let event = Event::Died(supervisor::Death { row: row.map(|row| row.number), out_of_memory });
+        let event = Event::Died(supervisor::Death { row: row.map(|row| row.number) });
         Ended::Event(event, Some(death))
     }
 
@@ -273,7 +272,7 @@ impl Run<'_, '_> {
             return Ok(());
         };
         let ClaimedRow { number, start, end, line } = row;
-        let reason = format!("the app failed twice at this row: {cause}");
+        let reason = format!("the app failed at this row, in its place and alone: {cause}");
         let rejected = Rejected { row: Row { number, start, end, line }, reason };
         let clerk = Clerk {
             cast: Arc::clone(self.scene.cast),
@@ -317,7 +316,7 @@ impl Run<'_, '_> {
         match failure {
             Failure::AppError => format!("app {} returned an error: {app_error}", self.scene.cast.spec.label),
             Failure::Deaths(deaths) => {
-                format!("{deaths} workers died and no row could be made out; the last: {}", last())
+                format!("{deaths} workers died and no row that kills alone could be made out; the last: {}", last())
             }
             Failure::Convicted(rows) => {
                 format!("{rows} rows kill the app, which is more than is borne; the last: {}", last())
