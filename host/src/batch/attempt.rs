@@ -188,8 +188,8 @@ async fn read_to_the_end(
     }
 }
 
-/// Watches a worker that runs one row alone: only how it ends matters, what it sends is dropped.
-pub(super) async fn watch(scene: &mut Scene<'_>, worker: &mut Worker, tag: u32) -> Outcome {
+/// Watches a worker that runs one row alone: only how it ends matters. What it sends has to be in order, then it is dropped.
+pub(super) async fn watch(scene: &mut Scene<'_>, worker: &mut Worker, tag: u32, mut intake: Intake) -> Outcome {
     let mut tick = interval(TICK);
     let began = Instant::now();
     loop {
@@ -209,7 +209,12 @@ pub(super) async fn watch(scene: &mut Scene<'_>, worker: &mut Worker, tag: u32) 
                     Ending::Panic { reason } => Outcome::Died(Some(Cause::Panicked(reason))),
                 };
             }
-            Ok(Some((of, Frame::Rows(_) | Frame::Log(_) | Frame::Progress(_)))) if of == tag => {}
+            Ok(Some((of, Frame::Rows(payload)))) if of == tag => {
+                if let Err(violation) = intake.take(payload) {
+                    return broke(violation.to_string());
+                }
+            }
+            Ok(Some((of, Frame::Log(_) | Frame::Progress(_)))) if of == tag => {}
             Ok(Some(_)) => return broke("it sent a frame that has no place in a task".into()),
             Ok(None) | Err(LinkError::Half { .. } | LinkError::Io(_)) => return Outcome::Died(None),
             Err(error) => return broke(error.to_string()),

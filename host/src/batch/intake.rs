@@ -107,6 +107,14 @@ impl Intake {
         Intake { task, size, seen, hash, settled, comparing, skip }
     }
 
+    /// The intake of a run of this row alone, whose deliveries are thrown away.
+    pub fn alone(row: Start, size: u64) -> Intake {
+        let mut seen = Position::default();
+        seen.row.number = row.number - 1;
+        let (hash, settled, skip) = (Xxh3Default::new(), Position::default(), BTreeMap::new());
+        Intake { task: 1, size, seen, hash, settled, comparing: false, skip }
+    }
+
     /// Takes one frame.
     ///
     /// # Errors

@@ -199,7 +199,10 @@ impl Run<'_, '_> {
             resume: None,
         };
         let outcome = match worker.begin(&task, self.scene.file.descriptor()).await {
-            Ok(tag) => attempt::watch(&mut self.scene, &mut worker, tag).await,
+            Ok(tag) => {
+                let intake = Intake::alone(include, self.scene.file.size());
+                attempt::watch(&mut self.scene, &mut worker, tag, intake).await
+            }
             Err(_) => Outcome::Died(None),
         };
         match outcome {
