@@ -25,7 +25,7 @@ pub struct Cast {
     pub tolerance: Tolerance,
 }
 
-/// How many rows of a task may become dead letters before it fails.
+/// How many rows and documents of a task may become dead letters before it fails.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     /// In number.
@@ -47,8 +47,10 @@ impl Tolerance {
     /// The sentence that fails the task, where it is exceeded.
     pub fn exceeded(&self, counts: &Counts, at_the_end: bool) -> Option<String> {
         let (rejected, read) = (counts.rows.rejected, counts.rows.read);
-        if rejected > self.rows {
-            return Some(format!("{rejected} rows became dead letters, where {} are allowed", self.rows));
+        let letters = rejected + counts.documents.refused;
+        if letters > self.rows {
+            let what = if counts.documents.refused > 0 { "rows and documents" } else { "rows" };
+            return Some(format!("{letters} {what} became dead letters, where {} are allowed", self.rows));
         }
         #[expect(clippy::cast_precision_loss, reason = "a percentage needs no more than 52 bits")]
         let percent = 100.0 * rejected as f64 / read.max(1) as f64;

@@ -3,7 +3,7 @@
 use crate::sink::DeadLetter;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -76,9 +76,13 @@ impl DataFile {
         (size < self.size).then_some(size)
     }
 
-    /// The descriptor that a worker gets.
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    /// A descriptor for one worker: read-only, and with an offset of its own, so that what one worker does to it no other
+    /// one sees.
+    ///
+    /// # Errors
+    /// The file cannot be opened once more.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        Ok(File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))?.into())
     }
 
     /// Hash of its content, as hexadecimal text.
@@ -99,10 +103,9 @@ impl DataFile {
         }
     }
 
-    /// The raw bytes of a row, cut at [`DeadLetter::MAX_RAW`], and how many it has. `end` 0 means "to the end of the line".
+    /// The raw bytes of a row, cut at [`DeadLetter::MAX_RAW`], and how many it has.
     pub fn row(&self, start: u64, end: u64) -> (Vec<u8>, u64) {
-        let known = end > start;
-        let length = if known { end - start } else { self.size.saturating_sub(start) };
+        let length = end.saturating_sub(start);
         let mut raw = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(DeadLetter::MAX_RAW)];
         let mut filled = 0;
         // A file that shrank while it was read leaves a shorter quotation; the run itself ends as partial.
@@ -113,12 +116,15 @@ impl DataFile {
             }
         }
         raw.truncate(filled);
-        if known {
-            return (raw, length);
-        }
+        raw.shrink_to_fit();
+        (raw, length)
+    }
+
+    /// Where the line ends that `start` stands in: the end of a row whose own is not known.
+    pub fn end_of_line(&self, start: u64) -> u64 {
+        let (raw, _) = self.row(start, self.size);
         let line = raw.iter().position(|byte| *byte == b'\n').map_or(raw.len(), |newline| newline + 1);
-        raw.truncate(line);
-        (raw, line as u64)
+        start + line as u64
     }
 
     /// Whether nothing but blanks and line ends stands from `position` to the end.

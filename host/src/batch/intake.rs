@@ -8,11 +8,13 @@ use super::ledger::{Ledger, Position, Row, RowCounts};
 use crate::document::{self, DocumentId};
 use crate::sink::{DocumentBatch, DocumentRef};
 use crate::worker::codec::{self, CodecError, RowCursor};
-use crate::worker::protocol::{LOOSE_ROWS, MAX_DOCUMENT, MAX_ROW_DOCUMENTS, RowFate, RowHeader, Start};
+use crate::worker::protocol::{
+    FLUSH_BYTES, LOOSE_ROWS, MAX_DOCUMENT, MAX_ROW_DOCUMENTS, ROW_HEADER_LEN, RowFate, RowHeader, Start,
+};
 use crate::worker::recorder::ClaimedRow;
 use crate::worker::words;
 use bytes::BytesMut;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -74,6 +76,12 @@ pub enum Violation {
         /// Where the row before ended.
         after: u64,
     },
+    /// A frame without a row, which would only keep the host awake.
+    #[error("it sent a frame of rows without a row")]
+    Empty,
+    /// A frame that goes on after it was full.
+    #[error("it began a row at byte {0} of a frame, where a frame is full at byte {FLUSH_BYTES}")]
+    Overfull(usize),
     /// More documents than a row may have.
     #[error("it reported {0} documents in one row, where {MAX_ROW_DOCUMENTS} are allowed")]
     TooMany(u32),
@@ -130,8 +138,15 @@ impl Intake {
             reached: Position::default(),
             differs: false,
         };
+        if payload.is_empty() {
+            return Err(Violation::Empty);
+        }
         let mut cursor = RowCursor::new();
         while let Some((header, range)) = cursor.next(&payload)? {
+            let began = range.start - ROW_HEADER_LEN;
+            if began > FLUSH_BYTES {
+                return Err(Violation::Overfull(began));
+            }
             match header.fate {
                 RowFate::Loose => self.take_loose(&header, range, &mut payload, &mut delivery)?,
                 RowFate::Ended | RowFate::Rejected => self.take_row(&header, range, &mut payload, &mut delivery)?,
@@ -191,7 +206,8 @@ impl Intake {
             expected += 1;
         }
         let RowHeader { number, start, end, line, .. } = *header;
-        if number != expected || self.skip.contains_key(&number) || number >= LOOSE_ROWS {
+        let possible = number <= self.size.saturating_add(1) && number < LOOSE_ROWS;
+        if number != expected || self.skip.contains_key(&number) || !possible {
             return Err(Violation::Order { got: number, expected });
         }
         let after = self.seen.row.end;
@@ -297,20 +313,31 @@ impl Delivery {
     }
 }
 
-/// The dead letter of a document that the sink refused, and which part of its row's letters it is (from 1).
-pub fn refused_document(batch: &DocumentBatch, index: usize, reason: &str) -> (Rejected, u32) {
-    let number = batch.documents[index].row;
-    let first = batch.documents.partition_point(|document| document.row < number);
-    let mut row = Row { number, ..Row::default() };
-    // The batch still holds the frame it came in, and with it where the row lies.
+/// The dead letters of the documents that the sink refused (their places in the batch, rising), each with which part of its
+/// row's letters it is (from 1).
+pub fn refused_documents(batch: &DocumentBatch, refused: &[(usize, String)]) -> Vec<(Rejected, u32)> {
+    if refused.is_empty() {
+        return Vec::new();
+    }
+    // The batch still holds the frame it came in, and with it where the rows lie.
+    let mut places = HashMap::new();
     let mut cursor = RowCursor::new();
     while let Ok(Some((header, _))) = cursor.next(&batch.bytes) {
-        if header.number == number {
-            row = Row { number, start: header.start, end: header.end, line: header.line };
-        }
+        let RowHeader { number, start, end, line, .. } = header;
+        places.insert(number, Row { number, start, end, line });
     }
-    let part = u32::try_from(index - first.min(index) + 1).unwrap_or(u32::MAX);
-    (Rejected { row, reason: reason.to_owned() }, part)
+    let mut first_of_row = HashMap::new();
+    for (index, document) in batch.documents.iter().enumerate() {
+        first_of_row.entry(document.row).or_insert(index);
+    }
+    let rejected = |(index, reason): &(usize, String)| {
+        let number = batch.documents[*index].row;
+        let row = places.get(&number).copied().unwrap_or(Row { number, ..Row::default() });
+        let first = first_of_row.get(&number).copied().unwrap_or(*index);
+        let part = u32::try_from(index - first + 1).unwrap_or(u32::MAX);
+        (Rejected { row, reason: reason.clone() }, part)
+    };
+    refused.iter().map(rejected).collect()
 }
 
 /// The length of the document that `bytes` begin with.
@@ -448,6 +475,36 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_is_empty_or_goes_on_after_it_is_full_ends_the_worker() {
+        let mut intake = Intake::new(&Ledger::new(1), SIZE, None);
+        assert!(matches!(intake.take(BytesMut::new()), Err(Violation::Empty)));
+        let large = doc! { "_id": 1, "text": "x".repeat(FLUSH_BYTES) };
+        let mut intake = Intake::new(&Ledger::new(1), SIZE, None);
+        let overfull = Frame::default().row(1, &[large]).row(2, &[]).payload();
+        assert!(matches!(intake.take(overfull), Err(Violation::Overfull(_))));
+    }
+
+    #[test]
+    fn a_file_has_no_more_rows_than_bytes() {
+        let mut intake = Intake::new(&Ledger::new(1), 0, None);
+        let row = |number| {
+            let header = RowHeader {
+                number,
+                start: 0,
+                end: 0,
+                line: 0,
+                refused: 0,
+                documents: 0,
+                bytes: 0,
+                fate: RowFate::Ended,
+            };
+            BytesMut::from(header.encode().as_slice())
+        };
+        assert!(intake.take(row(1)).is_ok());
+        assert!(matches!(intake.take(row(2)), Err(Violation::Order { .. })));
+    }
+
+    #[test]
     fn a_count_of_documents_that_lies_ends_the_worker_or_rejects_the_row() {
         let bytes = numbered(1).to_vec().unwrap();
         let mut intake = Intake::new(&Ledger::new(1), SIZE, None);
@@ -507,8 +564,8 @@ mod tests {
     fn a_document_that_the_sink_refused_is_traced_to_its_row() {
         let frame = Frame::default().row(1, &[numbered(1)]).row(2, &[numbered(2), numbered(3)]).payload();
         let delivery = Intake::new(&Ledger::new(1), SIZE, None).take(frame).unwrap();
-        let (rejected, part) = refused_document(&delivery.batch, 2, "another document has this _id");
-        assert_eq!(rejected.row, Row { number: 2, start: 20, end: 30, line: 2 });
-        assert_eq!(part, 2);
+        let refused = refused_documents(&delivery.batch, &[(2, "another document has this _id".into())]);
+        let row = Row { number: 2, start: 20, end: 30, line: 2 };
+        assert_eq!(refused, [(Rejected { row, reason: "another document has this _id".into() }, 2)]);
     }
 }

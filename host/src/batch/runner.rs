@@ -1,6 +1,6 @@
 //! One task from its first attempt to its report: does what the supervisor says.
 
-use super::attempt::{self, Clerk, Outcome, Scene, Times};
+use super::attempt::{self, Outcome, Scene, Times};
 use super::cast::{Cast, Slot};
 use super::data_file::DataFile;
 use super::death::{Cause, Death};
@@ -12,8 +12,10 @@ use crate::worker::process::{Remains, StartError, Worker};
 use crate::worker::protocol::{Start, Task};
 use crate::worker::recorder::ClaimedRow;
 use crate::worker::supervisor::{self, Action, Event, Failure, Supervisor};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// Runs one task to its end.
 ///
@@ -26,11 +28,11 @@ pub async fn run(
     task_number: u64,
     observer: &mut dyn super::cast::Observer,
 ) -> Result<TaskReport, SinkError> {
-    let began = Instant::now();
     let mut ledger = Ledger::new(task_number);
-    let mut times = Times::default();
+    let mut times = Times::new();
     let scene = Scene { cast, file, ledger: &mut ledger, times: &mut times, observer };
-    let mut run = Run { scene, slot, deaths: Vec::new(), starting: Duration::ZERO, resources: Resources::default() };
+    let (starting, resources) = (Duration::ZERO, Resources::default());
+    let mut run = Run { scene, slot, deaths: Vec::new(), come_to: (0, 0), starting, resources };
     let verdict = run.play().await?;
     let Run { deaths, starting, resources, .. } = run;
     let (outcome, reason) = match verdict {
@@ -48,7 +50,7 @@ pub async fn run(
         not_deterministic: ledger.is_differing(),
         deaths: deaths.iter().map(|death| tell(death, &cast.spec.label, file.name())).collect(),
         timings: Timings {
-            total: began.elapsed().as_secs_f64(),
+            total: times.began.elapsed().as_secs_f64(),
             start: starting.as_secs_f64(),
             app: times.app.as_secs_f64(),
             held_back: times.held_back.as_secs_f64(),
@@ -84,6 +86,8 @@ struct Run<'a, 'b> {
     scene: Scene<'a>,
     slot: &'b mut Slot,
     deaths: Vec<Death>,
+    /// Row and loose documents that were settled at the last death.
+    come_to: (u64, u64),
     starting: Duration,
     resources: Resources,
 }
@@ -148,9 +152,9 @@ impl Run<'_, '_> {
             resume,
         };
         let intake = Intake::new(self.scene.ledger, self.scene.file.size(), resume);
-        let outcome = match worker.begin(&task, self.scene.file.descriptor()).await {
+        let outcome = match self.begin(&mut worker, &task).await {
             Ok(tag) => attempt::drive(&mut self.scene, &mut worker, tag, intake).await?,
-            Err(_) => Outcome::Died(None),
+            Err(outcome) => outcome,
         };
         worker.sample_memory();
         let ended = match outcome {
@@ -164,11 +168,8 @@ impl Run<'_, '_> {
             }
             Outcome::Died(cause) => return Ok(self.bury(worker, cause, None, cpu_before).await),
             Outcome::OutOfTime => {
-                let seconds = self.scene.cast.deadlines.total.as_secs();
                 self.stop(worker, cpu_before).await;
-                return Ok(Ended::Over(Verdict::Failed(format!(
-                    "it took longer than the {seconds} s that a task may take"
-                ))));
+                return Ok(self.out_of_time());
             }
             Outcome::TooManyRejected(reason) => {
                 self.stop(worker, cpu_before).await;
@@ -198,23 +199,48 @@ impl Run<'_, '_> {
             include: Some(vec![include]),
             resume: None,
         };
-        let outcome = match worker.begin(&task, self.scene.file.descriptor()).await {
+        let outcome = match self.begin(&mut worker, &task).await {
             Ok(tag) => {
                 let intake = Intake::alone(include, self.scene.file.size());
                 attempt::watch(&mut self.scene, &mut worker, tag, intake).await
             }
-            Err(_) => Outcome::Died(None),
+            Err(outcome) => outcome,
         };
         match outcome {
             Outcome::Died(cause) => Ok(self.bury(worker, cause, Some(suspect), Duration::ZERO).await),
-            Outcome::Finished { .. } | Outcome::AppError(_) | Outcome::OutOfTime | Outcome::TooManyRejected(_) => {
+            Outcome::OutOfTime => {
+                self.stop(worker, Duration::ZERO).await;
+                Ok(self.out_of_time())
+            }
+            Outcome::Finished { .. } | Outcome::AppError(_) | Outcome::TooManyRejected(_) => {
                 self.stop(worker, Duration::ZERO).await;
                 Ok(Ended::Event(Event::Finished, None))
             }
         }
     }
 
+    /// Hands the task over. A worker that does not read it is as good as dead.
+    async fn begin(&self, worker: &mut Worker, task: &Task) -> Result<u32, Outcome> {
+        let Ok(data) = self.scene.file.descriptor() else { return Err(Outcome::Died(None)) };
+        match timeout(self.scene.cast.deadlines.stall, worker.begin(task, data.as_fd())).await {
+            Ok(Ok(tag)) => Ok(tag),
+            Ok(Err(_)) => Err(Outcome::Died(None)),
+            Err(_) => {
+                let how = "it does not read what it is sent".to_owned();
+                Err(Outcome::Died(Some(Cause::BrokeProtocol(how))))
+            }
+        }
+    }
+
+    fn out_of_time(&self) -> Ended {
+        let seconds = self.scene.cast.deadlines.total.as_secs_f64();
+        Ended::Over(Verdict::Failed(format!("it took longer than the {seconds} s that a task may take")))
+    }
+
     async fn start(&mut self) -> Result<Worker, Ended> {
+        if self.scene.is_out_of_time() {
+            return Err(self.out_of_time());
+        }
         let began = Instant::now();
         let started = Worker::start(&self.scene.cast.spawner, &self.scene.cast.spec).await;
         self.starting += began.elapsed();
@@ -246,7 +272,10 @@ impl Run<'_, '_> {
             None => remains.claim.clamped(size, |row| self.scene.ledger.is_settled(row)),
         };
         let death = self.death(remains, cause, row, alone.is_some());
-        let event = Event::Died(supervisor::Death { row: row.map(|row| row.number) });
+        let settled = self.scene.ledger.settled();
+        let come_to = (settled.row.number, settled.loose);
+        let progressed = std::mem::replace(&mut self.come_to, come_to) != come_to;
+        let event = Event::Died(supervisor::Death { row: row.map(|row| row.number), progressed });
         Ended::Event(event, Some(death))
     }
 
@@ -274,16 +303,13 @@ impl Run<'_, '_> {
         let Some((row, cause)) = named.and_then(|death| Some((death.row?, death.cause.to_string()))) else {
             return Ok(());
         };
-        let ClaimedRow { number, start, end, line } = row;
+        let ClaimedRow { number, start, line, .. } = row;
+        let end = if row.end > start { row.end } else { self.scene.file.end_of_line(start) };
         let reason = format!("the app failed at this row, in its place and alone: {cause}");
         let rejected = Rejected { row: Row { number, start, end, line }, reason };
-        let clerk = Clerk {
-            cast: Arc::clone(self.scene.cast),
-            file: Arc::clone(self.scene.file),
-            task: self.scene.ledger.task(),
-        };
-        self.scene.cast.sink.keep(vec![clerk.letter(&rejected, 0)]).await?;
-        self.scene.ledger.convict(row);
+        let letter = self.scene.clerk().letter(&rejected, 0, true);
+        self.scene.cast.sink.keep(vec![letter]).await?;
+        self.scene.ledger.convict(ClaimedRow { end, ..row });
         self.scene.observer.rejected(&rejected);
         Ok(())
     }

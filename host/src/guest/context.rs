@@ -220,14 +220,16 @@ impl Context {
 
     /// `Ok` with the place to jump to, or the status to answer.
     pub(super) fn next_start(&mut self) -> Result<Start, i32> {
-        let Work::File { rows, plan, .. } = &mut self.work else { return Err(status::STOP) };
+        let Work::File { rows, .. } = &mut self.work else { return Err(status::STOP) };
         if self.stopped {
             return Err(status::STOP);
         }
         // A row that is still open ended somewhere that nobody told.
         if rows.end(0) == Ok(true) {
             self.recorder.set_state(State::InApp);
+            self.send_if_due();
         }
+        let Work::File { rows, plan, .. } = &mut self.work else { return Err(status::STOP) };
         match plan.next_start() {
             Next::Here => Err(status::OK),
             Next::Jump(start) => {

@@ -12,11 +12,13 @@
 //!      ▲
 //!   Alone(r) ── died in row r ────────────────────────────────────────▶ Convict(r), then Attempt
 //!            ├─ died, r not named ─────────────────────────────────────▶ as no row named, then Alone(r) again
-//!            └─ finished or returned an error ─────────────────────────▶ Attempt
+//!            └─ finished or returned an error ───────────────────────────────────▶ as no row named
 //! ```
 //!
 //! A row that lives alone is not convicted, however often it is named afterwards: memory that ran out is the work of all
 //! rows before, an earlier row may have laid the mine, and what the flight recorder says is the app's own word.
+//! Deaths without a culprit count up only while the task does not get on between them: a host whose workers are killed from
+//! outside now and then still brings every task to its end, and the total deadline bounds the rest.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +26,7 @@ use std::time::Duration;
 /// How patient the supervisor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Deaths without a culprit after which the task fails.
+    /// Deaths without a culprit in a row, with no progress between them, after which the task fails.
     pub max_deaths: u32,
     /// Rows that may be convicted before the task fails.
     pub max_convicted: u32,
@@ -43,6 +45,8 @@ impl Default for Policy {
 pub struct Death {
     /// The row that was in work, believed by the host.
     pub row: Option<u64>,
+    /// The task has got on since the death before.
+    pub progressed: bool,
 }
 
 /// How an attempt ended.
@@ -88,7 +92,8 @@ pub struct Supervisor {
     policy: Policy,
     /// Rows that were named by a death in their place, and have had their run alone.
     tried: BTreeSet<u64>,
-    alone: Option<u64>,
+    /// The row that runs alone, and whether the task had got on before the death that named it.
+    alone: Option<(u64, bool)>,
     deaths: u32,
     convicted: u32,
 }
@@ -102,19 +107,21 @@ impl Supervisor {
     /// Judges the end of an attempt (or of a run alone).
     pub fn judge(&mut self, event: Event) -> Vec<Action> {
         match (self.alone, event) {
-            (Some(_), Event::Finished | Event::AppError) => {
+            (Some((_, progressed)), Event::Finished | Event::AppError) => {
                 self.alone = None;
-                vec![Action::Attempt(Duration::ZERO)]
+                self.unexplained(progressed, Action::Attempt)
             }
-            (Some(row), Event::Died(death)) if death.row == Some(row) => self.convict(row),
-            (Some(row), Event::Died(_)) => self.unexplained(|pause| Action::Alone(row, pause)),
+            (Some((row, _)), Event::Died(death)) if death.row == Some(row) => self.convict(row),
+            (Some((row, _)), Event::Died(death)) => {
+                self.unexplained(death.progressed, |pause| Action::Alone(row, pause))
+            }
             (None, Event::Finished) => vec![Action::Finish],
             (None, Event::AppError) => vec![Action::Fail(Failure::AppError)],
-            (None, Event::Died(Death { row: Some(row) })) if self.tried.insert(row) => {
-                self.alone = Some(row);
+            (None, Event::Died(Death { row: Some(row), progressed })) if self.tried.insert(row) => {
+                self.alone = Some((row, progressed));
                 vec![Action::Alone(row, Duration::ZERO)]
             }
-            (None, Event::Died(_)) => self.unexplained(Action::Attempt),
+            (None, Event::Died(death)) => self.unexplained(death.progressed, Action::Attempt),
         }
     }
 
@@ -129,8 +136,8 @@ impl Supervisor {
         vec![Action::Convict(row), next]
     }
 
-    fn unexplained(&mut self, again: impl FnOnce(Duration) -> Action) -> Vec<Action> {
-        self.deaths += 1;
+    fn unexplained(&mut self, progressed: bool, again: impl FnOnce(Duration) -> Action) -> Vec<Action> {
+        self.deaths = if progressed { 1 } else { self.deaths + 1 };
         if self.deaths >= self.policy.max_deaths {
             return vec![Action::Fail(Failure::Deaths(self.deaths))];
         }
@@ -147,7 +154,7 @@ mod tests {
     const NOW: Duration = Duration::ZERO;
 
     fn died(row: impl Into<Option<u64>>) -> Event {
-        Event::Died(Death { row: row.into() })
+        Event::Died(Death { row: row.into(), progressed: false })
     }
 
     #[test]
@@ -169,10 +176,29 @@ mod tests {
         let mut task = Supervisor::new(Policy::default());
         let pause = Policy::default().back_off;
         task.judge(died(7));
-        assert_eq!(task.judge(Event::Finished), [Action::Attempt(NOW)]);
-        assert_eq!(task.judge(died(7)), [Action::Attempt(pause)]);
+        assert_eq!(task.judge(Event::Finished), [Action::Attempt(pause)]);
         assert_eq!(task.judge(died(7)), [Action::Attempt(pause * 2)]);
         assert_eq!(task.judge(died(7)), [Action::Fail(Failure::Deaths(3))]);
+    }
+
+    #[test]
+    fn a_new_row_accused_in_each_attempt_does_not_keep_a_task_alive() {
+        let mut task = Supervisor::new(Policy::default());
+        for row in 1..3 {
+            assert_eq!(task.judge(died(row)), [Action::Alone(row, NOW)]);
+            assert!(matches!(task.judge(Event::Finished)[..], [Action::Attempt(_)]));
+        }
+        task.judge(died(3));
+        assert_eq!(task.judge(Event::Finished), [Action::Fail(Failure::Deaths(3))]);
+    }
+
+    #[test]
+    fn deaths_from_outside_between_which_the_task_gets_on_do_not_fail_it() {
+        let mut task = Supervisor::new(Policy::default());
+        for _ in 0..20 {
+            let killed = Event::Died(Death { row: None, progressed: true });
+            assert_eq!(task.judge(killed), [Action::Attempt(Policy::default().back_off)]);
+        }
     }
 
     #[test]
@@ -197,7 +223,8 @@ mod tests {
         prop_oneof![
             Just(Event::Finished),
             Just(Event::AppError),
-            proptest::option::of(1..4_u64).prop_map(|row| Event::Died(Death { row })),
+            (proptest::option::of(1..4_u64), any::<bool>())
+                .prop_map(|(row, progressed)| Event::Died(Death { row, progressed })),
         ]
     }
 
@@ -210,7 +237,7 @@ mod tests {
             let mut named = std::collections::BTreeMap::new();
             let mut convicted = Vec::new();
             for event in events {
-                if let Event::Died(Death { row: Some(row) }) = event {
+                if let Event::Died(Death { row: Some(row), .. }) = event {
                     if convicted.contains(&row) {
                         continue;
                     }
