@@ -54,7 +54,7 @@
 //! | emit dates, decimals, ObjectIds | [`bson`] |
 //! | read the app's configuration | [`Create`] |
 //! | make a library of it | [`export_app!`] |
-//! | test it without a server | [`testing`](crate::testing) (feature `testing`) |
+//! | test it without a server | `mysimbdp_plugin_api::testing` (feature `testing`) |
 //!
 //! # What an app can rely on, and what it cannot do
 //! - One process, one thread: entries of an app are called one after another, and starting a thread fails.
@@ -111,8 +111,8 @@ pub mod prelude {
 /// For [`export_app!`], the host's benchmarks and tests. No part of the API: changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::export::entry::{Batch, Checking, Describing, Stream, drive};
-    pub use crate::export::{AppTable, descriptor, library_header, root_module};
+    pub use crate::export::entry::drive;
+    pub use crate::export::{AppTable, descriptor, entry, library_header, root_module};
     pub use mysimbdp_abi::abi_stable::library::{__call_root_module_loader, LibHeader, RootModuleResult};
     pub use mysimbdp_abi::{self as abi, PluginV1, RootV1Ref};
 }

@@ -25,6 +25,8 @@ pub struct Reader<'a> {
     end: usize,
     /// Offset in the file of the byte at `end`.
     read_to: u64,
+    /// The last byte that was consumed before the buffer was filled.
+    before: Option<u8>,
     /// Who is told about progress; nobody where rows tell it.
     host: Option<Rc<Host>>,
 }
@@ -32,7 +34,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(file: &'a File, size: u64, host: Option<Rc<Host>>) -> Reader<'a> {
         let capacity = usize::try_from(size).unwrap_or(BUFFER).clamp(1, BUFFER);
-        Reader { file, size, buffer: vec![0; capacity].into(), start: 0, end: 0, read_to: 0, host }
+        Reader { file, size, buffer: vec![0; capacity].into(), start: 0, end: 0, read_to: 0, before: None, host }
     }
 
     /// Offset in the file of the next byte that is read.
@@ -59,8 +61,17 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte, without consuming it.
+    #[inline]
     pub(crate) fn peek(&mut self) -> io::Result<Option<u8>> {
         Ok(self.fill_buf()?.first().copied())
+    }
+
+    /// The byte before the next one, where it was consumed last.
+    pub(crate) fn consumed_last(&self) -> Option<u8> {
+        match self.start.checked_sub(1) {
+            Some(at) => self.buffer.get(at).copied(),
+            None => self.before,
+        }
     }
 
     #[cold]
@@ -68,6 +79,7 @@ impl<'a> Reader<'a> {
         if let Some(host) = &self.host {
             host.progress(self.read_to.min(self.size)).map_err(io::Error::other)?;
         }
+        self.before = self.consumed_last();
         (self.start, self.end) = (0, 0);
         // The file may have grown since the run began; what came later is not part of it.
         let left = usize::try_from(self.size.saturating_sub(self.read_to)).unwrap_or(usize::MAX);
@@ -79,8 +91,22 @@ impl<'a> Reader<'a> {
                 Err(error) => return Err(error),
             }
         };
+        if self.end == 0 && capacity > 0 {
+            return Err(self.shrunk());
+        }
         self.read_to += self.end as u64;
         Ok(())
+    }
+}
+
+impl Reader<'_> {
+    /// What comes behind here was lost while the file was read: to end as if it had never been there would be a lie.
+    #[cold]
+    fn shrunk(&self) -> io::Error {
+        let (at, size) = (self.read_to, self.size);
+        let message =
+            format!("the file shrank while it was read: it ends before byte {at}, it had {size} bytes before");
+        io::Error::new(io::ErrorKind::UnexpectedEof, message)
     }
 }
 
@@ -122,12 +148,28 @@ impl Seek for Reader<'_> {
         let buffer_at = self.read_to - self.end as u64;
         match target.checked_sub(buffer_at).and_then(|inside| usize::try_from(inside).ok()) {
             Some(inside) if inside <= self.end => self.start = inside,
-            _ => (self.start, self.end, self.read_to) = (0, 0, target),
+            _ => (self.start, self.end, self.read_to, self.before) = (0, 0, target, None),
         }
         Ok(target)
     }
 
     fn stream_position(&mut self) -> io::Result<u64> {
         Ok(self.position())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_ends_before_its_size_is_an_error_and_no_end() {
+        let file = File::open("Cargo.toml").expect("tests run in the crate's folder");
+        let size = file.metadata().expect("it has a size").len();
+        let mut text = Vec::new();
+        Reader::new(&file, size, None).read_to_end(&mut text).expect("it can be read");
+        assert_eq!(text.len() as u64, size);
+        let error = Reader::new(&file, size + 1, None).read_to_end(&mut text).expect_err("one byte is missing");
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

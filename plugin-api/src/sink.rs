@@ -2,7 +2,7 @@
 
 use crate::error::{AppError, Reject, SinkError};
 use crate::host::{Begin, Host};
-use crate::ser;
+use crate::ser::{self, Buffer};
 use mysimbdp_abi::{HostV1, RowV1, level};
 use serde::Serialize;
 use std::fmt::Display;
@@ -32,11 +32,8 @@ pub enum Level {
 pub struct Sink {
     host: Rc<Host>,
     /// The document in work: one buffer for all of them.
-    document: Vec<u8>,
+    document: Buffer,
 }
-
-/// A buffer that grew beyond this for one large document is given back.
-const KEEP: usize = 1024 * 1024;
 
 impl Sink {
     /// # Safety
@@ -44,7 +41,7 @@ impl Sink {
     pub(crate) unsafe fn new(table: HostV1) -> Sink {
         // SAFETY: the caller vouches for it.
         let host = unsafe { Host::new(table) };
-        Sink { host: Rc::new(host), document: Vec::with_capacity(4096) }
+        Sink { host: Rc::new(host), document: Buffer::default() }
     }
 
     pub(crate) fn host(&self) -> &Rc<Host> {
@@ -62,11 +59,7 @@ impl Sink {
     #[inline]
     pub fn emit<T: Serialize + ?Sized>(&mut self, record: &T) -> Result<(), SinkError> {
         ser::to_document(record, &mut self.document)?;
-        let taken = self.host.emit(&self.document);
-        if self.document.capacity() > KEEP {
-            self.document = Vec::with_capacity(4096);
-        }
-        taken
+        self.host.emit(self.document.written())
     }
 
     /// Emits a document that is BSON already.

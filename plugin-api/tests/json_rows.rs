@@ -189,6 +189,11 @@ fn rows_of_ranges_are_counted_rejected_and_skipped() {
     let reasons: Vec<_> = report.rejects.iter().map(|it| (it.row, it.start, it.end, it.reason.as_str())).collect();
     assert_eq!(reasons, [(2, 2, 4, "3 twice"), (4, 6, 7, "could not convert slice to array")]);
     assert_eq!((report.rows.read, report.rows.passed_over), (4, 1));
+    // It never asks where to go on, so it is told row by row, and stopped quietly behind the last one wanted.
+    let wanted = [Start { number: 2, offset: 2, line: 0 }];
+    let again = Run::new("x.bin", [1, 2, 3, 4, 5, 6, 7]).include(&wanted).app::<App>();
+    assert_eq!((again.without_ids(), again.outcome), (vec![doc! { "sum": 7 }], Outcome::Ok));
+    assert_eq!((again.rows.read, again.rows.passed_over), (2, 1));
 }
 
 #[test]

@@ -7,4 +7,5 @@ mod citizen;
 mod csv;
 mod identity;
 mod new;
+mod trips;
 mod usage;

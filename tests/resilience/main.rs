@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
 
 mod blame;
+mod changing_files;
 mod limits;
 mod neighbours;
 mod power_failure;

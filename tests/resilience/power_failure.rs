@@ -4,17 +4,12 @@ use mysimbdp_tests::artefacts;
 use mysimbdp_tests::command::Mysimbdp;
 use mysimbdp_tests::data::Rows;
 use mysimbdp_tests::expect::{self, exit, sorted};
-use mysimbdp_tests::leftovers;
 use std::time::{Duration, Instant};
 
 /// Starts the villains on `rows` and waits until there is a worker.
 fn start(rows: &Rows) -> mysimbdp_tests::command::Running {
     let running = expect::villains(rows).option("--stall-seconds", "60").start();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while leftovers::workers_of(running.pid()).is_empty() {
-        assert!(Instant::now() < deadline, "no worker was started");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    running.wait_for_worker();
     running
 }
 
@@ -53,7 +48,7 @@ fn a_run_that_was_cut_off_is_made_whole_by_running_it_again() {
         .arg("--json")
         .option("--sink", sink.to_str().unwrap())
         .option("--collection", "rows")
-        .option("--stall-seconds", "1")
+        .option("--stall-seconds", "3")
         .finish();
     assert_eq!(again.code(), exit::DEAD_LETTERS, "{}", again.stderr);
     assert_eq!(sorted(cut_off.sink().documents()), rows.documents());

@@ -81,6 +81,7 @@ fn a_forged_row_spoils_the_liars_own_file_and_nothing_else() {
         "frame_garbage_document",
         "frame_without_id",
         "frame_deep_document",
+        "frame_document_over_16mb",
         "frame_more_documents_than_sent",
     ] {
         let rows = mysimbdp_tests::data::Rows::innocent(20).with(1, deed);

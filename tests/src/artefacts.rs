@@ -14,7 +14,7 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock};
 
 /// Packages whose libraries or binaries the tests start.
-const PACKAGES: &[&str] = &["mysimbdp", "villains", "citizen"];
+const PACKAGES: &[&str] = &["mysimbdp", "villains", "citizen", "clientbatchingestapp-csv"];
 /// Apps that are a `.so` of their own: package and example.
 const EXAMPLES: &[(&str, &str)] =
     &[("villains", "twin_a"), ("villains", "twin_b"), ("villains", "liar"), ("citizen", "rows")];
@@ -81,25 +81,31 @@ pub fn aborts() -> PathBuf {
     })
 }
 
+/// The same in C.
+pub fn csv_app_in_c() -> PathBuf {
+    build_once("clientbatchingestapp-csv-c", |place| {
+        let source = root().join("tenant-plugins/clientbatchingestapp-csv-c/app.c");
+        compile(cc().arg("-fvisibility=hidden").arg("-o").arg(place).arg(source))
+    })
+}
+
 /// One of `tenant-plugins/villains/c/`, by its name without `.c`.
 pub fn c_villain(name: &str) -> PathBuf {
     build_once(name, |place| {
         let source = root().join("tenant-plugins/villains/c");
-        let mut compile = cc();
-        compile.arg("-o").arg(place).arg(source.join(format!("{name}.c")));
+        let mut app = cc();
+        app.arg("-o").arg(place).arg(source.join(format!("{name}.c")));
         if let Some((stub, soname, map)) = stub_of(name) {
             let library = place.with_extension("stub");
-            let mut stub_compile = cc();
-            stub_compile.arg(format!("-Wl,-soname,{soname}"));
+            let mut other = cc();
+            other.arg(format!("-Wl,-soname,{soname}"));
             if let Some(map) = map {
-                stub_compile.arg(format!("-Wl,--version-script={}", source.join(map).display()));
+                other.arg(format!("-Wl,--version-script={}", source.join(map).display()));
             }
-            stub_compile.arg("-o").arg(&library).arg(source.join(stub));
-            succeeded("cc", &stub_compile.output().context("cannot start cc")?)?;
-            compile.arg(library);
+            compile(other.arg("-o").arg(&library).arg(source.join(stub)))?;
+            app.arg(library);
         }
-        let out = compile.output().context("cannot start cc: install a C compiler (apt-get install gcc)")?;
-        succeeded("cc", &out)
+        compile(&mut app)
     })
 }
 
@@ -117,6 +123,11 @@ fn cc() -> Command {
     cc.args(["-std=c99", "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-shared", "-I"]);
     cc.arg(root().join("plugin-api/include"));
     cc
+}
+
+fn compile(cc: &mut Command) -> Result<()> {
+    let out = cc.output().context("cannot start cc: install a C compiler (apt-get install gcc)")?;
+    succeeded("cc", &out)
 }
 
 fn rust_app(package: &str) -> PathBuf {

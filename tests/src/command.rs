@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -28,7 +29,7 @@ pub struct Mysimbdp {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    directory: TempDir,
+    directory: Rc<TempDir>,
     sink: Option<PathBuf>,
     started: Instant,
 }
@@ -46,7 +47,7 @@ pub struct Finished {
     pub peak_memory: u64,
     /// How long it took.
     pub took: Duration,
-    directory: TempDir,
+    directory: Rc<TempDir>,
     sink: Option<PathBuf>,
 }
 
@@ -60,7 +61,8 @@ impl Mysimbdp {
         Mysimbdp { directory, arguments: arguments.into_iter().map(Into::into).collect(), sink: None }
     }
 
-    /// `mysimbdp run <app> data.csv --json`, into a sink of its own, with short deadlines.
+    /// `mysimbdp run <app> data.csv --json`, into a sink of its own. Only tests of the deadline make it so short that a
+    /// busy machine could come near it.
     ///
     /// # Panics
     /// Where the data cannot be written.
@@ -70,7 +72,7 @@ impl Mysimbdp {
         fs::write(&file, data).unwrap_or_else(|error| panic!("cannot write {}: {error}", file.display()));
         let sink = command.directory.path().join("sink.db");
         command = command.arg(app).arg(&file).arg("--json").arg("--sink").arg(&sink).arg("--collection").arg("rows");
-        command = command.option("--stall-seconds", "2").option("--memory", "256M");
+        command = command.option("--stall-seconds", "20").option("--memory", "256M");
         command.sink = Some(sink);
         command
     }
@@ -131,7 +133,7 @@ impl Mysimbdp {
             .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
-        Running { child, directory: self.directory, sink: self.sink, started: Instant::now() }
+        Running { child, directory: Rc::new(self.directory), sink: self.sink, started: Instant::now() }
     }
 }
 
@@ -144,6 +146,23 @@ impl Running {
     /// The command's own directory.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits until it has started a worker.
+    ///
+    /// # Panics
+    /// Where there is none after twenty seconds.
+    pub fn wait_for_worker(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while leftovers::workers_of(self.pid()).is_empty() {
+            assert!(Instant::now() < deadline, "no worker was started");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Ends the host as a power failure would.
@@ -159,42 +178,58 @@ impl Running {
     /// # Panics
     /// After two minutes, and where a worker or a temporary file is left.
     pub fn finish(mut self) -> Finished {
+        let (status, peak_memory) = self.wait();
+        let took = self.started.elapsed();
+        let place = self.directory.path();
+        let (stdout, stderr) = (said(place, "stdout"), said(place, "stderr"));
+        if let Err(left) = leftovers::no_worker_of(self.child.id()) {
+            panic!("{left}; the host said: {stderr}");
+        }
+        // A host that was killed has no chance to tidy up; the next one does.
+        if status.code().is_some()
+            && let Err(left) = leftovers::nothing_in(&place.join("tmp"))
+        {
+            panic!("{left}; the host said: {stderr}");
+        }
+        let directory = Rc::clone(&self.directory);
+        Finished { status, stdout, stderr, peak_memory, took, directory, sink: self.sink.take() }
+    }
+
+    /// Waits for the end; samples the host's memory meanwhile.
+    fn wait(&mut self) -> (ExitStatus, u64) {
         let mut peak_memory = 0;
         let mut nap = Duration::from_millis(1);
-        let status = loop {
+        loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => break status,
+                Ok(Some(status)) => return (status, peak_memory),
                 Ok(None) if self.started.elapsed() < DEADLINE => {
                     peak_memory = peak_memory.max(resident(self.child.id()));
                     std::thread::sleep(nap);
                     nap = (nap * 2).min(Duration::from_millis(20));
                 }
-                Ok(None) => {
-                    let _ = self.child.kill();
-                    let _ = self.child.wait();
-                    panic!("mysimbdp was not done after {DEADLINE:?}; it said: {}", self.said("stderr"));
-                }
+                Ok(None) => panic!(
+                    "mysimbdp was not done after {DEADLINE:?}; it said: {}",
+                    said(self.directory.path(), "stderr")
+                ),
                 Err(error) => panic!("cannot wait for mysimbdp: {error}"),
             }
-        };
-        let took = self.started.elapsed();
-        if let Err(left) = leftovers::no_worker_of(self.child.id()) {
-            panic!("{left}; the host said: {}", self.said("stderr"));
         }
-        // A host that was killed has no chance to tidy up; the next one does.
-        if status.code().is_some()
-            && let Err(left) = leftovers::nothing_in(&self.directory.path().join("tmp"))
-        {
-            panic!("{left}");
-        }
-        let (stdout, stderr) = (self.said("stdout"), self.said("stderr"));
-        Finished { status, stdout, stderr, peak_memory, took, directory: self.directory, sink: self.sink }
     }
+}
 
-    fn said(&self, name: &str) -> String {
-        let bytes = fs::read(self.directory.path().join(name)).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+impl Drop for Running {
+    /// A test that fails halfway leaves no host behind, and with its host no worker.
+    fn drop(&mut self) {
+        if self.is_running() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
     }
+}
+
+fn said(directory: &Path, name: &str) -> String {
+    let bytes = fs::read(directory.join(name)).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Finished {

@@ -67,6 +67,16 @@ pub fn the_killing_row_is_named(deed: &str, words: &[&str]) {
     the_killing_row_is_named_in(&crowd(deed), words);
 }
 
+/// The same for a villain that never comes back: the deadline ends it.
+///
+/// # Panics
+/// Where any of that is not so.
+pub fn the_hanging_row_is_named(deed: &str) {
+    let rows = crowd(deed);
+    let finished = villains(&rows).option("--stall-seconds", "2").finish();
+    only_the_guilty_die(&finished, &rows, &["it finished no row within 2s and was stopped"]);
+}
+
 /// The same where the villain is the first: nothing of the file has reached the host before.
 ///
 /// # Panics
@@ -145,7 +155,15 @@ pub fn is_one_clean_sentence(text: &str) {
 /// # Panics
 /// Where a deed got through, or somebody was harmed by it.
 pub fn every_deed_is_held(deeds: &[impl AsRef<str>]) -> Finished {
-    let (rows, finished) = run_side_by_side(deeds);
+    every_deed_is_held_by("full", deeds)
+}
+
+/// The same with this much isolation: `full` or `reduced`.
+///
+/// # Panics
+/// Where a deed got through, or somebody was harmed by it.
+pub fn every_deed_is_held_by(isolation: &str, deeds: &[impl AsRef<str>]) -> Finished {
+    let (rows, finished) = run_side_by_side(isolation, deeds);
     let report = finished.report();
     assert_eq!(innocent_documents(&finished), rows.documents(), "{:?}", report.sentences());
     for (n, deed) in rows.guilty().into_iter().zip(deeds) {
@@ -167,13 +185,12 @@ pub fn every_deed_is_held(deeds: &[impl AsRef<str>]) -> Finished {
     finished
 }
 
-fn run_side_by_side(deeds: &[impl AsRef<str>]) -> (Rows, Finished) {
+fn run_side_by_side(isolation: &str, deeds: &[impl AsRef<str>]) -> (Rows, Finished) {
     let last = deeds.len() as u64 * 3 + 2;
     let mut rows = Rows::innocent(last);
     for (index, deed) in deeds.iter().enumerate() {
         rows = rows.with(index as u64 * 3 + 3, deed.as_ref());
     }
-    let generous = villains(&rows).option("--max-dead-rows", "1000").option("--max-dead-percent", "100");
-    let finished = generous.finish();
+    let finished = villains(&rows).option("--isolation", isolation).finish();
     (rows, finished)
 }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 /// Waits until no worker of this host is left.
 ///
 /// # Errors
-/// What is left after two seconds.
+/// What is left after five seconds.
 pub fn no_worker_of(host: u32) -> Result<(), String> {
-    let deadline = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + Duration::from_secs(5);
     loop {
         let left = workers_of(host);
         if left.is_empty() {

@@ -21,6 +21,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// Most bytes of documents that wait for the sink, before the host stops reading.
 const MAX_IN_FLIGHT: usize = 8 * 1024 * 1024;
+/// Most lines of an app's log that are passed on for one task.
+const MAX_LOG_LINES: u64 = 10_000;
+const NEXT_LOG_LINE: u64 = MAX_LOG_LINES + 1;
+/// The level of what the host adds to that log, as in the plugin ABI.
+const WARN: u32 = 2;
 /// How often memory and deadlines are looked at.
 const TICK: Duration = Duration::from_millis(25);
 
@@ -51,7 +56,7 @@ pub enum Outcome {
     TooManyRejected(String),
 }
 
-/// What an attempt measured.
+/// What the attempts of a task measured.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Times {
     /// Inside the app, as the worker says.
@@ -60,6 +65,8 @@ pub struct Times {
     pub waiting: Duration,
     /// The host could not read, because the sink was behind.
     pub held_back: Duration,
+    /// Lines that the app logged.
+    pub log_lines: u64,
 }
 
 /// What every part of an attempt looks at.
@@ -69,6 +76,21 @@ pub(super) struct Scene<'a> {
     pub(super) ledger: &'a mut Ledger,
     pub(super) times: &'a mut Times,
     pub(super) observer: &'a mut dyn Observer,
+}
+
+impl Scene<'_> {
+    /// Passes a line of the app's log on, up to [`MAX_LOG_LINES`] of a task.
+    fn hear(&mut self, level: u32, message: &str) {
+        self.times.log_lines += 1;
+        match self.times.log_lines {
+            ..=MAX_LOG_LINES => self.observer.log(level, message),
+            NEXT_LOG_LINE => {
+                let told = format!("more than {MAX_LOG_LINES} lines; those that follow are dropped");
+                self.observer.log(WARN, &told);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Drives `worker` through the task that it was given under `tag`.
@@ -150,7 +172,7 @@ async fn read_to_the_end(
                 since_row = Duration::ZERO;
                 scene.observer.progress(scene.ledger.counts(), progress.position.min(scene.file.size()));
             }
-            Frame::Log(Log { level, message }) => scene.observer.log(level, &message),
+            Frame::Log(Log { level, message }) => scene.hear(level, &message),
             Frame::Done(done) => {
                 scene.times.app += Duration::from_nanos(done.app_nanos);
                 return Ok(match done.ending {
@@ -166,8 +188,8 @@ async fn read_to_the_end(
     }
 }
 
-/// Watches a worker that runs one row alone: only how it ends matters, what it sends is dropped.
-pub(super) async fn watch(scene: &mut Scene<'_>, worker: &mut Worker, tag: u32) -> Outcome {
+/// Watches a worker that runs one row alone: only how it ends matters. What it sends has to be in order, then it is dropped.
+pub(super) async fn watch(scene: &mut Scene<'_>, worker: &mut Worker, tag: u32, mut intake: Intake) -> Outcome {
     let mut tick = interval(TICK);
     let began = Instant::now();
     loop {
@@ -187,7 +209,12 @@ pub(super) async fn watch(scene: &mut Scene<'_>, worker: &mut Worker, tag: u32) 
                     Ending::Panic { reason } => Outcome::Died(Some(Cause::Panicked(reason))),
                 };
             }
-            Ok(Some((of, Frame::Rows(_) | Frame::Log(_) | Frame::Progress(_)))) if of == tag => {}
+            Ok(Some((of, Frame::Rows(payload)))) if of == tag => {
+                if let Err(violation) = intake.take(payload) {
+                    return broke(violation.to_string());
+                }
+            }
+            Ok(Some((of, Frame::Log(_) | Frame::Progress(_)))) if of == tag => {}
             Ok(Some(_)) => return broke("it sent a frame that has no place in a task".into()),
             Ok(None) | Err(LinkError::Half { .. } | LinkError::Io(_)) => return Outcome::Died(None),
             Err(error) => return broke(error.to_string()),

@@ -70,6 +70,12 @@ impl DataFile {
         self.size
     }
 
+    /// Its size now, where it has become smaller since it was opened.
+    pub fn shrunk_to(&self) -> Option<u64> {
+        let size = self.file.metadata().map_or(0, |metadata| metadata.len());
+        (size < self.size).then_some(size)
+    }
+
     /// The descriptor that a worker gets.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.file.as_fd()

@@ -107,6 +107,14 @@ impl Intake {
         Intake { task, size, seen, hash, settled, comparing, skip }
     }
 
+    /// The intake of a run of this row alone, whose deliveries are thrown away.
+    pub fn alone(row: Start, size: u64) -> Intake {
+        let mut seen = Position::default();
+        seen.row.number = row.number - 1;
+        let (hash, settled, skip) = (Xxh3Default::new(), Position::default(), BTreeMap::new());
+        Intake { task: 1, size, seen, hash, settled, comparing: false, skip }
+    }
+
     /// Takes one frame.
     ///
     /// # Errors
@@ -240,6 +248,13 @@ impl Intake {
             let checked = document_at(&payload[at..range.end]).and_then(|length| {
                 let document = &mut payload[at..at + length];
                 let checked = document::validate(document).map_err(|invalid| invalid.to_string())?;
+                if checked.own_id && DocumentId::of_document(document).is_some() {
+                    return Err(
+                        "its _id is an ObjectId of before 2004, which is how the host numbers documents: take a newer \
+                                one, or leave _id out"
+                            .into(),
+                    );
+                }
                 if !checked.own_id {
                     #[expect(clippy::cast_possible_truncation, reason = "fewer than MAX_ROW_DOCUMENTS = 2^16")]
                     let id = DocumentId::new(self.task, row, index as u16);
@@ -256,7 +271,7 @@ impl Intake {
                 }
                 Err(why) => {
                     delivery.batch.documents.truncate(kept);
-                    return Ok(Err(format!("document {} of the row is not valid BSON: {why}", index + 1)));
+                    return Ok(Err(format!("document {} of the row cannot be stored: {why}", index + 1)));
                 }
             }
         }
@@ -397,10 +412,23 @@ mod tests {
             Frame::default().row(1, &[numbered(1)]).record(2, RowFate::Ended, 1, &broken).row(3, &[numbered(3)]);
         let delivery = intake.take(frame.payload()).unwrap();
         assert_eq!(delivery.batch.documents.len(), 2);
-        assert!(delivery.rejected[0].reason.starts_with("document 1 of the row is not valid BSON: "));
+        assert!(delivery.rejected[0].reason.starts_with("document 1 of the row cannot be stored: "));
         settle(&mut ledger, &delivery);
         assert!(ledger.counts().balance());
         assert_eq!(ledger.counts().documents.refused, 1);
+    }
+
+    #[test]
+    fn an_app_cannot_take_the_id_of_a_document_that_the_host_will_number() {
+        let forged = DocumentId::new(2, 1, 0).unwrap().bytes();
+        let own = doc! { "_id": ObjectId::from_bytes(forged) };
+        let delivery =
+            Intake::new(&Ledger::new(1), SIZE, None).take(Frame::default().row(1, &[own]).payload()).unwrap();
+        assert!(delivery.rejected[0].reason.contains("ObjectId of before 2004"), "{}", delivery.rejected[0].reason);
+        let newer = doc! { "_id": ObjectId::new() };
+        let delivery =
+            Intake::new(&Ledger::new(1), SIZE, None).take(Frame::default().row(1, &[newer]).payload()).unwrap();
+        assert!(delivery.rejected.is_empty());
     }
 
     #[test]

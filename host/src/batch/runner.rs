@@ -199,7 +199,10 @@ impl Run<'_, '_> {
             resume: None,
         };
         let outcome = match worker.begin(&task, self.scene.file.descriptor()).await {
-            Ok(tag) => attempt::watch(&mut self.scene, &mut worker, tag).await,
+            Ok(tag) => {
+                let intake = Intake::alone(include, self.scene.file.size());
+                attempt::watch(&mut self.scene, &mut worker, tag, intake).await
+            }
             Err(_) => Outcome::Died(None),
         };
         match outcome {
@@ -243,8 +246,7 @@ impl Run<'_, '_> {
             None => remains.claim.clamped(size, |row| self.scene.ledger.is_settled(row)),
         };
         let death = self.death(remains, cause, row, alone.is_some());
-        let out_of_memory = matches!(death.cause, Cause::OutOfMemory { .. });
-        let event = Event::Died(supervisor::Death { row: row.map(|row| row.number), out_of_memory });
+        let event = Event::Died(supervisor::Death { row: row.map(|row| row.number) });
         Ended::Event(event, Some(death))
     }
 
@@ -273,7 +275,7 @@ impl Run<'_, '_> {
             return Ok(());
         };
         let ClaimedRow { number, start, end, line } = row;
-        let reason = format!("the app failed twice at this row: {cause}");
+        let reason = format!("the app failed at this row, in its place and alone: {cause}");
         let rejected = Rejected { row: Row { number, start, end, line }, reason };
         let clerk = Clerk {
             cast: Arc::clone(self.scene.cast),
@@ -297,6 +299,12 @@ impl Run<'_, '_> {
         }
         let read_to = self.scene.ledger.settled().row.end.max(position);
         let size = self.scene.file.size();
+        // Whatever the app says of how far it has read: what is not there any more it may not have seen.
+        if let Some(now) = self.scene.file.shrunk_to() {
+            return Verdict::Partial(format!(
+                "the file shrank from {size} to {now} bytes while it was read: rows of it may be missing"
+            ));
+        }
         if read_to < size && !self.scene.file.only_blanks_from(read_to) {
             return Verdict::Partial(format!("the app ended at byte {read_to} of {size}: the rest was not read"));
         }
@@ -311,7 +319,7 @@ impl Run<'_, '_> {
         match failure {
             Failure::AppError => format!("app {} returned an error: {app_error}", self.scene.cast.spec.label),
             Failure::Deaths(deaths) => {
-                format!("{deaths} workers died and no row could be made out; the last: {}", last())
+                format!("{deaths} workers died and no row that kills alone could be made out; the last: {}", last())
             }
             Failure::Convicted(rows) => {
                 format!("{rows} rows kill the app, which is more than is borne; the last: {}", last())

@@ -32,8 +32,9 @@ pub enum IdError {
 impl DocumentId {
     /// Bytes of an `_id`.
     pub const LEN: usize = 12;
-    /// Greatest number of a task.
-    pub const MAX_TASK: u64 = (1 << 40) - 1;
+    /// Greatest number of a task. Two bits less than there is room for, so that no `_id` of ours is an ObjectId that a driver
+    /// makes: those begin with the time, and the first byte has been 0x40 or more since 2004.
+    pub const MAX_TASK: u64 = (1 << 38) - 1;
     /// Greatest number of a row.
     pub const MAX_ROW: u64 = (1 << 40) - 1;
     /// Where the bytes of an `_id` stand in a document that begins with one: behind length, type and key.
@@ -66,7 +67,7 @@ impl DocumentId {
     }
 
     /// The `_id` of a document that the host has numbered, or `None` where the first element is no ObjectId or is one
-    /// that cannot be a number. An ObjectId of the app's own cannot be told from a number; `own_id` says which it is.
+    /// that cannot be a number. An app that sets such an `_id` itself is refused, so there are no others.
     pub fn of_document(document: &[u8]) -> Option<DocumentId> {
         (document.get(PREFIX)? == OBJECT_ID_PREFIX).then_some(())?;
         DocumentId::from_bytes(*document.get(DocumentId::OFFSET..)?.first_chunk()?)
@@ -75,7 +76,7 @@ impl DocumentId {
     /// The `_id` in these bytes, or `None` where no task has it.
     pub fn from_bytes(bytes: [u8; DocumentId::LEN]) -> Option<DocumentId> {
         let id = DocumentId(bytes);
-        (id.task() != 0).then_some(id)
+        (1..=DocumentId::MAX_TASK).contains(&id.task()).then_some(id)
     }
 
     /// The `_id` in 24 hexadecimal digits.
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn numbers_that_do_not_fit_are_refused() {
-        assert_eq!(DocumentId::new(1 << 40, 0, 0), Err(IdError::Task(1 << 40)));
+        assert_eq!(DocumentId::new(1 << 38, 0, 0), Err(IdError::Task(1 << 38)));
         assert_eq!(DocumentId::new(1, 1 << 40, 0), Err(IdError::Row(1 << 40)));
     }
 

@@ -26,6 +26,8 @@ pub(super) struct Context {
     pub(super) outbox: Outbox,
     pub(super) recorder: Recorder,
     work: Work,
+    /// Of the messages in work; its buffer is kept from one delivery to the next.
+    outcomes: Outcomes,
     tag: u32,
     sent_at: Duration,
     stopped: bool,
@@ -41,7 +43,7 @@ enum Work {
     /// A file.
     File { rows: Box<Rows>, plan: Plan, begun: u64 },
     /// Messages.
-    Messages(Box<Outcomes>),
+    Messages,
 }
 
 impl Context {
@@ -50,6 +52,7 @@ impl Context {
             outbox,
             recorder,
             work: Work::Nothing,
+            outcomes: Outcomes::new(),
             tag: 0,
             sent_at: Duration::ZERO,
             stopped: false,
@@ -86,26 +89,22 @@ impl Context {
 
     /// Messages come, one after another.
     pub(super) fn begin_messages(&mut self) {
-        self.work = Work::Messages(Box::new(Outcomes::new()));
+        self.work = Work::Messages;
     }
 
     /// The outcomes in the making, between `begin_messages` and `end_messages`.
     #[inline]
-    pub(super) fn outcomes(&mut self) -> Option<&mut Outcomes> {
-        match &mut self.work {
-            Work::Messages(outcomes) => Some(outcomes),
-            _ => None,
-        }
+    pub(super) fn outcomes(&mut self) -> &mut Outcomes {
+        &mut self.outcomes
     }
 
     /// Sends the outcomes so far.
     pub(super) fn send_outcomes(&mut self) {
-        let Work::Messages(outcomes) = &mut self.work else { return };
         // A worker that is killed while it waits here died of no message.
         self.recorder.set_state(State::InApp);
-        if outcomes.pending() > 0 {
-            deliver(self.outbox.send_in_place(GuestKind::Outcomes, self.tag, outcomes.frame()));
-            outcomes.sent();
+        if self.outcomes.pending() > 0 {
+            deliver(self.outbox.send_in_place(GuestKind::Outcomes, self.tag, self.outcomes.frame()));
+            self.outcomes.sent();
         }
     }
 
@@ -139,7 +138,7 @@ impl Context {
         }
         let taken = match &mut self.work {
             Work::File { rows, .. } => rows.emit(document),
-            Work::Messages(outcomes) => outcomes.emit(document),
+            Work::Messages => self.outcomes.emit(document),
             Work::Nothing => Err("documents can be emitted only while a file or a message is ingested".to_owned()),
         };
         match taken {

@@ -18,9 +18,7 @@ pub(super) struct Outcomes {
 
 impl Outcomes {
     pub(super) fn new() -> Outcomes {
-        let mut frame = Vec::with_capacity(2 * FLUSH_BYTES);
-        frame.resize(HEADER_LEN, 0);
-        Outcomes { frame, at: HEADER_LEN, documents: 0, refused: 0 }
+        Outcomes { frame: vec![0; HEADER_LEN], at: HEADER_LEN, documents: 0, refused: 0 }
     }
 
     /// The app gets the next message.

@@ -84,8 +84,7 @@ fn messages(
         let message = message_v1(&message);
         let context = host.context();
         context.recorder.begin(count, 0, 0, u64::from(tag), count);
-        let Some(outcomes) = context.outcomes() else { break };
-        outcomes.begin();
+        context.outcomes().begin();
         // SAFETY: the entry was checked not to be null, the instance is what its `create` made, and table, message and
         // all that it points to live until it returns.
         let answer = unsafe { (app.on_message)(instance, host.table(), &raw const message) };
@@ -99,7 +98,7 @@ fn messages(
             _ => (OutcomeFate::Failed, "the app failed and did not say why"),
         };
         let reason = reason.as_deref().unwrap_or(default);
-        let Some(outcomes) = context.outcomes() else { break };
+        let outcomes = context.outcomes();
         outcomes.end(fate, reason, (now - before).as_nanos());
         before = now;
         if fate == OutcomeFate::Panicked {

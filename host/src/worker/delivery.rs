@@ -143,15 +143,18 @@ impl<'a> Message<'a> {
         let length = u32_at(head, 16);
         let mut parts = take(rest, length)?;
         let mask = u16_at(head, 26);
+        if mask >> TEXTS != 0 {
+            return Err(CodecError::Padding);
+        }
         let mut texts = [None; TEXTS];
-        for (bit, text) in texts.iter_mut().enumerate() {
-            if mask >> bit & 1 == 1 {
-                let length = u32_at(take(&mut parts, 4)?, 0);
-                *text = Some(take(&mut parts, length)?);
-            }
+        let mut left = mask;
+        while left != 0 {
+            let length = u32_at(take(&mut parts, 4)?, 0);
+            texts[left.trailing_zeros() as usize] = Some(take(&mut parts, length)?);
+            left &= left - 1;
         }
         let body = take(&mut parts, u32_at(head, 20))?;
-        if !parts.is_empty() || mask >> TEXTS != 0 {
+        if !parts.is_empty() {
             return Err(CodecError::Padding);
         }
         let [

@@ -22,6 +22,8 @@ use tokio::process::{ChildStderr, ChildStdout};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+/// Bytes that may lie between worker and host.
+const SOCKET_BUFFER: usize = 1024 * 1024;
 /// How long a worker whose socket has closed may take to end by itself.
 const GRACE: Duration = Duration::from_millis(250);
 
@@ -162,6 +164,8 @@ impl Worker {
         let recorder = new_recorder().map_err(host("make a flight recorder"))?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(host("make a socket pair"))?;
         ours.set_nonblocking(true).map_err(host("make a socket pair"))?;
+        // Room for a few flushes: the worker goes on while the host validates. Where the system allows less, it is less.
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(&theirs, SOCKET_BUFFER);
         let mut child = spawner.spawn(theirs.into()).await.map_err(host("start a worker process"))?;
         let parts = (|| {
             let link = Link::new(UnixStream::from_std(ours)?);

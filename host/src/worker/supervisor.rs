@@ -1,6 +1,6 @@
 //! What happens after an attempt at a task: a pure state machine, no I/O, no clock.
 //!
-//! A death convicts nobody. The row it names runs again first, alone, in a fresh worker; only a row that kills twice
+//! A death convicts nobody. The row it names runs again first, alone, in a fresh worker; only a row that kills there too
 //! becomes a dead letter, and the rest of the file goes on.
 //!
 //! ```text
@@ -8,17 +8,17 @@
 //!      │  ├── app returned an error ─────────────────────────────────────────────▶ Fail
 //!      │  ├── died, no row named ───── back off, up to `max_deaths` ─────────────▶ Attempt | Fail
 //!      │  └── died in row r, its first time ─────────────────────────────────────▶ Alone(r)
-//!      │      died in row r, which has killed before ── memory ran out ─ as no row named
-//!      │                                           └── otherwise ─────▶ Convict(r), then Attempt
+//!      │      died in row r, which has lived alone ─────────────────────────────▶ as no row named
 //!      ▲
 //!   Alone(r) ── died in row r ────────────────────────────────────────▶ Convict(r), then Attempt
 //!            ├─ died, r not named ─────────────────────────────────────▶ as no row named, then Alone(r) again
 //!            └─ finished or returned an error ─────────────────────────▶ Attempt
 //! ```
 //!
-//! Memory that ran out is the work of all rows before, so a row is convicted of it only by what it does alone.
+//! A row that lives alone is not convicted, however often it is named afterwards: memory that ran out is the work of all
+//! rows before, an earlier row may have laid the mine, and what the flight recorder says is the app's own word.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How patient the supervisor is.
@@ -43,8 +43,6 @@ impl Default for Policy {
 pub struct Death {
     /// The row that was in work, believed by the host.
     pub row: Option<u64>,
-    /// It used up its memory.
-    pub out_of_memory: bool,
 }
 
 /// How an attempt ended.
@@ -88,7 +86,8 @@ pub enum Failure {
 #[derive(Clone, Debug)]
 pub struct Supervisor {
     policy: Policy,
-    kills: BTreeMap<u64, u32>,
+    /// Rows that were named by a death in their place, and have had their run alone.
+    tried: BTreeSet<u64>,
     alone: Option<u64>,
     deaths: u32,
     convicted: u32,
@@ -97,7 +96,7 @@ pub struct Supervisor {
 impl Supervisor {
     /// A task that has not begun.
     pub fn new(policy: Policy) -> Supervisor {
-        Supervisor { policy, kills: BTreeMap::new(), alone: None, deaths: 0, convicted: 0 }
+        Supervisor { policy, tried: BTreeSet::new(), alone: None, deaths: 0, convicted: 0 }
     }
 
     /// Judges the end of an attempt (or of a run alone).
@@ -111,19 +110,11 @@ impl Supervisor {
             (Some(row), Event::Died(_)) => self.unexplained(|pause| Action::Alone(row, pause)),
             (None, Event::Finished) => vec![Action::Finish],
             (None, Event::AppError) => vec![Action::Fail(Failure::AppError)],
-            (None, Event::Died(Death { row: Some(row), out_of_memory })) => {
-                let kills = self.kills.entry(row).or_insert(0);
-                *kills += 1;
-                match *kills {
-                    1 => {
-                        self.alone = Some(row);
-                        vec![Action::Alone(row, Duration::ZERO)]
-                    }
-                    _ if out_of_memory => self.unexplained(Action::Attempt),
-                    _ => self.convict(row),
-                }
+            (None, Event::Died(Death { row: Some(row) })) if self.tried.insert(row) => {
+                self.alone = Some(row);
+                vec![Action::Alone(row, Duration::ZERO)]
             }
-            (None, Event::Died(Death { row: None, .. })) => self.unexplained(Action::Attempt),
+            (None, Event::Died(_)) => self.unexplained(Action::Attempt),
         }
     }
 
@@ -156,11 +147,7 @@ mod tests {
     const NOW: Duration = Duration::ZERO;
 
     fn died(row: impl Into<Option<u64>>) -> Event {
-        Event::Died(Death { row: row.into(), out_of_memory: false })
-    }
-
-    fn starved(row: u64) -> Event {
-        Event::Died(Death { row: Some(row), out_of_memory: true })
+        Event::Died(Death { row: row.into() })
     }
 
     #[test]
@@ -170,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_kills_twice_is_convicted_and_the_rest_goes_on() {
+    fn a_row_that_kills_alone_too_is_convicted_and_the_rest_goes_on() {
         let mut task = Supervisor::new(Policy::default());
         task.judge(died(7));
         assert_eq!(task.judge(died(7)), [Action::Convict(7), Action::Attempt(NOW)]);
@@ -178,28 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_lives_alone_gets_its_second_chance_in_its_place() {
+    fn a_row_that_lives_alone_is_never_convicted() {
         let mut task = Supervisor::new(Policy::default());
+        let pause = Policy::default().back_off;
         task.judge(died(7));
         assert_eq!(task.judge(Event::Finished), [Action::Attempt(NOW)]);
-        assert_eq!(task.judge(died(7)), [Action::Convict(7), Action::Attempt(NOW)]);
-    }
-
-    #[test]
-    fn a_leak_convicts_no_row_that_is_innocent_alone() {
-        let mut task = Supervisor::new(Policy::default());
-        task.judge(starved(7));
-        assert_eq!(task.judge(Event::Finished), [Action::Attempt(NOW)]);
-        assert_eq!(task.judge(starved(7)), [Action::Attempt(Policy::default().back_off)]);
-        task.judge(starved(7));
-        assert_eq!(task.judge(starved(7)), [Action::Fail(Failure::Deaths(3))]);
-    }
-
-    #[test]
-    fn a_row_that_eats_all_memory_alone_is_convicted() {
-        let mut task = Supervisor::new(Policy::default());
-        task.judge(starved(7));
-        assert_eq!(task.judge(starved(7)), [Action::Convict(7), Action::Attempt(NOW)]);
+        assert_eq!(task.judge(died(7)), [Action::Attempt(pause)]);
+        assert_eq!(task.judge(died(7)), [Action::Attempt(pause * 2)]);
+        assert_eq!(task.judge(died(7)), [Action::Fail(Failure::Deaths(3))]);
     }
 
     #[test]
@@ -224,8 +197,7 @@ mod tests {
         prop_oneof![
             Just(Event::Finished),
             Just(Event::AppError),
-            (proptest::option::of(1..4_u64), any::<bool>())
-                .prop_map(|(row, out_of_memory)| Event::Died(Death { row, out_of_memory })),
+            proptest::option::of(1..4_u64).prop_map(|row| Event::Died(Death { row })),
         ]
     }
 
@@ -235,10 +207,10 @@ mod tests {
         #[test]
         fn nothing_is_convicted_that_did_not_kill_twice(events in proptest::collection::vec(event(), 0..60)) {
             let mut task = Supervisor::new(Policy::default());
-            let mut named = BTreeMap::new();
+            let mut named = std::collections::BTreeMap::new();
             let mut convicted = Vec::new();
             for event in events {
-                if let Event::Died(Death { row: Some(row), .. }) = event {
+                if let Event::Died(Death { row: Some(row) }) = event {
                     if convicted.contains(&row) {
                         continue;
                     }

@@ -193,7 +193,7 @@ impl Serialize for DateTime {
 }
 
 impl<'de> Deserialize<'de> for DateTime {
-    /// From text as [`FromStr`] reads it, or from a number of milliseconds.
+    /// From text, as [`FromStr`] reads it.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<DateTime, D::Error> {
         struct Visitor;
 
@@ -201,19 +201,11 @@ impl<'de> Deserialize<'de> for DateTime {
             type Value = DateTime;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a date like 2024-05-01T08:30:00Z, or milliseconds since 1970")
+                f.write_str("a date like 2024-05-01T08:30:00Z")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<DateTime, E> {
                 text.parse().map_err(|error| E::custom(format_args!("{error}, not {text:?}")))
-            }
-
-            fn visit_i64<E: de::Error>(self, millis: i64) -> Result<DateTime, E> {
-                Ok(DateTime(millis))
-            }
-
-            fn visit_u64<E: de::Error>(self, millis: u64) -> Result<DateTime, E> {
-                i64::try_from(millis).map(DateTime).map_err(|_| E::custom("a date too far away"))
             }
         }
 

@@ -119,7 +119,7 @@ const fn write<const N: usize>(app: &AppTable, panic: &str) -> Text<N> {
 mod tests {
     use super::*;
     use crate::export::Kinds;
-    use crate::export::entry::{Batch, Describing};
+    use crate::export::entry;
     use crate::{AppError, BatchIngest, BatchInput, Metadata, Sink};
 
     #[derive(Default)]
@@ -147,10 +147,10 @@ mod tests {
             name: "my-app",
             version: "1.2.3",
             kinds: Kinds {
-                batch: Some(&Batch::<App>::TABLE),
+                batch: Some(entry::batch::<App>()),
                 stream: None,
                 check: None,
-                metadata: Some(&Describing::<App>::TABLE),
+                metadata: Some(entry::metadata::<App>()),
             },
             rows_independent: false,
         };

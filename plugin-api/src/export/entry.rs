@@ -16,35 +16,48 @@ use mysimbdp_abi::{BatchV1, Bytes, CheckV1, HostV1, InputV1, MessageV1, Metadata
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-/// The table of a batch app.
-#[derive(Debug)]
-pub struct Batch<T>(PhantomData<T>);
+/// A batch app's table.
+struct Batch<T>(PhantomData<T>);
 
-/// The table of a stream app.
-#[derive(Debug)]
-pub struct Stream<T>(PhantomData<T>);
+/// A stream app's table.
+struct Stream<T>(PhantomData<T>);
 
-/// The table of a check.
-#[derive(Debug)]
-pub struct Checking<T>(PhantomData<T>);
+/// A check's table.
+struct Checking<T>(PhantomData<T>);
 
 /// The table of a producer of metadata.
-#[derive(Debug)]
-pub struct Describing<T>(PhantomData<T>);
+struct Describing<T>(PhantomData<T>);
+
+/// The table of a batch app; a type that is none is told so by its name.
+pub const fn batch<T: BatchIngest>() -> &'static BatchV1 {
+    const { &Batch::<T>::TABLE }
+}
+
+/// The table of a stream app.
+pub const fn stream<T: StreamIngest>() -> &'static StreamV1 {
+    const { &Stream::<T>::TABLE }
+}
+
+/// The table of a check.
+pub const fn check<T: Check>() -> &'static CheckV1 {
+    const { &Checking::<T>::TABLE }
+}
+
+/// The table of a producer of metadata.
+pub const fn metadata<T: Metadata>() -> &'static MetadataV1 {
+    const { &Describing::<T>::TABLE }
+}
 
 impl<T: BatchIngest> Batch<T> {
-    /// The table.
-    pub const TABLE: BatchV1 = BatchV1 { create: create::<T>, ingest: ingest::<T>, destroy: destroy::<T> };
+    const TABLE: BatchV1 = BatchV1 { create: create::<T>, ingest: ingest::<T>, destroy: destroy::<T> };
 }
 
 impl<T: StreamIngest> Stream<T> {
-    /// The table.
-    pub const TABLE: StreamV1 = StreamV1 { create: create::<T>, on_message: on_message::<T>, destroy: destroy::<T> };
+    const TABLE: StreamV1 = StreamV1 { create: create::<T>, on_message: on_message::<T>, destroy: destroy::<T> };
 }
 
 impl<T: Check> Checking<T> {
-    /// The table.
-    pub const TABLE: CheckV1 = CheckV1 {
+    const TABLE: CheckV1 = CheckV1 {
         create: create::<T>,
         input: Some(check_input::<T>),
         message: Some(check_message::<T>),
@@ -54,8 +67,7 @@ impl<T: Check> Checking<T> {
 }
 
 impl<T: Metadata> Describing<T> {
-    /// The table.
-    pub const TABLE: MetadataV1 = MetadataV1 {
+    const TABLE: MetadataV1 = MetadataV1 {
         create: create::<T>,
         begin: begin::<T>,
         observe: Some(observe::<T>),
@@ -71,7 +83,7 @@ impl<T: Metadata> Describing<T> {
 /// # Safety
 /// `host` and `input` are valid, as is everything they point to, until this returns.
 pub unsafe fn drive<T: BatchIngest>(host: &HostV1, config: Bytes, input: &InputV1) -> i32 {
-    let table = const { &Batch::<T>::TABLE };
+    let table = batch::<T>();
     let mut instance = core::ptr::null_mut();
     // SAFETY: the caller vouches for `host`; `config` is read before the call returns.
     let created = unsafe { (table.create)(host, config, &raw mut instance) };

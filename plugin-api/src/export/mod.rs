@@ -158,19 +158,19 @@ macro_rules! export_app {
         $crate::export_app!(@set $app; $($($rest)*)?);
     };
     (@set $app:ident; batch: $type:ty $(, $($rest:tt)*)?) => {
-        $app.kinds.batch = ::core::option::Option::Some(&$crate::__private::Batch::<$type>::TABLE);
+        $app.kinds.batch = ::core::option::Option::Some($crate::__private::entry::batch::<$type>());
         $crate::export_app!(@set $app; $($($rest)*)?);
     };
     (@set $app:ident; stream: $type:ty $(, $($rest:tt)*)?) => {
-        $app.kinds.stream = ::core::option::Option::Some(&$crate::__private::Stream::<$type>::TABLE);
+        $app.kinds.stream = ::core::option::Option::Some($crate::__private::entry::stream::<$type>());
         $crate::export_app!(@set $app; $($($rest)*)?);
     };
     (@set $app:ident; check: $type:ty $(, $($rest:tt)*)?) => {
-        $app.kinds.check = ::core::option::Option::Some(&$crate::__private::Checking::<$type>::TABLE);
+        $app.kinds.check = ::core::option::Option::Some($crate::__private::entry::check::<$type>());
         $crate::export_app!(@set $app; $($($rest)*)?);
     };
     (@set $app:ident; metadata: $type:ty $(, $($rest:tt)*)?) => {
-        $app.kinds.metadata = ::core::option::Option::Some(&$crate::__private::Describing::<$type>::TABLE);
+        $app.kinds.metadata = ::core::option::Option::Some($crate::__private::entry::metadata::<$type>());
         $crate::export_app!(@set $app; $($($rest)*)?);
     };
     (@set $app:ident; $key:ident $($rest:tt)*) => {
@@ -183,7 +183,7 @@ macro_rules! export_app {
     ($($key:ident : $value:tt $($rest:tt)*)?) => {
         const _: () = {
             const APP: $crate::__private::AppTable = {
-                #[allow(unused_mut)]
+                #[allow(unused_mut, reason = "an app may set nothing but its name")]
                 let mut app = $crate::__private::AppTable::new(::core::env!("CARGO_PKG_VERSION"));
                 $($crate::export_app!(@set app; $key: $value $($rest)*);)?
                 app.checked()

@@ -67,22 +67,17 @@ struct Options {
 }
 
 impl Options {
-    fn core(&self) -> Result<csv_core::Reader, AppError> {
-        let clash = matches!(self.delimiter, b'\n' | b'\r') || Some(self.delimiter) == self.quote;
-        if clash || matches!(self.quote, Some(b'\n' | b'\r')) {
+    /// Refuses characters that could not be told apart.
+    fn check(&self) -> Result<(), AppError> {
+        let ends_lines = |byte: u8| matches!(byte, b'\n' | b'\r');
+        if Some(self.delimiter) == self.quote || ends_lines(self.delimiter) || self.quote.is_some_and(ends_lines) {
             return Err(AppError::new(format_args!(
                 "the delimiter {:?} and the quote {:?} cannot be told apart from each other or from the end of a line",
                 char::from(self.delimiter),
                 self.quote.map(char::from)
             )));
         }
-        let mut builder = csv_core::ReaderBuilder::new();
-        builder.delimiter(self.delimiter);
-        match self.quote {
-            Some(quote) => builder.quote(quote),
-            None => builder.quoting(false),
-        };
-        Ok(builder.build())
+        Ok(())
     }
 }
 
@@ -90,7 +85,7 @@ impl<'a> CsvRows<'a> {
     pub(crate) fn new(mut reader: Reader<'a>, host: &Rc<Host>) -> Result<CsvRows<'a>, AppError> {
         let mark = super::byte_order_mark(&mut reader)?;
         let options = Options { delimiter: b',', quote: Some(b'"'), has_headers: true, required: Vec::new() };
-        let mut records = RecordReader::new(reader, options.core()?);
+        let mut records = RecordReader::new(reader, options.delimiter, options.quote);
         records.skip(mark);
         Ok(CsvRows { records, feed: Feed::new(host), options, columns: None, number: 0, finished: false })
     }
@@ -161,10 +156,10 @@ impl<'a> CsvRows<'a> {
             return Ok(None);
         }
         let Some(columns) = &self.columns else { return Ok(None) };
-        let (text, ends) = self.records.record();
+        let (text, fields) = self.records.record();
         let text = std::str::from_utf8(text)?;
         let RecordReader { start, end, line, .. } = self.records;
-        Ok(Some(CsvRow { text, ends, columns, number: self.number, line, start, end }))
+        Ok(Some(CsvRow { text, fields, columns, number: self.number, line, start, end }))
     }
 
     /// Goes to the next row that the app is to work on. `false` at the end.
@@ -202,9 +197,9 @@ impl<'a> CsvRows<'a> {
     /// Why the record that was read is not a row of this file.
     #[inline]
     fn unfit(&self) -> Option<String> {
-        let (text, ends) = self.records.record();
+        let (_, fields) = self.records.record();
         let width = self.columns.as_ref().map_or(0, |columns| columns.width);
-        if ends.len() == width && self.records.excess().is_none() && is_text(text, ends) {
+        if fields.len() == width && self.records.excess().is_none() && self.records.is_text() {
             return None;
         }
         Some(self.why_unfit(width))
@@ -212,7 +207,7 @@ impl<'a> CsvRows<'a> {
 
     #[cold]
     fn why_unfit(&self, width: usize) -> String {
-        let (text, ends) = self.records.record();
+        let (text, fields) = self.records.record();
         let RecordReader { start, end, .. } = self.records;
         match self.records.excess() {
             Some(Excess::Bytes) => {
@@ -224,22 +219,20 @@ impl<'a> CsvRows<'a> {
             Some(Excess::Fields) => return "row has more than a million fields".to_owned(),
             None => {}
         }
-        if ends.len() != width {
+        if fields.len() != width {
             let whose = if self.options.has_headers { "the header" } else { "the first row" };
-            let s = if ends.len() == 1 { "" } else { "s" };
-            return format!("row has {} field{s} where {whose} has {width}", ends.len());
+            let s = if fields.len() == 1 { "" } else { "s" };
+            return format!("row has {} field{s} where {whose} has {width}", fields.len());
         }
-        let mut field_at = 0;
-        for (at, &end) in ends.iter().enumerate() {
-            if let Err(error) = std::str::from_utf8(&text[field_at..end]) {
+        for (at, field) in fields.iter().enumerate() {
+            let field = &text[field.range()];
+            if let Err(error) = std::str::from_utf8(field) {
                 let label = self.columns.as_ref().map(|columns| columns.label(at)).unwrap_or_default();
-                return format!(
-                    "column `{label}`: is not UTF-8: byte 0x{:02x} after {}",
-                    text[field_at + error.valid_up_to()],
-                    Shown(&String::from_utf8_lossy(&text[field_at..field_at + error.valid_up_to()]))
-                );
+                let (good, bad) = field.split_at(error.valid_up_to());
+                let good = String::from_utf8_lossy(good);
+                let byte = bad.first().copied().unwrap_or_default();
+                return format!("column `{label}`: is not UTF-8: byte 0x{byte:02x} after {}", Shown(&good));
             }
-            field_at = end;
         }
         "row is not UTF-8".to_owned()
     }
@@ -257,15 +250,16 @@ impl<'a> CsvRows<'a> {
 
     #[cold]
     fn read_columns(&mut self) -> Result<Columns, AppError> {
-        self.records.set_core(self.options.core()?);
+        self.options.check()?;
+        self.records.reads(self.options.delimiter, self.options.quote);
         if !self.records.read()? {
             // An empty file has no columns, and lacks none: it simply has no rows.
             self.options.required.clear();
             return Ok(Columns::default());
         }
-        let (text, ends) = self.records.record();
+        let (text, fields) = self.records.record();
         if !self.options.has_headers {
-            let columns = Columns::unnamed(ends.len());
+            let columns = Columns::unnamed(fields.len());
             let (start, line) = (self.records.start, self.records.line);
             self.records.seek(start, line)?;
             return Ok(columns);
@@ -273,28 +267,13 @@ impl<'a> CsvRows<'a> {
         if self.records.excess().is_some() {
             return Err(AppError::new("the header is larger than the 16 MiB that a row may have; is this a CSV file?"));
         }
-        let mut names = Vec::with_capacity(ends.len());
-        let mut from = 0;
-        for &end in ends {
-            let name = std::str::from_utf8(&text[from..end]).map_err(|_| {
-                let number = names.len() + 1;
-                AppError::new(format_args!("the header is not UTF-8 in column {number}; convert the file to UTF-8"))
+        let mut names = Vec::with_capacity(fields.len());
+        for (at, field) in fields.iter().enumerate() {
+            let name = std::str::from_utf8(&text[field.range()]).map_err(|_| {
+                AppError::new(format_args!("the header is not UTF-8 in column {}; convert the file to UTF-8", at + 1))
             })?;
             names.push(name.to_owned());
-            from = end;
         }
         Columns::named(names)
-    }
-}
-
-/// Whether each field is UTF-8: the text as a whole, and no character reaches from one field into the next.
-#[inline]
-fn is_text(text: &[u8], ends: &[usize]) -> bool {
-    if text.is_ascii() {
-        return true;
-    }
-    match std::str::from_utf8(text) {
-        Ok(text) => ends.iter().all(|&end| text.is_char_boundary(end)),
-        Err(_) => false,
     }
 }

@@ -3,14 +3,14 @@
 use super::parse_error::Shown;
 use crate::error::AppError;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The columns of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
     /// Names in order; `None` where the file has no header.
     names: Option<Vec<String>>,
-    by_name: HashMap<String, usize>,
+    by_name: BTreeMap<String, usize>,
     /// How many fields a row has.
     pub(super) width: usize,
     plans: RefCell<Vec<Plan>>,
@@ -41,7 +41,7 @@ enum ByPosition {
 impl Columns {
     /// Columns that the file names in its header.
     pub(super) fn named(names: Vec<String>) -> Result<Columns, AppError> {
-        let mut by_name = HashMap::with_capacity(names.len());
+        let mut by_name = BTreeMap::new();
         for (at, name) in names.iter().enumerate() {
             if let Some(first) = by_name.insert(name.clone(), at) {
                 return Err(AppError::new(format_args!(

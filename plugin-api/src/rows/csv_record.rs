@@ -1,17 +1,19 @@
 //! One row of comma-separated values.
 
 use super::csv_columns::Columns;
+use super::csv_scan::Span;
 use super::csv_value::{Outcome, RowDeserializer};
 use super::infer::Inferred;
 use super::parse_error::ParseError;
 use serde::Deserialize;
 use std::cell::Cell;
+use std::fmt;
 
 /// A row of comma-separated values: its fields, and where it stands in the file.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct CsvRow<'r> {
     pub(super) text: &'r str,
-    pub(super) ends: &'r [usize],
+    pub(super) fields: &'r [Span],
     pub(super) columns: &'r Columns,
     pub(super) number: u64,
     pub(super) line: u64,
@@ -73,9 +75,7 @@ impl<'r> CsvRow<'r> {
     /// The field at this position, from 0.
     #[inline]
     pub fn field(&self, at: usize) -> Option<&'r str> {
-        let end = *self.ends.get(at)?;
-        let start = if at == 0 { 0 } else { self.ends[at - 1] };
-        self.text.get(start..end)
+        self.text.get(self.fields.get(at)?.range())
     }
 
     /// The name of the column at this position, from 0, where the file has a header.
@@ -91,12 +91,12 @@ impl<'r> CsvRow<'r> {
 
     /// How many fields the row has.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.fields.len()
     }
 
     /// Whether it has no fields; no row of a file is like that.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.fields.is_empty()
     }
 
     /// Number of the row, from 1; the header and blank lines do not count.
@@ -117,5 +117,16 @@ impl<'r> CsvRow<'r> {
     /// How many bytes it has in the file, the end of its line included.
     pub fn len_bytes(&self) -> u64 {
         self.end - self.start
+    }
+}
+
+impl fmt::Debug for CsvRow<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = fmt::from_fn(|f| f.debug_list().entries(self.iter()).finish());
+        f.debug_struct("CsvRow")
+            .field("number", &self.number)
+            .field("line", &self.line)
+            .field("fields", &fields)
+            .finish()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::csv_record::CsvRow;
 use super::infer::Guess;
+use super::number::parse_f64;
 use super::parse_error::{ParseError, Shown};
 use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
@@ -297,9 +298,9 @@ impl<'de> Deserializer<'de> for Field<'de> {
 
     #[inline]
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParseError> {
-        match self.text.parse() {
-            Ok(value) => visitor.visit_f64(value),
-            Err(_) => Err(self.unfit("a number", "")),
+        match parse_f64(self.text) {
+            Some(value) => visitor.visit_f64(value),
+            None => Err(self.unfit("a number", "")),
         }
     }
 

@@ -20,10 +20,12 @@ mod csv;
 mod csv_columns;
 mod csv_reader;
 mod csv_record;
+mod csv_scan;
 mod csv_value;
 mod feed;
 mod infer;
 mod json_lines;
+mod number;
 mod parse_error;
 mod ranges;
 

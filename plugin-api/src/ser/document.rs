@@ -129,7 +129,7 @@ impl SerializeMap for DocumentSerializer<'_, '_> {
         let element_at = self.writer.type_at;
         let value_at = self.writer.out.len();
         let written = value.serialize(ElementSerializer::new(self.writer));
-        let key = self.writer.out.get(element_at + 1..value_at - 1).unwrap_or_default();
+        let key = self.writer.out.written().get(element_at + 1..value_at - 1).unwrap_or_default();
         if let Err(error) = written {
             return Err(error.below(&String::from_utf8_lossy(key)));
         }

@@ -231,7 +231,7 @@ impl<'w, 'b> Serializer for ElementSerializer<'w, 'b> {
         }
         writer.out.push(0);
         let length = writer.length_of(writer.out.len() - length_at - 4, 0)?;
-        writer.out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+        writer.out.written_mut()[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
         Ok(())
     }
 }
@@ -242,7 +242,7 @@ struct TextWriter<'w, 'b>(&'w mut Writer<'b>);
 impl fmt::Write for TextWriter<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.length_of(text.len(), 1).map_err(|_| fmt::Error)?;
-        self.0.out.extend_from_slice(text.as_bytes());
+        self.0.out.extend(text.as_bytes());
         Ok(())
     }
 }

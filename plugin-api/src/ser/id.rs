@@ -7,7 +7,6 @@ use crate::bson::kind;
 pub(crate) const ID_PLACEHOLDER: [u8; 17] = *b"\x07_id\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// Where the placeholder starts: behind the document's length.
 const START: usize = 4;
-const END: usize = START + ID_PLACEHOLDER.len();
 /// Type and key of an element named `_id`.
 const HEAD: usize = 5;
 
@@ -15,7 +14,7 @@ impl Writer<'_> {
     /// Puts the app's own `_id`, which was just written at `start`, in the placeholder's place.
     #[cold]
     pub(super) fn own_id(&mut self, start: usize) -> Result<(), SerError> {
-        let element = &self.out[start..];
+        let element = &self.out.written()[start..];
         match element[0] {
             kind::NULL => {
                 self.out.truncate(start);
@@ -36,10 +35,9 @@ impl Writer<'_> {
         }
         self.own_id = true;
         let length = element.len();
-        self.out[START..].rotate_right(length);
+        self.out.written_mut()[START..].rotate_right(length);
         // Now: own `_id`, placeholder, fields. Close the gap.
-        let gap = START + length;
-        self.out.drain(gap..gap + (END - START));
+        self.out.remove(START + length, ID_PLACEHOLDER.len());
         Ok(())
     }
 }

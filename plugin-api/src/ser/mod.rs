@@ -29,6 +29,7 @@
 //!
 //! This is what the `bson` crate makes of the same value, so what it reads back fits the same struct.
 
+mod buffer;
 mod document;
 mod element;
 mod error;
@@ -36,6 +37,7 @@ mod id;
 mod key;
 mod special;
 
+pub(crate) use buffer::Buffer;
 pub(crate) use error::SerError;
 pub(crate) use id::ID_PLACEHOLDER;
 
@@ -53,7 +55,7 @@ pub(crate) const MAX_DEPTH: u32 = 100;
 /// # Errors
 /// `value` is not a struct or map, or holds something that BSON or a sink cannot. `out` is then garbage.
 #[inline]
-pub(crate) fn to_document<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), SerError> {
+pub(crate) fn to_document<T: Serialize + ?Sized>(value: &T, out: &mut Buffer) -> Result<(), SerError> {
     out.clear();
     let mut writer = Writer { out, depth: 0, type_at: Writer::TOP, own_id: false };
     value.serialize(ElementSerializer::new(&mut writer))?;
@@ -65,7 +67,7 @@ pub(crate) fn to_document<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -
 
 /// The bytes, and where in them the serializer stands.
 struct Writer<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Buffer,
     /// Containers that are open.
     depth: u32,
     /// Where the type byte of the element in work stands; [`Writer::TOP`] for the whole document.
@@ -80,7 +82,7 @@ impl Writer<'_> {
     /// Gives the element in work its type.
     #[inline]
     fn set_kind(&mut self, kind: u8) -> Result<(), SerError> {
-        match self.out.get_mut(self.type_at) {
+        match self.out.written_mut().get_mut(self.type_at) {
             Some(byte) => {
                 *byte = kind;
                 Ok(())
@@ -93,7 +95,7 @@ impl Writer<'_> {
     #[inline]
     fn fixed<const N: usize>(&mut self, kind: u8, value: [u8; N]) -> Result<(), SerError> {
         self.set_kind(kind)?;
-        self.out.extend_from_slice(&value);
+        self.out.extend_array(value);
         Ok(())
     }
 
@@ -101,18 +103,22 @@ impl Writer<'_> {
     fn string(&mut self, text: &str) -> Result<(), SerError> {
         self.set_kind(kind::STRING)?;
         let length = self.length_of(text.len(), 1)?;
-        self.out.extend_from_slice(&length.to_le_bytes());
-        self.out.extend_from_slice(text.as_bytes());
-        self.out.push(0);
+        if let Some((head, tail)) = self.out.append(4 + text.len() + 1).split_first_chunk_mut() {
+            *head = length.to_le_bytes();
+            if let Some((nul, body)) = tail.split_last_mut() {
+                *nul = 0;
+                buffer::copy(body, text.as_bytes());
+            }
+        }
         Ok(())
     }
 
     fn binary(&mut self, subtype: u8, bytes: &[u8]) -> Result<(), SerError> {
         self.set_kind(kind::BINARY)?;
         let length = self.length_of(bytes.len(), 0)?;
-        self.out.extend_from_slice(&length.to_le_bytes());
+        self.out.extend_array(length.to_le_bytes());
         self.out.push(subtype);
-        self.out.extend_from_slice(bytes);
+        self.out.extend(bytes);
         Ok(())
     }
 
@@ -128,15 +134,14 @@ impl Writer<'_> {
     /// Begins an element named `key`; its value follows.
     #[inline]
     fn key(&mut self, key: &str) -> Result<(), SerError> {
-        self.type_at = self.out.len();
-        // One reservation for type, key, its end and the common value: the pushes below then never grow the buffer.
-        self.out.reserve(key.len() + 2 + 8);
-        self.out.push(0);
-        self.out.extend_from_slice(key.as_bytes());
-        if has_nul(&self.out[self.type_at + 1..]) {
+        if buffer::has_nul(key.as_bytes()) {
             return Err(SerError::nul_in_key(key));
         }
-        self.out.push(0);
+        self.type_at = self.out.len();
+        if let [kind, name @ .., nul] = self.out.append(key.len() + 2) {
+            (*kind, *nul) = (0, 0);
+            buffer::copy(name, key.as_bytes());
+        }
         Ok(())
     }
 
@@ -154,9 +159,9 @@ impl Writer<'_> {
             self.set_kind(kind)?;
         }
         let start = self.out.len();
-        self.out.extend_from_slice(&[0; 4]);
+        self.out.extend_array([0; 4]);
         if self.depth == 0 {
-            self.out.extend_from_slice(&ID_PLACEHOLDER);
+            self.out.extend_array(ID_PLACEHOLDER);
         }
         self.depth += 1;
         Ok(start)
@@ -172,15 +177,9 @@ impl Writer<'_> {
             return Err(SerError::too_large());
         }
         let length = i32::try_from(length).map_err(|_| SerError::too_large())?;
-        self.out[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        self.out.written_mut()[start..start + 4].copy_from_slice(&length.to_le_bytes());
         Ok(())
     }
-}
-
-/// Whether a byte is zero. Keys are short: a plain loop beats a call of `memchr`.
-#[inline]
-fn has_nul(bytes: &[u8]) -> bool {
-    bytes.iter().fold(false, |seen, &byte| seen | (byte == 0))
 }
 
 #[cfg(test)]

@@ -19,20 +19,19 @@ pub(super) fn newtype<T: Serialize + ?Sized>(writer: &mut Writer<'_>, named: &st
     value.serialize(ElementSerializer::new(writer))?;
     writer.type_at = type_at;
     let length = writer.out.len().saturating_sub(value_at + 5);
-    match (named, writer.out[type_at]) {
+    match (named, writer.out.written()[type_at]) {
         (name::DATE_TIME, kind::INT64) => writer.set_kind(kind::DATE_TIME),
         (name::OBJECT_ID, kind::BINARY) if length == 12 => unwrap_binary(writer, value_at, kind::OBJECT_ID),
         (name::DECIMAL128, kind::BINARY) if length == 16 => unwrap_binary(writer, value_at, kind::DECIMAL128),
         (name::BINARY, kind::BINARY) if length > 0 => {
             // The first of the bytes is the subtype.
-            let subtype = writer.out.remove(value_at + 5);
             let length = i32::try_from(length - 1).map_err(|_| SerError::too_large())?;
-            writer.out[value_at..value_at + 4].copy_from_slice(&length.to_le_bytes());
-            writer.out[value_at + 4] = subtype;
+            writer.out.remove(value_at + 4, 1);
+            writer.out.written_mut()[value_at..value_at + 4].copy_from_slice(&length.to_le_bytes());
             Ok(())
         }
         (name::BSON_UUID, kind::BINARY) if length == 16 => {
-            writer.out[value_at + 4] = Binary::UUID;
+            writer.out.written_mut()[value_at + 4] = Binary::UUID;
             Ok(())
         }
         (name::BSON_RAW_DOCUMENT, kind::BINARY) => unwrap_binary(writer, value_at, kind::DOCUMENT),
@@ -44,7 +43,7 @@ pub(super) fn newtype<T: Serialize + ?Sized>(writer: &mut Writer<'_>, named: &st
 
 /// Keeps of a binary only its bytes, as a value of this kind.
 fn unwrap_binary(writer: &mut Writer<'_>, value_at: usize, kind: u8) -> Result<(), SerError> {
-    writer.out.drain(value_at..value_at + 5);
+    writer.out.remove(value_at, 5);
     writer.set_kind(kind)
 }
 
@@ -80,9 +79,10 @@ impl Special {
 
     /// Replaces the document at `start` by the value it stands for.
     pub(super) fn rewrite(self, writer: &mut Writer<'_>, type_at: usize, start: usize) -> Result<(), SerError> {
-        let (kind, value) = self.read(DocumentRef::new(&writer.out[start..])).ok_or_else(|| self.refusal())?;
+        let (kind, value) =
+            self.read(DocumentRef::new(&writer.out.written()[start..])).ok_or_else(|| self.refusal())?;
         writer.out.truncate(start);
-        writer.out.extend_from_slice(&value);
+        writer.out.extend(&value);
         writer.type_at = type_at;
         writer.set_kind(kind)
     }

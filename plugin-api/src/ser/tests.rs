@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 
 /// Our bytes, with the `_id` that every document begins with taken off where it is the placeholder.
 fn ours<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
-    let mut out = b"leftovers".to_vec();
-    to_document(value, &mut out).map_err(|error| error.to_string())?;
+    let mut buffer = Buffer::default();
+    buffer.extend(b"leftovers");
+    to_document(value, &mut buffer).map_err(|error| error.to_string())?;
+    let mut out = buffer.written().to_vec();
     assert_eq!(i32::from_le_bytes(out[..4].try_into().unwrap()) as usize, out.len());
     if out[4..21] == ID_PLACEHOLDER {
         out.drain(4..21);
@@ -22,9 +24,9 @@ fn ours<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, String> {
 }
 
 fn document<T: Serialize + ?Sized>(value: &T) -> bson::Document {
-    let mut out = Vec::new();
+    let mut out = Buffer::default();
     to_document(value, &mut out).unwrap();
-    bson::Document::from_reader(out.as_slice()).unwrap()
+    bson::Document::from_reader(out.written()).unwrap()
 }
 
 fn refusal<T: Serialize + ?Sized>(value: &T) -> String {
@@ -258,10 +260,10 @@ fn a_document_begins_with_its_id() {
         Late { a: 1, b: "x", _id, z: 2 }
     }
     let first = |bytes: &[u8]| bytes[..21][4..].to_vec();
-    let mut out = Vec::new();
+    let mut out = Buffer::default();
 
     to_document(&doc! { "a": 1 }, &mut out).unwrap();
-    assert_eq!(first(&out), ID_PLACEHOLDER);
+    assert_eq!(first(out.written()), ID_PLACEHOLDER);
 
     assert_eq!(ours(&late("mine")), ours(&doc! { "_id": "mine", "a": 1, "b": "x", "z": 2 }));
     let keys: Vec<_> = document(&late("mine")).keys().cloned().collect();
@@ -270,8 +272,8 @@ fn a_document_begins_with_its_id() {
     assert_eq!(document(&nested), doc! { "_id": { "x": [1] }, "b": 1, "c": { "_id": 5 } });
 
     to_document(&late(None::<i32>), &mut out).unwrap();
-    assert_eq!(first(&out), ID_PLACEHOLDER);
-    assert_eq!(out.windows(4).filter(|four| four == b"_id\0").count(), 1);
+    assert_eq!(first(out.written()), ID_PLACEHOLDER);
+    assert_eq!(out.written().windows(4).filter(|four| four == b"_id\0").count(), 1);
 
     assert_eq!(refusal(&late(vec![1])), "an array cannot be the `_id` of a document");
     assert!(refusal(&late(ObjectId::from_bytes([0; 12]))).contains("stands for the host's own"));

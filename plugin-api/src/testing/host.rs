@@ -6,7 +6,7 @@ use crate::ser::{ID_PLACEHOLDER, MAX_DOCUMENT};
 use bson::{Bson, Document, oid::ObjectId};
 use core::ffi::c_void;
 use mysimbdp_abi::{Bytes, HostV1, RowV1, StartV1, status};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 /// Documents with no row open are numbered from here on.
 const LOOSE_ROWS: u64 = 1 << 39;
@@ -17,9 +17,12 @@ const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
 /// Keeps what an app hands over.
 pub(super) struct TestHost<'r> {
     skip: &'r [u64],
-    include: Option<&'r [Start]>,
+    /// Numbers of the only rows that are wanted.
+    include: Option<HashSet<u64>>,
     /// Rows of `include` that are still to be started.
     to_come: VecDeque<Start>,
+    /// The app asked where to go on.
+    asked: bool,
     counted: u64,
     open: Option<Row>,
     documents: Vec<Document>,
@@ -29,7 +32,6 @@ pub(super) struct TestHost<'r> {
     rows: RowCounts,
     refused: Vec<String>,
     position: u64,
-    stopped: bool,
     failure: Option<String>,
     last_error: String,
 }
@@ -47,8 +49,9 @@ impl<'r> TestHost<'r> {
     pub(super) fn new(skip: &'r [u64], include: Option<&'r [Start]>) -> TestHost<'r> {
         TestHost {
             skip,
-            include,
+            include: include.map(|rows| rows.iter().map(|row| row.number).collect()),
             to_come: include.unwrap_or_default().iter().copied().collect(),
+            asked: false,
             counted: 0,
             open: None,
             documents: Vec::new(),
@@ -58,7 +61,6 @@ impl<'r> TestHost<'r> {
             rows: RowCounts::default(),
             refused: Vec::new(),
             position: 0,
-            stopped: false,
             failure: None,
             last_error: String::new(),
         }
@@ -82,21 +84,47 @@ impl<'r> TestHost<'r> {
         with(&table)
     }
 
-    /// Ends the run: a row that is still open ends with an app that returned well, and is dropped with one that did not.
-    pub(super) fn finish(mut self, status: i32) -> Report {
+    /// A file is done: a row that is still open ends with an app that returned well, and is dropped with one that did not.
+    pub(super) fn end_file(&mut self, status: i32) {
         if status == status::OK || self.open.as_ref().is_some_and(|row| row.rejected.is_some()) {
             self.row_end(0);
         } else if self.open.take().is_some() {
             self.rows.read -= 1;
         }
+    }
+
+    /// A message is to be delivered: it is kept like a row.
+    pub(super) fn message_begin(&mut self, number: u64) {
+        self.row_begin(RowV1 { number, ..RowV1::default() });
+    }
+
+    /// The app has answered.
+    pub(super) fn message_end(&mut self, answer: i32) -> Outcome {
+        let reason = self.take_failure();
+        if answer == status::REJECT {
+            self.row_reject(reason.as_deref().unwrap_or("rejected without a reason"));
+            self.row_end(0);
+            return Outcome::Ok;
+        }
+        self.end_file(answer);
+        Outcome::of(answer, reason)
+    }
+
+    /// Why the entry that returned last failed.
+    pub(super) fn take_failure(&mut self) -> Option<String> {
+        self.failure.take()
+    }
+
+    /// All that was handed over.
+    pub(super) fn report(&mut self, outcome: Outcome) -> Report {
         Report {
-            documents: self.documents,
-            rejects: self.rejects,
-            logs: self.logs,
+            documents: std::mem::take(&mut self.documents),
+            rejects: std::mem::take(&mut self.rejects),
+            logs: std::mem::take(&mut self.logs),
             rows: self.rows,
-            refused: self.refused,
+            refused: std::mem::take(&mut self.refused),
             position: self.position,
-            outcome: Outcome::of(status, self.failure),
+            outcome,
         }
     }
 
@@ -140,9 +168,14 @@ impl<'r> TestHost<'r> {
         if row.end != 0 && row.end < row.start {
             return self.refuse(format!("row {number} ends at {} before it starts at {}", row.end, row.start));
         }
+        // An app that never asked where to go on has come past the last row that is wanted.
+        let beyond = self.include.as_ref().is_some_and(|wanted| wanted.iter().all(|&row| row < number));
+        if beyond && !self.asked {
+            return status::STOP;
+        }
         self.counted = number;
         self.rows.read += 1;
-        let unwanted = self.include.is_some_and(|rows| rows.iter().all(|row| row.number != number));
+        let unwanted = self.include.as_ref().is_some_and(|wanted| !wanted.contains(&number));
         if unwanted || self.skip.contains(&number) {
             self.rows.passed_over += 1;
             self.position = self.position.max(row.end);
@@ -178,6 +211,7 @@ impl<'r> TestHost<'r> {
     }
 
     fn next_start(&mut self, start: &mut StartV1) -> i32 {
+        self.asked = true;
         if self.include.is_none() {
             return status::OK;
         }
@@ -186,10 +220,7 @@ impl<'r> TestHost<'r> {
                 *start = StartV1 { number, offset, line };
                 status::JUMP
             }
-            None => {
-                self.stopped = true;
-                status::STOP
-            }
+            None => status::STOP,
         }
     }
 }

@@ -17,9 +17,11 @@
 
 mod confine;
 mod host;
+mod kinds;
 mod report;
 
 pub use bson;
+pub use kinds::{Message, check_document, check_file, check_message, deliver, describe};
 pub use report::{LogLine, Outcome, Rejected, Report, RowCounts};
 
 use crate::BatchIngest;
@@ -123,8 +125,7 @@ impl Run {
     /// # Panics
     /// Where the test itself cannot go on: no temporary file, no thread.
     pub fn app<A: BatchIngest>(&self) -> Report {
-        let mut file = must(tempfile::tempfile(), "make a temporary file");
-        must(file.write_all(&self.content), "fill the temporary file");
+        let file = must(temporary(&self.content), "make a temporary file");
         confine::on_a_lone_thread(|| {
             let mut host = TestHost::new(&self.skip, self.include.as_deref());
             let status = host.with_table(|table| {
@@ -137,9 +138,17 @@ impl Run {
                 // SAFETY: table, input, configuration and file live until `drive` returns.
                 unsafe { drive::<A>(table, config, &input) }
             });
-            host.finish(status)
+            let outcome = Outcome::of(status, host.take_failure());
+            host.end_file(status);
+            host.report(outcome)
         })
     }
+}
+
+fn temporary(content: &[u8]) -> std::io::Result<std::fs::File> {
+    let mut file = tempfile::tempfile()?;
+    file.write_all(content)?;
+    Ok(file)
 }
 
 fn must<T>(result: std::io::Result<T>, what: &str) -> T {

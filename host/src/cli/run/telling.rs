@@ -8,6 +8,7 @@ use crate::batch::ledger::Counts;
 use crate::batch::report::{TaskOutcome, TaskReport};
 use crate::cli::app_file::AppFile;
 use crate::worker::protocol::{LOOSE_ROWS, Ready};
+use crate::worker::words::one_line;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -168,7 +169,7 @@ impl Told<'_> {
             };
             out::line(format_args!("dead letter: {place}: {}", letter.reason));
             if !letter.raw.is_empty() {
-                out::line(format_args!("    {}", letter.raw.escape_debug()));
+                out::line(format_args!("    {}", one_line(&letter.raw)));
             }
         }
         let more = self.dead_letters.len().saturating_sub(SHOWN_DEAD_LETTERS);

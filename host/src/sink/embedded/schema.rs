@@ -51,7 +51,7 @@ const TABLES: &str = r#"
     );
     CREATE TABLE "_tasks" (
         number INTEGER PRIMARY KEY AUTOINCREMENT
-            CONSTRAINT "a task number has 40 bits" CHECK (number BETWEEN 1 AND 1099511627775),
+            CONSTRAINT "a task number has 38 bits" CHECK (number BETWEEN 1 AND 274877906943),
         app TEXT NOT NULL,
         generation TEXT NOT NULL,
         source TEXT NOT NULL,

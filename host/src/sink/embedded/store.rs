@@ -73,7 +73,7 @@ impl Store {
     /// So a file that is ingested again by the same generation numbers its documents as before and stores none twice.
     ///
     /// # Errors
-    /// It cannot be looked up or kept just now; or all 2⁴⁰ − 1 numbers are given out.
+    /// It cannot be looked up or kept just now; or all 2³⁸ − 1 numbers are given out.
     pub async fn task_number(&self, key: TaskKey) -> Result<u64, SinkError> {
         let numbered = self.ask(NumberTask { key }).await;
         numbered.map_err(|trouble| trouble.into_sink_error(self.path.display().to_string()))

@@ -24,7 +24,9 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
 ];
 
 /// More than any worker needs.
-const FIRST_DESCRIPTORS: std::ops::Range<i64> = 0..64;
+fn first_descriptors() -> std::ops::Range<i64> {
+    0..64
+}
 
 const FILE_TYPE: u32 = libc::S_IFMT;
 
@@ -40,15 +42,15 @@ pub(super) fn kind(file: i64) -> Option<u32> {
 
 /// The worker's socket: where its descriptors can be told apart, the socket among them; otherwise the first.
 pub(super) fn socket() -> i64 {
-    FIRST_DESCRIPTORS.find(|file| kind(*file) == Some(libc::S_IFSOCK)).unwrap_or(0)
+    first_descriptors().find(|file| kind(*file) == Some(libc::S_IFSOCK)).unwrap_or(0)
 }
 
 fn files() -> Vec<i64> {
-    FIRST_DESCRIPTORS.filter(|file| kind(*file) == Some(libc::S_IFREG)).collect()
+    first_descriptors().filter(|file| kind(*file) == Some(libc::S_IFREG)).collect()
 }
 
 fn close_all(_: &mut Scene<'_>) -> Outcome {
-    for file in FIRST_DESCRIPTORS {
+    for file in first_descriptors() {
         let _ = call(libc::SYS_close, [Arg::Number(file)]);
     }
     Outcome::Breached("closed every descriptor, and could still tell".into())

@@ -34,6 +34,7 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("frame_garbage_document", |scene| one_row(scene, 1, &[0xff; 64])),
     ("frame_without_id", |scene| one_row(scene, 1, b"\x0c\0\0\0\x10n\0\x07\0\0\0\0")),
     ("frame_deep_document", |scene| one_row(scene, 1, &nested(100_000))),
+    ("frame_document_over_16mb", |scene| one_row(scene, 1, &sized(17 << 20))),
     ("frame_more_documents_than_sent", |scene| one_row(scene, 3, &numbered())),
     ("frame_fewer_documents_than_sent", fewer_documents),
     ("frame_four_billion_documents", |scene| one_row(scene, u32::MAX, &numbered())),
@@ -175,6 +176,18 @@ fn numbered() -> Vec<u8> {
     document
 }
 
+/// `{_id: ObjectId(0), b: <so many bytes>}`
+fn sized(bytes: usize) -> Vec<u8> {
+    let mut document = numbered();
+    document.pop();
+    document.extend([5, b'b', 0]);
+    document.extend(u32::try_from(bytes).unwrap_or(0).to_le_bytes());
+    document.resize(document.len() + 1 + bytes + 1, 0);
+    let length = u32::try_from(document.len()).unwrap_or(0);
+    document[..4].copy_from_slice(&length.to_le_bytes());
+    document
+}
+
 /// `{_id: ObjectId(0), a: {a: {a: ..}}}`: a checker that recurses runs out of stack.
 fn nested(depth: usize) -> Vec<u8> {
     let mut document = vec![5, 0, 0, 0, 0];
@@ -221,4 +234,20 @@ fn rejected(scene: &Scene<'_>, reason: &[u8]) -> Outcome {
     payload[44] = 1;
     payload.extend_from_slice(reason);
     send(&frame(ROWS, TAG, &payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_as_long_as_they_say_so_that_only_the_lie_is_wrong() {
+        for document in [numbered(), sized(1000), nested(50)] {
+            assert_eq!(document[..4], u32::try_from(document.len()).unwrap().to_le_bytes());
+            assert_eq!(document.last(), Some(&0));
+        }
+        let frame = frame(ROWS, TAG, &numbered());
+        assert_eq!(frame[..4], 22_u32.to_le_bytes());
+        assert_eq!(frame.len(), 12 + 22);
+    }
 }

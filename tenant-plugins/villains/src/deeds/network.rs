@@ -17,6 +17,8 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("unix_datagram", |_| Outcome::must_fail("a Unix datagram socket", UnixDatagram::unbound())),
     ("abstract_unix", abstract_unix),
     ("socketpair", |_| Outcome::must_fail("a socket pair", UnixStream::pair())),
+    ("sendto", send_to),
+    ("pass_descriptors", pass_descriptors),
     ("netlink", |_| socket("a netlink socket", libc::AF_NETLINK, libc::SOCK_RAW)),
     ("raw_socket", |_| socket("a raw socket", libc::AF_INET, libc::SOCK_RAW)),
     ("packet_socket", |_| socket("a packet socket", libc::AF_PACKET, libc::SOCK_RAW)),
@@ -36,6 +38,20 @@ fn resolve(_: &mut Scene<'_>) -> Outcome {
 fn abstract_unix(scene: &mut Scene<'_>) -> Outcome {
     let connected = SocketAddr::from_abstract_name(scene.argument).and_then(|to| UnixStream::connect_addr(&to));
     Outcome::must_fail("connecting to an abstract Unix socket", connected)
+}
+
+/// Through the one socket there is, with a call that could name another address.
+fn send_to(_: &mut Scene<'_>) -> Outcome {
+    let wire = Arg::Number(super::descriptors::socket());
+    let send = [wire, Arg::In(b""), Arg::Number(0), Arg::Number(0), Arg::Number(0), Arg::Number(0)];
+    Outcome::must_fail("sendto", call(libc::SYS_sendto, send))
+}
+
+/// Messages carry descriptors: enough of them and the host has none left.
+fn pass_descriptors(_: &mut Scene<'_>) -> Outcome {
+    let message = [0_u8; 56];
+    let send = [Arg::Number(super::descriptors::socket()), Arg::In(&message), Arg::Number(0)];
+    Outcome::must_fail("sendmsg", call(libc::SYS_sendmsg, send))
 }
 
 fn socket(what: &str, family: i32, kind: i32) -> Outcome {

@@ -1,5 +1,6 @@
 //! The contract over the embedded sink, and what only it promises.
 
+mod disk;
 mod faults;
 mod kill;
 mod opening;
