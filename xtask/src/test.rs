@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     plugins::build_c_apps()?;
 
     step("test");
-    let mut tests = cargo(&["test", "--workspace"]);
+    let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     tests.env("MYSIMBDP_PREBUILT", "1");
     if !arguments.more.is_empty() {
         tests.arg("--").args(&arguments.more);
@@ -48,15 +48,13 @@ fn check_aarch64() -> Result<()> {
         return Ok(());
     }
     step("compile for aarch64");
-    // SQLite is C and wants a cross compiler; `check` of the crates in Rust needs only that its build script succeeds.
-    let compiler = "aarch64-linux-gnu-gcc";
-    if !workshop::has(compiler) {
-        println!(
-            "  Not done: compiling for {AARCH64}, which needs {compiler} (apt-get install gcc-aarch64-linux-gnu)."
-        );
-        return Ok(());
+    let mut check = cargo(&["check", "--target", AARCH64, "-p", "mysimbdp", "-p", "mysimbdp-plugin-api"]);
+    if !workshop::has("aarch64-linux-gnu-gcc") {
+        // `check` compiles all that is Rust and links nothing, so what becomes of SQLite's C does not matter to it: a
+        // compiler that does nothing will do, and no cross compiler has to be installed.
+        check.env("CC_aarch64_unknown_linux_gnu", "true").env("AR_aarch64_unknown_linux_gnu", "true");
     }
-    workshop::run(&mut cargo(&["check", "--target", AARCH64, "-p", "mysimbdp", "-p", "mysimbdp-plugin-api"]))
+    workshop::run(&mut check)
 }
 
 fn target_is_installed(target: &str) -> bool {

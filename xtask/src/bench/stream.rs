@@ -20,6 +20,7 @@ pub(super) fn measure(shop: &Shop) -> Result<Section> {
     let alone = figures(&run, "alone_ns")?;
     let loaded = figures(&run, "loaded_ns")?;
     let cpu = figures(&run, "cpu_ns")?;
+    let texts = figures(&run, "texts_ns")?;
     let over = median(loaded.iter().zip(&direct).map(|(isolated, direct)| isolated - direct));
     let row = |name: &str, figures: &[f64]| vec![name.to_owned(), format!("{:.0} ns", median(figures.iter().copied()))];
     Ok(Section {
@@ -35,6 +36,7 @@ pub(super) fn measure(shop: &Shop) -> Result<Section> {
         rows: vec![
             row("direct call", &direct),
             row("isolated, under load", &loaded),
+            row("isolated, under load, with stream, consumer tag, exchange and routing key", &texts),
             row("isolated, one batch at a time", &alone),
             row("isolated, CPU of both processes", &cpu),
         ],

@@ -67,7 +67,7 @@ pub(super) fn measure(shop: &Shop) -> Result<Section> {
 fn build_runner() -> Result<PathBuf> {
     let manifest = root().join("xtask/bench-wasm/Cargo.toml");
     let place = target().join("bench-wasm");
-    let mut build = cargo(&["build", "--release", "--locked", "--manifest-path"]);
+    let mut build = cargo(&["build", "--release", "--manifest-path"]);
     workshop::run(build.arg(manifest).arg("--target-dir").arg(&place))?;
     Ok(place.join("release/mysimbdp-bench-wasm"))
 }
@@ -77,7 +77,15 @@ fn build_module(shop: &Shop) -> Result<(PathBuf, String)> {
     workshop::need(PROGRAMS, PACKAGES, "to compile the app in C to WebAssembly")?;
     let (module, compiled) = (shop.folder.join("app.wasm"), shop.folder.join("app.cwasm"));
     let mut clang = Command::new("clang");
-    clang.args(["--target=wasm32-wasi", "-mexec-model=reactor", "-O2", "-mbulk-memory", "-std=c99", "-D_GNU_SOURCE"]);
+    clang.args([
+        "--target=wasm32-wasi",
+        "-mexec-model=reactor",
+        "-ftls-model=local-exec",
+        "-O2",
+        "-mbulk-memory",
+        "-std=c99",
+        "-D_GNU_SOURCE",
+    ]);
     clang.arg("-I").arg(root().join("plugin-api/include"));
     clang.args(super::shop::c_files(&shop.c_source)?).arg(root().join("xtask/bench-wasm/shim.c"));
     clang.arg("-o").arg(&module);

@@ -44,22 +44,33 @@ async fn measure(host: &std::path::Path, app: &std::path::Path, pairs: usize) ->
     let spawner = Spawner::start(Some(host))?;
     let mut worker = Worker::start(&spawner, &worker::spec(app)?).await?;
     // Not counted: the caches, the app's instance, the processor's speed.
-    through_worker(&mut worker, DEPTH).await?;
-    let (mut direct_ns, mut alone_ns, mut loaded_ns, mut cpu_ns) = (vec![], vec![], vec![], vec![]);
+    through_worker(&mut worker, Texts::None, DEPTH).await?;
+    let (mut direct_ns, mut alone_ns, mut loaded_ns, mut cpu_ns, mut texts_ns) =
+        (vec![], vec![], vec![], vec![], vec![]);
     for _ in 0..pairs {
         direct_ns.push(directly());
-        alone_ns.push(through_worker(&mut worker, 1).await?.wall);
-        let loaded = through_worker(&mut worker, DEPTH).await?;
+        alone_ns.push(through_worker(&mut worker, Texts::None, 1).await?.wall);
+        let loaded = through_worker(&mut worker, Texts::None, DEPTH).await?;
         loaded_ns.push(loaded.wall);
         cpu_ns.push(loaded.cpu);
+        texts_ns.push(through_worker(&mut worker, Texts::Four, DEPTH).await?.wall);
     }
     worker.retire().await;
     println!(
         "{{\"messages\": {}, \"direct_ns\": {direct_ns:?}, \"alone_ns\": {alone_ns:?}, \"loaded_ns\": {loaded_ns:?}, \
-         \"cpu_ns\": {cpu_ns:?}}}",
+         \"cpu_ns\": {cpu_ns:?}, \"texts_ns\": {texts_ns:?}}}",
         BATCH * BATCHES
     );
     Ok(())
+}
+
+/// What a message carries beside its number and its body.
+#[derive(Clone, Copy)]
+enum Texts {
+    /// Nothing.
+    None,
+    /// Stream, consumer tag, exchange and routing key, as every message from a broker does.
+    Four,
 }
 
 /// Nanoseconds per message.
@@ -80,13 +91,13 @@ fn directly() -> f64 {
     per_message(started.elapsed())
 }
 
-async fn through_worker(worker: &mut Worker, depth: usize) -> Result<Cost> {
+async fn through_worker(worker: &mut Worker, texts: Texts, depth: usize) -> Result<Cost> {
     let (started, cpu_before) = (Instant::now(), own_cpu() + worker.cpu());
     let mut payload = Vec::new();
     let mut sent = 0;
     for done in 0..BATCHES {
         while sent < BATCHES && sent < done + depth {
-            encode(sent, &mut payload)?;
+            encode(sent, texts, &mut payload)?;
             worker.deliver(&payload).await?;
             sent += 1;
         }
@@ -96,19 +107,17 @@ async fn through_worker(worker: &mut Worker, depth: usize) -> Result<Cost> {
     Ok(Cost { wall, cpu: per_message((own_cpu() + worker.cpu()).saturating_sub(cpu_before)) })
 }
 
-fn encode(batch: usize, payload: &mut Vec<u8>) -> Result<()> {
+fn encode(batch: usize, texts: Texts, payload: &mut Vec<u8>) -> Result<()> {
     payload.clear();
+    let mut message = Message { channel: 1, body: black_box(&BODY), ..Message::default() };
+    if let Texts::Four = texts {
+        message.stream = Some(b"clicks");
+        message.consumer_tag = Some(b"clicks-1");
+        message.exchange = Some(b"");
+        message.routing_key = Some(b"clicks");
+    }
     for number in 0..BATCH {
-        let message = Message {
-            channel: 1,
-            delivery_tag: (batch * BATCH + number) as u64 + 1,
-            stream: Some(b"clicks"),
-            consumer_tag: Some(b"clicks-1"),
-            exchange: Some(b""),
-            routing_key: Some(b"clicks"),
-            body: black_box(&BODY),
-            ..Message::default()
-        };
+        message.delivery_tag = (batch * BATCH + number) as u64 + 1;
         message.encode(payload)?;
     }
     Ok(())
