@@ -197,10 +197,7 @@ impl Worker {
             Some((0, Frame::Refused(refused))) => {
                 Ok(Greeting::Refused { stage: refused.stage, reason: refused.reason })
             }
-            Some((_, frame)) => Err(LinkError::Json {
-                kind: super::protocol::GuestKind::Ready,
-                reason: format!("expected a ready frame of protocol {VERSION}, got {frame:?}"),
-            }),
+            Some((_, frame)) => Err(LinkError::NotReady(frame.kind())),
             None => Ok(Greeting::Nothing),
         }
     }
