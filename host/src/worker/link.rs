@@ -1,8 +1,10 @@
 //! The host's end of a worker's socket: frames in and out, never more in memory than one frame and one read.
 
 use super::codec::{self, CodecError, FrameHeader};
-use super::protocol::{Done, Ending, GuestKind, HEADER_LEN, HostKind, Log, Progress, Ready, Refused};
-use super::words::one_line;
+use super::protocol::{
+    Done, Ending, GuestKind, HEADER_LEN, HostKind, Log, MAX_REASON, Progress, Ready, Refused, VERSION,
+};
+use super::words::short_line;
 use bytes::{Buf, BytesMut};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Serialize;
@@ -38,6 +40,21 @@ pub enum Frame {
     Outcomes(BytesMut),
 }
 
+impl Frame {
+    /// Its kind.
+    pub fn kind(&self) -> GuestKind {
+        match self {
+            Frame::Ready(_) => GuestKind::Ready,
+            Frame::Refused(_) => GuestKind::Refused,
+            Frame::Rows(_) => GuestKind::Rows,
+            Frame::Log(_) => GuestKind::Log,
+            Frame::Progress(_) => GuestKind::Progress,
+            Frame::Done(_) => GuestKind::Done,
+            Frame::Outcomes(_) => GuestKind::Outcomes,
+        }
+    }
+}
+
 /// Why nothing more comes from this worker.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
@@ -55,6 +72,9 @@ pub enum LinkError {
         /// What the parser says.
         reason: String,
     },
+    /// It said something else before it was ready. A payload of rows is not even read.
+    #[error("it sent a {0:?} frame where a Ready of protocol {VERSION} or a Refused has to come")]
+    NotReady(GuestKind),
     /// The socket ended inside a frame.
     #[error("it sent half a frame: {have} bytes of {want}")]
     Half {
@@ -70,12 +90,14 @@ pub enum LinkError {
 pub struct Link {
     socket: UnixStream,
     buffer: BytesMut,
+    /// A Ready has come. Nothing but control frames is read before.
+    ready: bool,
 }
 
 impl Link {
     /// Takes over a connected, non-blocking socket.
     pub fn new(socket: UnixStream) -> Link {
-        Link { socket, buffer: BytesMut::with_capacity(READ_BYTES) }
+        Link { socket, buffer: BytesMut::with_capacity(READ_BYTES), ready: false }
     }
 
     /// The next frame and its tag; `None` where the worker closed its end between two frames.
@@ -90,7 +112,9 @@ impl Link {
                 Some(header) if self.buffer.len() >= HEADER_LEN + header.length => {
                     self.buffer.advance(HEADER_LEN);
                     let payload = self.buffer.split_to(header.length);
-                    return Ok(Some((header.tag, decode(header.kind, payload)?)));
+                    let frame = decode(header.kind, payload)?;
+                    self.ready |= matches!(frame, Frame::Ready(_));
+                    return Ok(Some((header.tag, frame)));
                 }
                 Some(header) => HEADER_LEN + header.length,
                 None => HEADER_LEN,
@@ -106,8 +130,14 @@ impl Link {
         }
     }
 
-    fn pending_header(&self) -> Result<Option<FrameHeader<GuestKind>>, CodecError> {
-        self.buffer.first_chunk::<HEADER_LEN>().map(codec::decode_guest_header).transpose()
+    fn pending_header(&self) -> Result<Option<FrameHeader<GuestKind>>, LinkError> {
+        let header = self.buffer.first_chunk::<HEADER_LEN>().map(codec::decode_guest_header).transpose()?;
+        match header {
+            Some(FrameHeader { kind: kind @ (GuestKind::Rows | GuestKind::Outcomes), .. }) if !self.ready => {
+                Err(LinkError::NotReady(kind))
+            }
+            header => Ok(header),
+        }
     }
 
     /// Sends a control frame, with descriptors on its first byte.
@@ -199,9 +229,56 @@ fn done(said: Done) -> Done {
     Done { ending, ..said }
 }
 
+/// Fit to be shown, and no longer than a row's reason may be.
 fn fit(text: String) -> String {
-    match one_line(&text) {
+    match short_line(&text, MAX_REASON) {
         Cow::Borrowed(_) => text,
         Cow::Owned(line) => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+
+    /// A link, and the worker's end of it.
+    fn pair() -> (Link, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Link::new(ours), theirs)
+    }
+
+    async fn send(to: &mut UnixStream, kind: GuestKind, payload: &[u8]) {
+        to.write_all(&codec::encode_header(kind as u8, 0, payload.len())).await.unwrap();
+        to.write_all(payload).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn rows_before_ready_are_refused_by_their_header_alone() {
+        for kind in [GuestKind::Rows, GuestKind::Outcomes] {
+            let (mut link, mut worker) = pair();
+            worker.write_all(&codec::encode_header(kind as u8, 0, 32 * 1024 * 1024)).await.unwrap();
+            let error = link.receive().await.unwrap_err();
+            assert!(matches!(error, LinkError::NotReady(refused) if refused == kind), "{error}");
+            assert!(error.to_string().len() < 200, "{error}");
+            assert!(link.buffer.capacity() <= 2 * READ_BYTES, "room for {} bytes was made", link.buffer.capacity());
+        }
+    }
+
+    #[tokio::test]
+    async fn the_words_of_control_frames_are_cut() {
+        let (mut link, mut worker) = pair();
+        let message = "\u{9b}".repeat(MAX_REASON);
+        let log = serde_json::to_vec(&Log { level: 3, message: message.clone() }).unwrap();
+        send(&mut worker, GuestKind::Log, &log).await;
+        let done = Done { ending: Ending::Error { reason: message }, app_nanos: 0, position: 0 };
+        send(&mut worker, GuestKind::Done, &serde_json::to_vec(&done).unwrap()).await;
+        let Some((_, Frame::Log(Log { message, .. }))) = link.receive().await.unwrap() else { panic!("no log") };
+        assert!(message.len() <= MAX_REASON && message.starts_with("\\u{9b}"), "{} bytes", message.len());
+        let Some((_, Frame::Done(Done { ending: Ending::Error { reason }, .. }))) = link.receive().await.unwrap()
+        else {
+            panic!("no end")
+        };
+        assert!(reason.len() <= MAX_REASON && reason.ends_with('…'), "{} bytes", reason.len());
     }
 }

@@ -1,20 +1,20 @@
 //! One worker process: started, watched, killed and buried.
 //!
-//! The process is reaped only in [`Worker::bury`], so its pid cannot be somebody else's while we hold it, and its
+//! The process is reaped only in [`Worker::bury`] (or where a worker is dropped, which kills it), so its pid cannot be somebody else's while we hold it, and its
 //! `/proc` entries can be read after its death.
 
 use super::link::{Frame, Link, LinkError};
 use super::output::{self, Tail};
 use super::protocol::{GuestLimits, Hello, HostKind, Isolation, Ready, Stage, Task, VERSION};
 use super::recorder::{self, Claim, Page};
-use super::spawner::Spawner;
+use super::spawner::{Process, Spawner};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -96,7 +96,7 @@ fn said(tail: &Tail) -> String {
 /// A process that runs one generation for one tenant.
 #[derive(Debug)]
 pub struct Worker {
-    child: Child,
+    child: Process,
     link: Link,
     recorder: OwnedFd,
     stdout: JoinHandle<Tail>,
@@ -181,8 +181,7 @@ impl Worker {
                 Ok(Worker { child, link, recorder, stdout, stderr, ready, next_tag, peak_memory })
             }
             Err(source) => {
-                let _ = child.kill();
-                let _ = child.wait();
+                // Dropping the child ends it.
                 Err(StartError::Host { what: "watch a worker process", source })
             }
         }
@@ -197,10 +196,7 @@ impl Worker {
             Some((0, Frame::Refused(refused))) => {
                 Ok(Greeting::Refused { stage: refused.stage, reason: refused.reason })
             }
-            Some((_, frame)) => Err(LinkError::Json {
-                kind: super::protocol::GuestKind::Ready,
-                reason: format!("expected a ready frame of protocol {VERSION}, got {frame:?}"),
-            }),
+            Some((_, frame)) => Err(LinkError::NotReady(frame.kind())),
             None => Ok(Greeting::Nothing),
         }
     }

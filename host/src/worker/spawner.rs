@@ -3,8 +3,12 @@
 //! A worker asks the kernel to kill it when its parent goes (`PR_SET_PDEATHSIG`). The kernel means the parent *thread*:
 //! a worker started from a pool thread dies when the pool shrinks. So one thread that lives as long as the program
 //! starts them all.
+//!
+//! What it hands out is a [`Process`], which no path of the program can lose: dropped, it is killed and reaped.
 
+use rustix::process::{Pid, WaitOptions, waitpid};
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,7 +28,42 @@ pub struct Spawner {
 #[derive(Debug)]
 struct Request {
     socket: OwnedFd,
-    answer: oneshot::Sender<io::Result<Child>>,
+    answer: oneshot::Sender<io::Result<Process>>,
+}
+
+/// A worker's process. Whoever drops it before its end was waited for ends it.
+#[derive(Debug)]
+pub struct Process(Child);
+
+impl Deref for Process {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Buried already, or ended and reaped by this very call.
+        if matches!(self.0.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        let pid = Pid::from_child(&self.0);
+        let _ = self.0.kill();
+        // The kernel may take its time to end it, which nobody who drops a worker should have to wait for. Until it is
+        // reaped the pid cannot be another's.
+        let reap = move || while let Err(rustix::io::Errno::INTR) = waitpid(Some(pid), WaitOptions::empty()) {};
+        if thread::Builder::new().name("reaper".into()).spawn(reap).is_err() {
+            let _ = self.0.wait();
+        }
+    }
 }
 
 impl Spawner {
@@ -38,12 +77,8 @@ impl Spawner {
         let (requests, queue) = mpsc::channel::<Request>();
         thread::Builder::new().name("spawner".into()).spawn(move || {
             for request in queue {
-                let child = spawn(&program, request.socket);
-                if let Err(Ok(mut child)) = request.answer.send(child) {
-                    // Nobody waits for it any more. Its socket is closed, so it is ending; it must not stay a zombie.
-                    let _ = child.kill();
-                    let _ = child.wait();
-                }
+                // Where nobody waits for it any more, this drops it.
+                let _ = request.answer.send(spawn(&program, request.socket));
             }
         })?;
         Ok(Spawner { requests })
@@ -53,7 +88,7 @@ impl Spawner {
     ///
     /// # Errors
     /// The process cannot be started.
-    pub async fn spawn(&self, socket: OwnedFd) -> io::Result<Child> {
+    pub async fn spawn(&self, socket: OwnedFd) -> io::Result<Process> {
         let (answer, child) = oneshot::channel();
         let gone = || io::Error::other("the thread that starts workers has ended");
         self.requests.send(Request { socket, answer }).map_err(|_| gone())?;
@@ -61,8 +96,8 @@ impl Spawner {
     }
 }
 
-fn spawn(program: &Path, socket: OwnedFd) -> io::Result<Child> {
-    Command::new(program)
+fn spawn(program: &Path, socket: OwnedFd) -> io::Result<Process> {
+    let child = Command::new(program)
         .arg(WORKER_ROLE)
         .arg(std::process::id().to_string())
         .env_clear()
@@ -70,5 +105,6 @@ fn spawn(program: &Path, socket: OwnedFd) -> io::Result<Child> {
         .stdin(Stdio::from(socket))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
+        .spawn()?;
+    Ok(Process(child))
 }
