@@ -8,12 +8,14 @@
 //! | `hoarding` | take memory |
 //! | `reaching` | reach for files, the network, processes, the kernel |
 //! | `talking` | say too much, or say it where it hurts |
+//! | `evasion` | look busy, honest or unlucky to slip past a deadline or a limit |
 //! | `lying` | break the protocol, misuse the function table, scribble over the recorder |
 //! | `loading` | misbehave before there is a row at all |
 
 #![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
 
 mod dying;
+mod evasion;
 mod hanging;
 mod hoarding;
 mod loading;
