@@ -44,6 +44,27 @@ fn a_constructor_cannot_forge_that_it_is_ready() {
 }
 
 #[test]
+fn a_constructor_that_takes_more_memory_than_it_may_is_told_with_both_numbers() {
+    for name in ["constructor_hoards", "constructor_hoards_page_tables"] {
+        let finished = Mysimbdp::run(&artefacts::c_villain(name), DATA).option("--memory", "64M").finish();
+        assert_eq!(finished.code(), exit::FAILED, "{}", finished.words());
+        let said = finished.words();
+        assert!(said.contains("MiB of memory before it was ready, its limit is 64 MiB, and was stopped"), "{said}");
+        expect::says_one_of(&said, &[&name.replace('_', "-")]);
+    }
+}
+
+#[test]
+fn a_flood_before_the_app_is_ready_is_not_read() {
+    let finished = run("constructor_floods");
+    let said = finished.words();
+    assert_eq!(finished.code(), exit::FAILED, "{}", said.len());
+    assert!(said.len() < 4096, "the flood came through: {} bytes", said.len());
+    expect::says_one_of(&said, &["it sent a Rows frame where a Ready of protocol 1"]);
+    assert!(finished.peak_memory < 64 << 20, "the host took {} MB", finished.peak_memory >> 20);
+}
+
+#[test]
 fn constructors_are_confined_too() {
     for name in ["constructor_files", "constructor_sockets", "constructor_forks"] {
         let finished = run(name);

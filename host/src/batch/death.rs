@@ -2,6 +2,7 @@
 
 use crate::worker::process::{Remains, describe_status};
 use crate::worker::recorder::{ClaimedRow, Crash};
+use crate::worker::words::one_line;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -101,6 +102,8 @@ impl Death {
 
     /// App, generation, file and row, and what happened.
     pub fn sentence(&self, app: &str, file: &str) -> String {
+        // Whoever put the file there chose its name.
+        let file = one_line(file);
         let place = match self.row {
             Some(ClaimedRow { number, line: 0, start, .. }) => format!("row {number} (byte {start}) of {file}"),
             Some(ClaimedRow { number, line, start, .. }) => {

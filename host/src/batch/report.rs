@@ -76,7 +76,7 @@ pub struct Timings {
 pub struct Resources {
     /// CPU time of its workers, in seconds.
     pub worker_cpu: f64,
-    /// Most anonymous memory of one of its workers, in bytes.
+    /// Most memory of one of its workers, in bytes.
     pub worker_memory: u64,
     /// Workers it was given.
     pub workers: u32,

@@ -5,6 +5,7 @@ use crate::staging::candidate::{self, ApiVersion, Examination, HostMachine};
 use crate::staging::snapshot::{ReadRules, Snapshot, SnapshotError};
 use crate::worker::process::WorkerSpec;
 use crate::worker::protocol::{GuestLimits, Isolation, Ready};
+use crate::worker::words::one_line;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ impl AppFile {
         let machine = HostMachine::current(vec![ApiVersion { major, minor }]);
         let snapshot = Snapshot::take(path, &ReadRules { max_size: machine.max_size, single_link: false })?;
         let examination = candidate::examine(snapshot.bytes(), &machine);
-        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file_name = one_line(&path.file_name().unwrap_or_default().to_string_lossy()).into_owned();
         Ok(AppFile { snapshot: Arc::new(snapshot), examination, file_name })
     }
 

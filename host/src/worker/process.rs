@@ -20,12 +20,17 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::process::{ChildStderr, ChildStdout};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// Bytes that may lie between worker and host.
 const SOCKET_BUFFER: usize = 1024 * 1024;
 /// How long a worker whose socket has closed may take to end by itself.
 const GRACE: Duration = Duration::from_millis(250);
+/// How often the memory of a worker that is starting is looked at.
+const SAMPLE: Duration = Duration::from_millis(25);
+/// What counts as a worker's memory: what the kernel keeps for this process alone (of its app's pages, which the host
+/// holds as well, those that it touched).
+const MEMORY: [&[u8]; 4] = [b"RssAnon:", b"RssShmem:", b"VmPTE:", b"HugetlbPages:"];
 
 /// Something that holds an app's bytes open and unchangeable.
 pub trait AppSource: AsFd + Send + Sync + std::fmt::Debug {}
@@ -84,6 +89,14 @@ pub enum StartError {
     /// It took too long.
     #[error("it was not ready after {} ms: a constructor of the library hangs, or waits for what it cannot have", .0.as_millis())]
     Late(Duration),
+    /// It used more memory than it may.
+    #[error("it used {} MiB of memory before it was ready, its limit is {} MiB, and was stopped", used >> 20, limit >> 20)]
+    OutOfMemory {
+        /// Bytes that were seen.
+        used: u64,
+        /// Bytes that it may use.
+        limit: u64,
+    },
     /// It broke the protocol.
     #[error("it broke the protocol while it was starting: {0}")]
     Protocol(String),
@@ -115,7 +128,7 @@ pub struct Remains {
     pub claim: Claim,
     /// CPU time it used.
     pub cpu: Duration,
-    /// Most anonymous memory that was seen, in bytes.
+    /// Most memory that was seen, in bytes.
     pub peak_memory: u64,
     /// End of its standard output.
     pub stdout: Tail,
@@ -151,6 +164,7 @@ impl Worker {
                 let ending = describe_status(remains.status);
                 return Err(StartError::Ended { ending, output: Box::new(remains.stderr) });
             }
+            Ok(Ok(Greeting::TooLarge(used))) => StartError::OutOfMemory { used, limit: spec.limits.memory },
             Ok(Err(error)) => StartError::Protocol(error.to_string()),
             Err(_) => StartError::Late(spec.start_deadline),
         };
@@ -191,7 +205,22 @@ impl Worker {
         let fds = [app, self.recorder.as_fd()];
         // A worker that is gone already has more to say by its end than by a broken pipe.
         let _ = self.link.send(HostKind::Hello, 0, hello, &fds).await;
-        match self.link.receive().await? {
+        let mut tick = interval(SAMPLE);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Constructors run meanwhile, so their memory counts like any other.
+        let received = loop {
+            tokio::select! {
+                biased;
+                received = self.link.receive() => break received?,
+                _ = tick.tick() => {
+                    let used = self.sample_memory();
+                    if used > hello.limits.memory {
+                        return Ok(Greeting::TooLarge(used));
+                    }
+                }
+            }
+        };
+        match received {
             Some((0, Frame::Ready(ready))) if ready.protocol == VERSION => Ok(Greeting::Ready(ready)),
             Some((0, Frame::Refused(refused))) => {
                 Ok(Greeting::Refused { stage: refused.stage, reason: refused.reason })
@@ -237,16 +266,16 @@ impl Worker {
         self.link.receive().await
     }
 
-    /// Samples its anonymous memory, in bytes; 0 once it is dead.
+    /// Samples its memory, in bytes; 0 once it is dead.
     pub fn sample_memory(&mut self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let kilobytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.split_whitespace().next());
-        let bytes = kilobytes.and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) * 1024;
+        // Bytes: the name in it is the app's to choose.
+        let status = fs::read(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let bytes = memory_in(&status);
         self.peak_memory = self.peak_memory.max(bytes);
         bytes
     }
 
-    /// Most anonymous memory that was seen so far, in bytes.
+    /// Most memory that was seen so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
         self.peak_memory
     }
@@ -293,8 +322,23 @@ impl Worker {
 
 enum Greeting {
     Ready(Ready),
-    Refused { stage: Stage, reason: String },
+    Refused {
+        stage: Stage,
+        reason: String,
+    },
+    /// It uses this many bytes.
+    TooLarge(u64),
     Nothing,
+}
+
+/// The sum of [`MEMORY`] in a `/proc/PID/status`, in bytes.
+fn memory_in(status: &[u8]) -> u64 {
+    let fields = status.split(|byte| *byte == b'\n').filter_map(|line| {
+        let rest = MEMORY.iter().find_map(|field| line.strip_prefix(*field))?;
+        let digits = rest.trim_ascii().strip_suffix(b" kB")?;
+        std::str::from_utf8(digits).ok()?.trim().parse::<u64>().ok()
+    });
+    fields.fold(0, u64::saturating_add).saturating_mul(1024)
 }
 
 /// Stands in until the worker has said who it is.
@@ -370,4 +414,18 @@ pub fn signal_name(signal: i32) -> String {
         other => return format!("signal {other}"),
     };
     known.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_counted_whatever_the_process_calls_itself() {
+        let status = b"Name:\t\xff\xfeRssAnon:\t7 kB\nVmPTE:\t     52 kB\nRssAnon:\t  1000 kB\nRssFile:\t 9999 kB\n\
+            RssShmem:\t  4 kB\nHugetlbPages:\t  2048 kB\nVmSwap:\t 0 kB\n";
+        assert_eq!(memory_in(status), (52 + 1000 + 4 + 2048) * 1024);
+        assert_eq!(memory_in(b""), 0);
+        assert_ne!(memory_in(&fs::read("/proc/self/status").unwrap()), 0);
+    }
 }

@@ -115,7 +115,7 @@ pub struct Hello {
 /// Limits that the kernel enforces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestLimits {
-    /// Anonymous memory in bytes. The host samples it and kills above it; RLIMIT_DATA is set a quarter higher, so that
+    /// Memory in bytes, page tables included. The host samples it and kills above it; RLIMIT_DATA is set a quarter higher, so that
     /// what grows between two samples meets a wall too.
     pub memory: u64,
     /// CPU seconds of the process before the kernel kills it; `None` where only the host's deadlines count.

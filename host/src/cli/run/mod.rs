@@ -15,6 +15,7 @@ use crate::worker::process::{StartError, Worker};
 use crate::worker::protocol::{GuestLimits, Ready, Stage};
 use crate::worker::spawner::Spawner;
 use crate::worker::supervisor::Policy;
+use crate::worker::words::one_line;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +76,7 @@ pub(crate) async fn run(args: &Run) -> Exit {
             if args.json {
                 out::json(&serde_json::json!({ "outcome": "failed", "reason": reason }));
             }
-            out::note(reason);
+            out::note(one_line(&reason));
             exit
         }
     }
@@ -216,7 +217,7 @@ impl Prepared {
             let file = path.display().to_string();
             out::json(&serde_json::json!({ "outcome": "failed", "reason": reason, "file": file }));
         }
-        out::note(reason);
+        out::note(one_line(&reason));
         Exit::Failed
     }
 }

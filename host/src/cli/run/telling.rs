@@ -8,7 +8,7 @@ use crate::batch::ledger::Counts;
 use crate::batch::report::{TaskOutcome, TaskReport};
 use crate::cli::app_file::AppFile;
 use crate::worker::protocol::{LOOSE_ROWS, Ready};
-use crate::worker::words::one_line;
+use crate::worker::words::{json_line, one_line};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ impl Listener {
         } else {
             let template = "{prefix} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta} {msg}";
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(file.size()).with_style(style).with_prefix(file.name().to_owned())
+            ProgressBar::new(file.size()).with_style(style).with_prefix(one_line(file.name()).into_owned())
         };
         Listener { file: Arc::clone(file), bar, letters: Vec::new() }
     }
@@ -78,7 +78,7 @@ impl Observer for Listener {
             row: known.then_some(row.number),
             line: (row.line > 0).then_some(row.line),
             start: row.start,
-            reason: rejected.reason.clone(),
+            reason: one_line(&rejected.reason).into_owned(),
             raw: String::from_utf8_lossy(&raw).trim_end().to_owned(),
         });
     }
@@ -145,9 +145,9 @@ impl Told<'_> {
     /// As text: the result on standard output.
     pub(crate) fn print(&self) {
         let TaskReport { counts: Counts { rows, documents }, timings, resources, .. } = self.report;
-        let name = &self.report.file;
+        let name = one_line(&self.report.file);
         for document in &self.sample {
-            out::line(document);
+            out::line(json_line(document));
         }
         let mut shown: Vec<&Vec<String>> = Vec::new();
         for frames in self.backtraces.iter().filter(|frames| !frames.is_empty()) {
@@ -214,7 +214,7 @@ impl Told<'_> {
             ));
         }
         if let Some(reason) = &self.report.reason {
-            out::note(format_args!("{name}: {outcome}: {reason}"));
+            out::note(format_args!("{name}: {outcome}: {}", one_line(reason)));
         }
     }
 }

@@ -8,13 +8,14 @@
 //! Invariants:
 //! - Nothing here takes a path, but `openat` while loading, and landlock stands behind that. (What is left to a constructor
 //!   by it: to tell a path that exists, by EACCES, from one that does not, by ENOENT.)
-//! - No memory is shared: pages of a shared mapping escape RLIMIT_DATA.
+//! - No memory is shared, grows downwards or is huge: all of these escape RLIMIT_DATA.
 //! - `Loading` is where constructors run, so all that contains a hostile app must hold there already. `Running` only
 //!   takes away what the dynamic loader needed.
 
 use libc::{
-    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, MAP_ANONYMOUS, MAP_PRIVATE, MAP_TYPE, O_CLOEXEC, O_NOFOLLOW,
-    PR_GET_NAME, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PROT_EXEC, PROT_WRITE, TCGETS,
+    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_SETFD, MAP_ANONYMOUS, MAP_DENYWRITE, MAP_FIXED, MAP_FIXED_NOREPLACE,
+    MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_STACK, O_CLOEXEC, O_NOFOLLOW, PR_GET_NAME, PR_SET_NAME,
+    PR_SET_NO_NEW_PRIVS, PROT_EXEC, PROT_WRITE, TCGETS,
 };
 
 /// When an entry is let through.
@@ -98,7 +99,11 @@ const fn bits(flags: i32) -> u32 {
     flags as u32
 }
 
-const PRIVATE: Argument = (3, Test::Masked(bits(MAP_TYPE), bits(MAP_PRIVATE)));
+/// Private, and of the other flags only those that change nothing about what counts: a mapping that grows downwards is
+/// taken for a stack, which RLIMIT_DATA leaves out, and huge pages are in no sum but their own.
+const PRIVATE: Argument = (3, Test::Masked(!bits(HARMLESS), bits(MAP_PRIVATE)));
+const HARMLESS: i32 =
+    MAP_ANONYMOUS | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_NORESERVE | MAP_STACK | MAP_POPULATE | MAP_DENYWRITE;
 const OF_A_FILE: Argument = (3, Test::Masked(bits(MAP_ANONYMOUS), 0));
 const NOT_EXECUTABLE: Argument = (2, Test::Masked(bits(PROT_EXEC), 0));
 const NOT_WRITABLE: Argument = (2, Test::Masked(bits(PROT_WRITE), 0));
