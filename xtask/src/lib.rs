@@ -1,3 +1,4 @@
-//! What the workshop's commands share with tests and benchmarks: the generator of their data.
+//! What the workshop's commands share with each other, with tests and with benchmarks: the generator of their data.
 
 pub mod data;
+pub mod text;

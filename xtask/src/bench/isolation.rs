@@ -7,6 +7,7 @@ use super::shop::{DONE, Shop};
 use crate::workshop::{self, step};
 use anyhow::{Result, ensure};
 use std::path::Path;
+use xtask::text::thousands;
 
 /// What the platform may cost, as a multiple of the bare loop.
 const PROMISED: f64 = 1.3;
@@ -79,29 +80,4 @@ pub(super) fn table_row(name: &str, rows: f64, cpu_seconds: f64, wall_seconds: f
         format!("{:.3}", wall_seconds / millions),
         thousands(rows / wall_seconds),
     ]
-}
-
-/// A rate or a size with its thousands set apart.
-pub(super) fn thousands(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::thousands;
-
-    #[test]
-    fn thousands_are_set_apart() {
-        assert_eq!(thousands(999.4), "999");
-        assert_eq!(thousands(1_234_567.0), "1,234,567");
-        assert_eq!(thousands(0.0), "0");
-    }
 }

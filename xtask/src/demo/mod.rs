@@ -4,6 +4,8 @@
 //! what a tenant hands in, then it runs in the sandbox on each tenant's files, into one embedded sink per tenant.
 //! Everything it makes is under `target/demo/`; running it again starts from nothing.
 
+mod ingest;
+
 use crate::generate;
 use crate::plugins::Profile;
 use crate::workshop::{self, cargo, need_c_compiler, shown, step, target};
@@ -23,6 +25,8 @@ const APP: &str = "clientbatchingestapp-csv";
 const EXIT_WITH_DEAD_LETTERS: i32 = 3;
 /// `mysimbdp` ends with this where the kernel cannot isolate an app.
 const EXIT_CANNOT_ISOLATE: i32 = 5;
+const CANNOT_ISOLATE: &str =
+    "This machine cannot isolate an app, so nothing was run; `target/release/mysimbdp doctor` tells what is missing.";
 
 pub(crate) fn run() -> Result<()> {
     need_c_compiler()?;
@@ -43,13 +47,11 @@ pub(crate) fn run() -> Result<()> {
     let tenants = write_files(&folder)?;
 
     step("What an operator does with an app that a tenant hands in: check it");
-    expect_exit(Command::new(&host).arg("check").arg(&app), &[0])?;
+    check(&host, &app)?;
 
     for tenant in &tenants {
-        step(&format!("Ingesting the {} files of {} in the sandbox", tenant.files.len(), tenant.name));
-        let mut command = Command::new(&host);
-        command.arg("run").arg(&app).args(&tenant.files).arg("--sink").arg(&tenant.sink);
-        expect_exit(&mut command, &[0, EXIT_WITH_DEAD_LETTERS])?;
+        step(&format!("The files of {}, through the sandbox into its sink", tenant.name));
+        ingest::ingest(&host, &app, tenant)?;
     }
     where_to_look(&tenants, &folder);
     Ok(())
@@ -57,8 +59,13 @@ pub(crate) fn run() -> Result<()> {
 
 struct Tenant {
     name: &'static str,
+    /// Where its files are.
+    folder: PathBuf,
     files: Vec<PathBuf>,
     sink: PathBuf,
+    /// Rows of its files, bad ones included.
+    rows: u64,
+    bad_rows: u64,
 }
 
 fn clear(folder: &Path) -> Result<()> {
@@ -72,32 +79,44 @@ fn write_files(folder: &Path) -> Result<Vec<Tenant>> {
     let mut tenants = Vec::new();
     let mut seed = 0;
     for name in TENANTS {
-        let mut files = Vec::new();
-        let mut rows = 0;
+        let mut tenant = Tenant {
+            name,
+            folder: folder.join("data").join(name),
+            files: Vec::new(),
+            sink: folder.join("sinks").join(format!("{name}.sqlite")),
+            rows: 0,
+            bad_rows: 0,
+        };
         for number in 1..=FILES_OF_A_TENANT {
             seed += 1;
-            let path = folder.join("data").join(name).join(format!("trips-{number}.csv"));
+            let path = tenant.folder.join(format!("trips-{number}.csv"));
             let options = Options { size: Size::Bytes(FILE_BYTES), seed, bad_rows: BAD_ROWS_OF_A_FILE };
-            rows += generate::file(&path, &options)?.rows;
-            files.push(path);
+            let written = generate::file(&path, &options)?;
+            tenant.rows += written.rows;
+            tenant.bad_rows += written.bad_lines.len() as u64;
+            tenant.files.push(path);
         }
-        let bad = FILES_OF_A_TENANT * BAD_ROWS_OF_A_FILE;
-        println!("  {name}: {} files, {rows} rows, {bad} of them bad on purpose", files.len());
-        tenants.push(Tenant { name, files, sink: folder.join("sinks").join(format!("{name}.sqlite")) });
+        println!(
+            "  {name}: {} files, {} rows, {} of them bad on purpose",
+            tenant.files.len(),
+            tenant.rows,
+            tenant.bad_rows
+        );
+        tenants.push(tenant);
     }
     Ok(tenants)
 }
 
-/// Runs the host and fails where it ends with another code than one of `expected`.
-fn expect_exit(command: &mut Command, expected: &[i32]) -> Result<()> {
-    println!("  $ {}\n", workshop::line(command));
-    let status = command.status().with_context(|| format!("cannot start `{}`", workshop::line(command)))?;
+/// Runs `mysimbdp check` and fails where the app is not accepted.
+fn check(host: &Path, app: &Path) -> Result<()> {
+    let mut command = Command::new(host);
+    command.arg("check").arg(shown(app));
+    println!("  $ {}\n", workshop::line(&command));
+    let status = command.status().with_context(|| format!("cannot start `{}`", workshop::line(&command)))?;
     match status.code() {
-        Some(code) if expected.contains(&code) => Ok(()),
-        Some(EXIT_CANNOT_ISOLATE) => {
-            bail!("This machine cannot isolate an app, so nothing was run; `mysimbdp doctor` tells what is missing.")
-        }
-        _ => bail!("`{}` ended with {status}; its own words are above.", workshop::line(command)),
+        Some(0) => Ok(()),
+        Some(EXIT_CANNOT_ISOLATE) => bail!("{CANNOT_ISOLATE}"),
+        _ => bail!("`{}` ended with {status}; its own words are above.", workshop::line(&command)),
     }
 }
 
@@ -109,11 +128,11 @@ fn where_to_look(tenants: &[Tenant], folder: &Path) {
         println!("    sqlite3 {sink} \"select doc from documents limit 3\"");
         println!("    sqlite3 {sink} \"select source, line, reason from _dead_letters\"");
     }
+    if !workshop::has("sqlite3") {
+        println!("  (The shell `sqlite3` is not installed here: apt-get install sqlite3)");
+    }
     println!("  The data files and everything else of this demo: {}", shown(folder));
-    println!("  The app that did it, in 20 lines of safe Rust:    tenant-plugins/{APP}/src/lib.rs");
-    println!(
-        "  Write your own:                                    {}",
-        shown(&Profile::Release.folder().join("mysimbdp new my-app"))
-    );
+    println!("  The app that did it, in safe Rust:  tenant-plugins/{APP}/src/lib.rs");
+    println!("  Write your own:                     {} new my-app", shown(&Profile::Release.folder().join("mysimbdp")));
     println!("  How it works: README.md, ARCHITECTURE.md, docs/");
 }
