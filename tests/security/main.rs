@@ -8,6 +8,7 @@
 //! | `hoarding` | take memory |
 //! | `reaching` | reach for files, the network, processes, the kernel |
 //! | `talking` | say too much, or say it where it hurts |
+//! | `tracing` | crash, with debug information that hurts its reader |
 //! | `lying` | break the protocol, misuse the function table, scribble over the recorder |
 //! | `loading` | misbehave before there is a row at all |
 
@@ -20,3 +21,4 @@ mod loading;
 mod lying;
 mod reaching;
 mod talking;
+mod tracing;
