@@ -31,8 +31,8 @@ pub const SYMBOLS_ROLE: &str = "__symbols";
 const MAX_FRAMES: usize = 32;
 /// Most addresses that one run asks for; further ones are told bare.
 const MAX_ADDRESSES: usize = 1024;
-/// How long a reader may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a reader may take on a busy machine; the kernel ends it sooner, by the CPU time it uses.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes that a reader may answer.
 const MAX_ANSWER: u64 = (MAX_ADDRESSES * reader::MAX_CALLS * (reader::MAX_NAME * 2 + 64)) as u64;
 

@@ -28,8 +28,8 @@ const MAX_SECTIONS: u64 = 256 << 20;
 const MAX_MANGLED: usize = 4096;
 /// Most memory that the reader may have, the `.so` and this program included.
 const MEMORY: u64 = 1 << 30;
-/// CPU seconds that the reader may use, in case that nobody is left to kill it.
-const CPU_SECONDS: u64 = 5;
+/// CPU seconds that the reader may use.
+const CPU_SECONDS: u64 = 3;
 
 type Bytes<'a> = EndianSlice<'a, NativeEndian>;
 
