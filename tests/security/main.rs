@@ -9,6 +9,7 @@
 //! | `reaching` | reach for files, the network, processes, the kernel |
 //! | `talking` | say too much, or say it where it hurts |
 //! | `evasion` | look busy, honest or unlucky to slip past a deadline or a limit |
+//! | `tracing` | crash, with debug information that hurts its reader |
 //! | `lying` | break the protocol, misuse the function table, scribble over the recorder |
 //! | `loading` | misbehave before there is a row at all |
 
@@ -22,3 +23,4 @@ mod loading;
 mod lying;
 mod reaching;
 mod talking;
+mod tracing;

@@ -1,12 +1,12 @@
 //! An app's `.so` as `check` and `run` take it: a snapshot that nobody can change any more, and what its bytes say.
 
+use super::backtrace::Symbols;
 use crate::guest;
 use crate::staging::candidate::{self, ApiVersion, Examination, HostMachine};
 use crate::staging::snapshot::{ReadRules, Snapshot, SnapshotError};
 use crate::worker::process::WorkerSpec;
 use crate::worker::protocol::{GuestLimits, Isolation, Ready};
 use crate::worker::words::one_line;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +40,9 @@ impl AppFile {
         &self.examination
     }
 
-    /// The snapshot's path, as long as it is held: for stack traces.
-    pub(crate) fn symbols(&self) -> std::path::PathBuf {
-        format!("/proc/self/fd/{}", self.snapshot.fd.as_raw_fd()).into()
+    /// Names for its addresses: for stack traces.
+    pub(crate) fn symbols(&self) -> Symbols {
+        Symbols::of(Arc::clone(&self.snapshot))
     }
 
     /// Name and generation, as every sentence about it says them.

@@ -10,6 +10,9 @@ mod out;
 mod run;
 mod size;
 
+pub use backtrace::SYMBOLS_ROLE;
+pub use backtrace::reader::main as read_symbols;
+
 use crate::worker::protocol::Isolation;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use exit::Exit;

@@ -3,8 +3,9 @@
 mod telling;
 
 use super::app_file::AppFile;
+use super::backtrace::Symbols;
 use super::exit::Exit;
-use super::{IsolationArg, backtrace, out, size, warn_if_insecure};
+use super::{IsolationArg, out, size, warn_if_insecure};
 use crate::app::{self, OpenSink, TaskKey};
 use crate::batch::attempt::Deadlines;
 use crate::batch::cast::{Cast, Slot, Tolerance};
@@ -85,6 +86,7 @@ pub(crate) async fn run(args: &Run) -> Exit {
 /// The app is loaded, the sink is open, the first worker is ready.
 struct Prepared {
     app: AppFile,
+    symbols: Symbols,
     ready: Ready,
     sink: OpenSink,
     cast: Arc<Cast>,
@@ -140,7 +142,7 @@ impl Prepared {
         let policy = Policy { max_convicted: args.max_killing_rows, ..Policy::default() };
         let tolerance = Tolerance { rows: args.max_dead_rows, percent: args.max_dead_percent };
         let cast = Arc::new(Cast { spawner, spec, sink: Arc::clone(sink.port()), deadlines, policy, tolerance });
-        Ok(Prepared { app, ready, sink, cast, slot: Slot::with(worker), host_cpu: cpu_time() })
+        Ok(Prepared { symbols: app.symbols(), app, ready, sink, cast, slot: Slot::with(worker), host_cpu: cpu_time() })
     }
 
     async fn ingest_all(mut self, args: &Run) -> Exit {
@@ -175,16 +177,14 @@ impl Prepared {
         let exit = exit_of(&report);
         let cpu = cpu_time();
         let host_cpu = cpu.saturating_sub(std::mem::replace(&mut self.host_cpu, cpu));
+        let stacks: Vec<&[u64]> = report.deaths.iter().map(|death| death.frames.as_slice()).collect();
+        let backtraces = self.symbols.tell(&stacks).await;
         let told = Told {
             report: &report,
             app: &self.app,
             ready: &self.ready,
             dead_letters: &dead_letters,
-            backtraces: report
-                .deaths
-                .iter()
-                .map(|death| backtrace::symbolise(&self.app.symbols(), &death.frames))
-                .collect(),
+            backtraces,
             sample: self.sink.sample(task, args.show),
             host_cpu: host_cpu.as_secs_f64(),
             sink: self.sink.place(),
