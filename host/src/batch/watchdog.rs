@@ -59,9 +59,10 @@ impl Watchdog {
     }
 
     fn look(&self, scene: &Scene<'_>, worker: &mut Worker) -> Option<Outcome> {
-        let limit = scene.cast.spec.limits.memory;
+        let limits = scene.cast.spec.limits;
         let used = worker.sample_memory();
-        if used > limit {
+        if used > limits.tolerated() {
+            let limit = limits.memory;
             return Some(Outcome::Died(Some(Cause::OutOfMemory { used, limit })));
         }
         if scene.is_out_of_time() {

@@ -214,7 +214,7 @@ impl Worker {
                 received = self.link.receive() => break received?,
                 _ = tick.tick() => {
                     let used = self.sample_memory();
-                    if used > hello.limits.memory {
+                    if used > hello.limits.tolerated() {
                         return Ok(Greeting::TooLarge(used));
                     }
                 }

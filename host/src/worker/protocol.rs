@@ -115,11 +115,19 @@ pub struct Hello {
 /// Limits that the kernel enforces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestLimits {
-    /// Memory in bytes, page tables included. The host samples it and kills above it; RLIMIT_DATA is set a quarter higher, so that
-    /// what grows between two samples meets a wall too.
+    /// Memory in bytes. The kernel refuses what would take an app's data above it (RLIMIT_DATA), so an app meets it as an
+    /// allocation that fails; see also [`tolerated`](GuestLimits::tolerated).
     pub memory: u64,
     /// CPU seconds of the process before the kernel kills it; `None` where only the host's deadlines count.
     pub cpu_seconds: Option<u64>,
+}
+
+impl GuestLimits {
+    /// The memory at which the host kills: a quarter above the limit, since it counts what the kernel's limit does not see
+    /// (stacks, page tables, changed pages of libraries) and an app that stays below that limit must not die of it.
+    pub fn tolerated(&self) -> u64 {
+        self.memory.saturating_add(self.memory / 4)
+    }
 }
 
 /// Why a worker could not start.

@@ -21,8 +21,7 @@ pub(super) fn apply(limits: &GuestLimits) -> io::Result<()> {
         (Resource::Nofile, MAX_DESCRIPTORS),
         (Resource::Nice, 0),
         (Resource::Rtprio, 0),
-        // A quarter above what the host samples against, so that what grows between two samples meets a wall too.
-        (Resource::Data, limits.memory.saturating_add(limits.memory / 4)),
+        (Resource::Data, limits.memory),
     ];
     fixed.into_iter().try_for_each(|(resource, limit)| lower(resource, limit, limit))?;
     match limits.cpu_seconds {
