@@ -9,5 +9,6 @@ pub mod cli;
 pub mod document;
 pub mod guest;
 pub mod sink;
+pub mod sqlite;
 pub mod staging;
 pub mod worker;

@@ -196,7 +196,7 @@ fn memory_above_the_limit_is_refused_and_below_it_is_not() {
     );
     let (mut worker, _) = start_with(&app.path, &Options { memory: 64 << 20, ..Options::default() });
     let megabytes: usize = worker.run(b"x").log_lines()[0].parse().unwrap();
-    assert!((64..=80).contains(&megabytes), "{megabytes}");
+    assert!((56..=64).contains(&megabytes), "{megabytes}");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Storing documents: what is done with one that is new, one that is there, and one that cannot be stored.
 
 use super::CollectionName;
-use super::error::{Blame, blame};
 use super::prepare::{Document, Prepared};
-use super::queue::Job;
 use crate::sink::Written;
+use crate::sqlite::Job;
+use crate::sqlite::{Blame, blame};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Keeping dead letters: the same (collection, task, row, part) again replaces the one before.
 
 use super::CollectionName;
-use super::queue::Job;
 use crate::sink::DeadLetter;
+use crate::sqlite::Job;
 use rusqlite::{Connection, params};
 
 const KEEP: &str = r#"INSERT OR REPLACE INTO "_dead_letters"

@@ -31,7 +31,7 @@
 //!   several writes under way, so that there is something to group.
 //! - The *text* is made in the asker's task: SQLite takes about 2 µs of one core for each document and is the narrowest
 //!   place, and a writer that also made the text would be slower by what that costs.
-//! - The *writer* (`writer.rs`) is the only one who writes in this process. Another process may write the same file;
+//! - The *writer* ([`sqlite`](crate::sqlite)) is the only one who writes in this process. Another process may write the same file;
 //!   SQLite's busy timeout makes them take turns.
 //!
 //! # Recovery
@@ -67,15 +67,14 @@ mod error;
 mod letters;
 mod name;
 mod prepare;
-mod queue;
 mod reader;
 mod schema;
 mod store;
 mod tasks;
 #[cfg(test)]
 mod tests;
-mod writer;
 
+pub use crate::sqlite::Settings;
 pub use error::StoreError;
 pub use name::{CollectionName, NameError};
 pub use reader::{KeptLetter, LetterKey, Reader, StoredDocument};
@@ -83,36 +82,11 @@ pub use store::Store;
 pub use tasks::TaskKey;
 
 use crate::sink::{BoxFuture, DeadLetter, DocumentBatch, DocumentSink, SinkError, Written};
+use crate::sqlite::Asker;
 use documents::{Statements, WriteDocuments};
 use letters::{KeepLetters, letter_bytes};
 use prepare::{Prepared, bson_bytes};
-use queue::Queue;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How a store behaves; the defaults are measured to be good.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Bytes of requests in flight above which a further one waits.
-    pub queue_bytes: usize,
-    /// Bytes of text after which a transaction is committed although more is queued.
-    pub group_bytes: usize,
-    /// How long to wait for another process that writes the file.
-    pub busy_timeout: Duration,
-    /// Largest size of the database (its log not counted); `None` leaves it to the disk. Reaching it is like a full disk.
-    pub max_bytes: Option<u64>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            queue_bytes: 4 * 1024 * 1024,
-            group_bytes: 1024 * 1024,
-            busy_timeout: Duration::from_secs(5),
-            max_bytes: None,
-        }
-    }
-}
 
 /// A collection of a [`Store`], as the sink of documents.
 #[derive(Clone, Debug)]
@@ -120,17 +94,17 @@ pub struct EmbeddedSink {
     label: String,
     collection: CollectionName,
     statements: Arc<Statements>,
-    queue: Queue,
+    asker: Asker,
 }
 
 impl DocumentSink for EmbeddedSink {
     fn write(&self, batch: DocumentBatch) -> BoxFuture<'_, Result<Written, SinkError>> {
         Box::pin(async move {
             let written = async {
-                let room = self.queue.room(bson_bytes(&batch)).await?;
+                let room = self.asker.room(bson_bytes(&batch)).await?;
                 let prepared = Prepared::of(&batch);
                 drop(batch);
-                self.queue.ask(room, WriteDocuments { statements: Arc::clone(&self.statements), prepared }).await
+                self.asker.ask(room, WriteDocuments { statements: Arc::clone(&self.statements), prepared }).await
             };
             written.await.map_err(|trouble| trouble.into_sink_error(self.label.clone()))
         })
@@ -139,8 +113,8 @@ impl DocumentSink for EmbeddedSink {
     fn keep(&self, letters: Vec<DeadLetter>) -> BoxFuture<'_, Result<(), SinkError>> {
         Box::pin(async move {
             let kept = async {
-                let room = self.queue.room(letter_bytes(&letters)).await?;
-                self.queue.ask(room, KeepLetters { collection: self.collection.clone(), letters }).await
+                let room = self.asker.room(letter_bytes(&letters)).await?;
+                self.asker.ask(room, KeepLetters { collection: self.collection.clone(), letters }).await
             };
             kept.await.map_err(|trouble| trouble.into_sink_error(self.label.clone()))
         })

@@ -1,8 +1,10 @@
 //! The read side, for people and tests: a connection of its own that sees what is committed and never waits for the
 //! writer. Lists come in pages: each call gives the next ones after a key, so that nothing large is held.
 
-use super::{CollectionName, StoreError, schema};
+use super::schema::SINK_FILE;
+use super::{CollectionName, StoreError};
 use crate::sink::DeadLetter;
+use crate::sqlite::{Database, FileError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
 
@@ -44,7 +46,7 @@ impl Reader {
     /// # Errors
     /// It is not there, cannot be read, or is not a sink file of a version that is known here.
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
-        let (path, connection) = schema::open_for_reading(path)?;
+        let (path, connection) = Database::open_for_reading(path, SINK_FILE)?;
         Ok(Reader { path, connection })
     }
 
@@ -139,7 +141,10 @@ impl Reader {
     }
 
     fn listed<T>(&self, read: impl FnOnce() -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        read().map_err(|source| StoreError::Sqlite { doing: "reading", path: self.path.clone(), source })
+        read().map_err(|source| {
+            let (what, path) = (SINK_FILE.what, self.path.clone());
+            FileError::Sqlite { doing: "reading", what, path, source }.into()
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Numbers of tasks: what makes the `_id`s of a file ingested twice the same, so that nothing is stored twice.
 
-use super::queue::Job;
+use crate::sqlite::Job;
 use rusqlite::{Connection, OptionalExtension, params};
 
 const FIND: &str =

@@ -1,6 +1,7 @@
 //! What goes wrong outside: another process holds the file, it is full, somebody changed its tables, an asker goes away.
 
 use super::*;
+use std::time::Duration;
 
 const IMPATIENT: Duration = Duration::from_millis(20);
 
@@ -110,7 +111,7 @@ async fn a_document_that_is_too_large_for_sqlite_is_refused_and_the_rest_is_stor
     let batch = Batch::default().own("large", &doc! { "text": "x".repeat(1000) }).own("small", &doc! {}).build();
     let statements = Arc::new(Statements::of(&CollectionName::parse(COLLECTION).unwrap()));
     let job = WriteDocuments { statements, prepared: Prepared::of(&batch) };
-    let written = queue::Job::perform(&job, &connection).unwrap();
+    let written = crate::sqlite::Job::perform(&job, &connection).unwrap();
     assert_eq!(written.stored, 1);
     assert_eq!(written.refused, [(0, "SQLite cannot store this document: string or blob too big".to_owned())]);
 }
@@ -180,6 +181,6 @@ async fn a_slow_disk_is_felt_as_a_write_that_waits_for_room() {
 }
 
 fn room(sink: &EmbeddedSink) -> Poll<bool> {
-    let mut room: BoxFuture<'_, bool> = Box::pin(async { sink.queue.room(1).await.is_ok() });
+    let mut room: BoxFuture<'_, bool> = Box::pin(async { sink.asker.room(1).await.is_ok() });
     poll(&mut room)
 }

@@ -4,7 +4,7 @@
 //! (queued, or in the transaction that is being written) leave room. A request larger than the whole queue waits until
 //! it is alone. A request whose asker has gone is done all the same; writing it again does no harm.
 
-use super::error::Trouble;
+use super::trouble::Trouble;
 use rusqlite::Connection;
 use std::sync::{Arc, mpsc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 const SMALLEST_REQUEST: usize = 1024;
 
 /// Something that is done inside the writer's transaction.
-pub(super) trait Job: Send + 'static {
+pub(crate) trait Job: Send + 'static {
     /// What the asker learns, once it is committed.
     type Outcome: Send + 'static;
 
@@ -54,7 +54,7 @@ impl Queued {
 }
 
 /// Room in the queue, given back when dropped.
-pub(super) struct Room(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub(crate) struct Room(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 /// The askers' end.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@
 //! then tried in a transaction of its own, so that the innocent are stored; where it belongs to the file or the machine
 //! everybody hears it, and the next group starts afresh.
 
-use super::error::{Blame, Trouble, blame};
 use super::queue::{Message, Queued};
+use super::trouble::{Blame, Trouble, blame};
 use rusqlite::Connection;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
@@ -109,7 +109,7 @@ impl Writer<'_> {
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
-            tracing::warn!(%error, "a transaction of the embedded sink could not be rolled back yet");
+            tracing::warn!(%error, "a transaction could not be rolled back yet");
         }
     }
 
