@@ -1,79 +1,10 @@
 //! What is settled of a task: counts, position and hash. Pure; moved only by what the sink has committed.
 
 use crate::sink::Written;
+pub use crate::task::{Counts, DocumentCounts, Position, Row, RowCounts};
 use crate::worker::protocol::Start;
 use crate::worker::recorder::ClaimedRow;
-use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// Rows: `read = ingested + passed_over + rejected`, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct RowCounts {
-    /// Rows that the app has been through, and rows that it will never see again because they kill.
-    pub read: u64,
-    /// Rows that ended with at least one document.
-    pub ingested: u64,
-    /// Rows that ended without a document.
-    pub passed_over: u64,
-    /// Rows that became dead letters.
-    pub rejected: u64,
-}
-
-/// Documents: `emitted = stored + duplicate + refused`, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct DocumentCounts {
-    /// Documents that rows handed over when they ended, and documents refused before that.
-    pub emitted: u64,
-    /// In the sink.
-    pub stored: u64,
-    /// There already, the same, under an `_id` that the app set.
-    pub duplicate: u64,
-    /// Not stored: not BSON, too large, or another document has its `_id`.
-    pub refused: u64,
-}
-
-/// Both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    /// Rows.
-    pub rows: RowCounts,
-    /// Documents.
-    pub documents: DocumentCounts,
-}
-
-impl Counts {
-    /// Every row and every document is accounted for.
-    pub fn balance(&self) -> bool {
-        let Counts { rows, documents } = self;
-        rows.read == rows.ingested + rows.passed_over + rows.rejected
-            && documents.emitted == documents.stored + documents.duplicate + documents.refused
-    }
-}
-
-/// How far a task has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Position {
-    /// The last row; `number` 0 before the first.
-    pub row: Row,
-    /// Documents that were emitted with no row open.
-    pub loose: u64,
-    /// Hash over every row's number and documents up to here, before the host numbered them. A rerun has to come to the
-    /// same; a run that starts in the middle goes on from it.
-    pub digest: u128,
-}
-
-/// A row and where it lies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Row {
-    /// Its number, from 1.
-    pub number: u64,
-    /// Offset of its first byte.
-    pub start: u64,
-    /// Offset past its last byte.
-    pub end: u64,
-    /// Its line, 0 where lines mean nothing.
-    pub line: u64,
-}
 
 /// One task's books.
 #[derive(Debug)]

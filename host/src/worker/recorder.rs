@@ -15,6 +15,7 @@
 //! ```
 
 use super::protocol::LOOSE_ROWS;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of the page.
 pub const LEN: usize = 4096;
@@ -77,7 +78,7 @@ pub struct Claim {
 }
 
 /// A row as the recorder names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimedRow {
     /// Its number, from 1.
     pub number: u64,

@@ -4,9 +4,7 @@ use super::{Descriptor, Kind, PanicStrategy};
 use crate::staging::candidate::finding::Finding;
 use crate::staging::candidate::machine::HostMachine;
 use crate::staging::candidate::words::{listed, shown};
-
-/// Longest name of an app.
-const MAX_APP_NAME: usize = 64;
+use crate::tenant::{MAX_NAME, is_name};
 
 impl Descriptor {
     /// Holds what was read against the rules and against this host.
@@ -41,13 +39,13 @@ impl Descriptor {
     }
 
     fn check_name(&self) -> Option<Finding> {
-        if is_app_name(&self.name) {
+        if is_name(&self.name) {
             return None;
         }
         Some(Finding::refusal(
             "invalid-app-name",
             format!(
-                "the app's name «{}» is not valid: a name has 1 to {MAX_APP_NAME} of a-z, 0-9, - and _, \
+                "the app's name «{}» is not valid: a name has 1 to {MAX_NAME} of a-z, 0-9, - and _, \
                  and starts with a letter",
                 shown(self.name.as_bytes())
             ),
@@ -73,26 +71,5 @@ impl Descriptor {
             ));
         }
         None
-    }
-}
-
-/// 1 to 64 of `a-z 0-9 - _`, the first a letter.
-fn is_app_name(name: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
-    name.len() <= MAX_APP_NAME && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(is_allowed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_fit_a_path_and_a_url_are_valid() {
-        for name in ["a", "clientbatchingestapp-csv", "a1_b-c", &"x".repeat(64)] {
-            assert!(is_app_name(name), "{name}");
-        }
-        for name in ["", "1a", "-a", "_a", "A", "aB", "a.b", "a/b", "..", "ä", "a b", &"x".repeat(65)] {
-            assert!(!is_app_name(name), "{name}");
-        }
     }
 }

@@ -1,0 +1,222 @@
+//! The task queue: the port that the batch manager names, and what crosses it.
+//!
+//! ```text
+//!   enqueue ─▶ waiting ── claim ─▶ running ── end(Done | Partial) ─▶ done | partial
+//!                 ▲  ▲                │  │
+//!                 │  └── end(Again) ──┘  ├── end(Parked) ─▶ parked ── retry ─▶ waiting
+//!                 │      end(Released)   └── end(Cancelled) ─▶ cancelled ── retry ─▶ waiting
+//!                 └──── the claim's lease ran out, or its host began anew
+//! ```
+//!
+//! - *FIFO within a tenant, weighted fair between tenants.* Whose turn it is is decided by [`scheduler`], which is pure.
+//! - A *claim* has a lease on the queue's own time and a fencing *epoch*: every write names the epoch of the claim it is
+//!   made under, and is refused ([`QueueError::Fenced`]) once the task has been claimed again.
+//! - The *state* of a task (checkpoint, skip list, attempts, pinned generation) lives here, so that whoever claims it next
+//!   goes on from there. A queue answers only when it is durable.
+//! - Everything can be asked twice: a batch that is enqueued again under its id is the one that is there.
+
+pub mod scheduler;
+
+use crate::sink::BoxFuture;
+use crate::task::{BatchId, Checkpoint, Origin, StoredFile, TaskRecord, TaskState, Work};
+use crate::tenant::{AppName, TenantId};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A batch that is to be put into the queue; each file becomes a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewBatch {
+    /// Its id: the same id again is the same batch.
+    pub id: BatchId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The app that reads it.
+    pub app: AppName,
+    /// How it came in.
+    pub origin: Origin,
+    /// Its files, each with what is done with it ([`Work::Ingest`], or [`Work::ReplayRows`]).
+    pub files: Vec<(StoredFile, Work)>,
+    /// Generation that all its tasks are pinned to from the beginning, where it must be a certain one.
+    pub generation: Option<String>,
+}
+
+/// What a tenant may have of the slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// A tenant with weight 2 gets twice the slot time of one with weight 1. At least 1.
+    pub weight: u32,
+    /// Tasks that may run at the same time.
+    pub concurrent: u64,
+}
+
+/// A task that this host may work on until the lease ends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// The task, as it was when it was claimed; its `epoch` is the claim's.
+    pub task: TaskRecord,
+}
+
+/// Under which claim a write is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClaimKey {
+    /// Number of the task.
+    pub task: u64,
+    /// Epoch of the claim.
+    pub epoch: u64,
+}
+
+impl Claim {
+    /// The key that writes under this claim carry.
+    pub fn key(&self) -> ClaimKey {
+        ClaimKey { task: self.task.number, epoch: self.task.epoch }
+    }
+}
+
+/// What the holder of a claim hears when it renews it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Go on.
+    Held,
+    /// Go no further: somebody asked that the task be cancelled.
+    Cancel,
+}
+
+/// How a claim ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Read to its end.
+    Done,
+    /// The app ended before the end of the file; the sentence says where.
+    Partial(String),
+    /// It failed and is tried again after this pause; counts as an attempt.
+    Again(String, Duration),
+    /// It failed for good.
+    Parked(String),
+    /// It was cancelled.
+    Cancelled,
+    /// It did not fail, the host stops: goes back to the head of its tenant's queue.
+    Released,
+}
+
+/// Which tasks are asked for; an empty filter is for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskFilter {
+    /// Of this tenant.
+    pub tenant: Option<TenantId>,
+    /// Of this app.
+    pub app: Option<AppName>,
+    /// Of this batch.
+    pub batch: Option<BatchId>,
+    /// In this state.
+    pub state: Option<TaskState>,
+    /// With a number above this one: where the page before ended.
+    pub after: Option<u64>,
+    /// Before this one: for lists that begin with the newest.
+    pub newest_first: bool,
+}
+
+/// How much of a tenant there is in the queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Tasks that wait.
+    pub waiting: u64,
+    /// Tasks that run.
+    pub running: u64,
+    /// Tasks that are parked.
+    pub parked: u64,
+}
+
+/// Why the queue could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// Trying again later may help.
+    #[error("the task queue cannot answer just now: {0}")]
+    Transient(String),
+    /// Trying again cannot help.
+    #[error("the task queue cannot do it: {0}")]
+    Permanent(String),
+    /// The task has been claimed again meanwhile, or is over: what was to be written is void.
+    #[error("task {task} is not held under epoch {epoch} any more: another attempt has taken it over")]
+    Fenced {
+        /// Number of the task.
+        task: u64,
+        /// The epoch that was named.
+        epoch: u64,
+    },
+    /// There is no such task.
+    #[error("there is no task {0}")]
+    Unknown(u64),
+    /// The task is not in a state in which that can be done.
+    #[error("task {task} is {state}: only a task that is {wanted} can be {what}")]
+    NotNow {
+        /// Number of the task.
+        task: u64,
+        /// Its state.
+        state: TaskState,
+        /// What was asked for, as a participle.
+        what: &'static str,
+        /// In which states it can be done, in words.
+        wanted: &'static str,
+    },
+}
+
+/// A queue of tasks. See the module.
+pub trait TaskQueue: Send + Sync {
+    /// Says what a tenant may have of the slots. Kept; without it a tenant has weight 1 and one task at a time.
+    fn set_share<'a>(&'a self, tenant: &'a TenantId, share: Share) -> BoxFuture<'a, Result<(), QueueError>>;
+
+    /// Puts a batch into the queue and answers the numbers of its tasks, in order: all of it or nothing. A batch whose id
+    /// is known changes nothing and answers the numbers that it has.
+    fn enqueue(&self, batch: NewBatch) -> BoxFuture<'_, Result<Vec<u64>, QueueError>>;
+
+    /// Claims the next task, if one may run now: raises its epoch and begins its lease.
+    fn claim<'a>(&'a self, host: &'a str, lease: Duration) -> BoxFuture<'a, Result<Option<Claim>, QueueError>>;
+
+    /// Waits until something may have come that can be claimed; may wake for nothing. Cancel-safe.
+    fn changed(&self) -> BoxFuture<'_, ()>;
+
+    /// Prolongs a claim's lease, from now.
+    fn renew(&self, key: ClaimKey, lease: Duration) -> BoxFuture<'_, Result<Standing, QueueError>>;
+
+    /// Pins a task to the generation that begins it. Where it is pinned already, that stays; answers which it is.
+    fn pin<'a>(&'a self, key: ClaimKey, generation: &'a str) -> BoxFuture<'a, Result<String, QueueError>>;
+
+    /// Keeps how far a task has come.
+    fn save(&self, key: ClaimKey, checkpoint: Checkpoint) -> BoxFuture<'_, Result<(), QueueError>>;
+
+    /// Ends a claim, with how far the task has come.
+    fn end(&self, key: ClaimKey, ending: Ending, checkpoint: Checkpoint) -> BoxFuture<'_, Result<(), QueueError>>;
+
+    /// Puts all that this host held back to the heads of the queues: it has begun anew and holds nothing. Answers how many.
+    fn recover<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<u64, QueueError>>;
+
+    /// Puts a parked, partial or cancelled task back into the queue, its attempts forgotten, its checkpoint kept.
+    fn retry(&self, task: u64) -> BoxFuture<'_, Result<(), QueueError>>;
+
+    /// Cancels a task that waits or is parked; one that runs is told so by [`renew`](TaskQueue::renew).
+    fn cancel(&self, task: u64) -> BoxFuture<'_, Result<(), QueueError>>;
+
+    /// Puts a task that is over back into the queue to be run from nothing: [`Work::EraseAndIngest`], an empty checkpoint,
+    /// pinned to `generation` (or to none, where the newest is to be taken).
+    fn rerun<'a>(&'a self, task: u64, generation: Option<&'a str>) -> BoxFuture<'a, Result<(), QueueError>>;
+
+    /// One task.
+    fn task(&self, number: u64) -> BoxFuture<'_, Result<Option<TaskRecord>, QueueError>>;
+
+    /// At most `limit` tasks, by number.
+    fn tasks<'a>(&'a self, filter: &'a TaskFilter, limit: usize) -> BoxFuture<'a, Result<Vec<TaskRecord>, QueueError>>;
+
+    /// A task of this tenant and app whose file had this content and that was not cancelled, the newest.
+    fn known<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        app: &'a AppName,
+        content: &'a str,
+    ) -> BoxFuture<'a, Result<Option<TaskRecord>, QueueError>>;
+
+    /// How much of a tenant there is.
+    fn load<'a>(&'a self, tenant: &'a TenantId) -> BoxFuture<'a, Result<Load, QueueError>>;
+
+    /// Forgets tasks that have been over for `age`, at most `limit`; answers them, so that their files can be removed.
+    fn forget(&self, age: Duration, limit: usize) -> BoxFuture<'_, Result<Vec<TaskRecord>, QueueError>>;
+}
