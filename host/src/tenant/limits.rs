@@ -10,6 +10,11 @@ use std::time::Duration;
 const GB: u64 = 1_000_000_000;
 const MB: u64 = 1_000_000;
 
+/// A number that no count reaches.
+pub const UNLIMITED: u64 = u64::MAX;
+/// Name of the profile that is always there.
+pub const NORMAL: &str = "normal";
+
 /// A named set of limits, assigned to tenants.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Profile {
@@ -19,6 +24,13 @@ pub struct Profile {
     pub weight: u32,
     /// Its limits.
     pub limits: Limits,
+}
+
+impl Profile {
+    /// The profile `normal`, unless the configuration says otherwise.
+    pub fn normal() -> Profile {
+        Profile { name: NORMAL.to_owned(), weight: 1, limits: Limits::default() }
+    }
 }
 
 macro_rules! limits {
@@ -46,6 +58,16 @@ macro_rules! limits {
             pub fn with(&self, overrides: &Overrides) -> Limits {
                 Limits { $($field: overrides.$field.clone().unwrap_or_else(|| self.$field.clone()),)* }
             }
+
+            /// All of these limits: laid over any others, it gives these.
+            pub fn all(&self) -> Overrides {
+                Overrides { $($field: Some(self.$field.clone()),)* }
+            }
+
+            /// What differs in these limits from `base`: laid over it, it gives these.
+            pub fn beside(&self, base: &Limits) -> Overrides {
+                Overrides { $($field: (self.$field != base.$field).then(|| self.$field.clone()),)* }
+            }
         }
     };
 }
@@ -66,9 +88,9 @@ limits! {
     /// Bytes that a tenant keeps here: files and sink together.
     storage_bytes: u64 = 100 * GB,
     /// Rows of one file.
-    rows_per_task: u64 = u64::MAX,
+    rows_per_task: u64 = UNLIMITED,
     /// Documents of one file.
-    documents_per_task: u64 = u64::MAX,
+    documents_per_task: u64 = UNLIMITED,
     /// CPU seconds of a task's workers.
     cpu_seconds: u64 = 3_600,
     /// Bytes of memory of a worker.
@@ -114,5 +136,7 @@ mod tests {
         let few = Overrides { files_per_batch: Some(2), ..Overrides::default() };
         let limits = Limits::default().with(&few);
         assert_eq!(limits, Limits { files_per_batch: 2, ..Limits::default() });
+        assert_eq!(limits.beside(&Limits::default()), few);
+        assert_eq!(Limits::default().with(&limits.all()), limits);
     }
 }

@@ -1,7 +1,11 @@
-//! Who the platform works for: names of tenants, apps and sinks, and what each may use.
+//! Who the platform works for: names of tenants, apps and sinks, what each may use, and what is settled for each.
 
 mod limits;
 mod name;
+mod registry;
+mod settings;
 
-pub use limits::{Limits, Overrides, Profile};
+pub use limits::{Limits, NORMAL, Overrides, Profile, UNLIMITED};
 pub use name::{AppName, MAX_NAME, NameError, SinkName, TenantId, is_name};
+pub use registry::Tenants;
+pub use settings::{AppSettings, Sink, Tenant};

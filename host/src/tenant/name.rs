@@ -9,14 +9,20 @@ pub const MAX_NAME: usize = 64;
 
 /// A name that will not do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{name:?} is not the name of {what}: a name has 1 to {MAX_NAME} of a-z, 0-9, - and _, and starts with a letter"
-)]
+#[error("{name:?} is {}", self.rule())]
 pub struct NameError {
     /// What was to be named, with an article.
     pub what: &'static str,
     /// The name, cut where it is long.
     pub name: String,
+}
+
+impl NameError {
+    /// The sentence without its subject: what it is not, and what would do.
+    pub fn rule(&self) -> String {
+        let what = self.what;
+        format!("not the name of {what}: a name has 1 to {MAX_NAME} of a-z, 0-9, - and _, and starts with a letter")
+    }
 }
 
 /// 1 to [`MAX_NAME`] of `a-z 0-9 - _`, the first a letter.
@@ -93,6 +99,13 @@ name! {
     SinkName, "a sink"
 }
 
+impl Default for SinkName {
+    /// The sink that a tenant has where none is named.
+    fn default() -> SinkName {
+        SinkName("documents".into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +118,7 @@ mod tests {
         for name in ["", "1a", "-a", "_a", "A", "aB", "a.b", "a/b", "..", "ä", "a b", &"x".repeat(65)] {
             assert!(TenantId::parse(name).is_err(), "{name}");
         }
+        assert!(is_name(SinkName::default().as_str()));
         let told = AppName::parse("../etc").unwrap_err().to_string();
         assert!(told.starts_with("\"../etc\" is not the name of an app"), "{told}");
     }

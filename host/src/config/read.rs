@@ -1,0 +1,159 @@
+//! From the tree as it was written to the configuration as it is meant.
+
+use super::kind::{Choice, Count, Flag, Folder, Size, Time};
+use super::mistake::Mistake;
+use super::table::{Findings, Known, Reading, Table};
+use super::written::Entries;
+use super::{Config, Keep, OnKnown, QueueKind, SinkKind, StagingRules, environment, tenants, written};
+use crate::worker::protocol::Isolation;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub(super) const ISOLATION: [(&str, Isolation); 3] =
+    [("full", Isolation::Full), ("reduced", Isolation::Reduced), ("insecure", Isolation::Insecure)];
+pub(super) const ON_KNOWN: [(&str, OnKnown); 2] = [("refuse", OnKnown::Refuse), ("new-batch", OnKnown::NewBatch)];
+
+/// Names every table that there can be, so that reading it asks for every key there is.
+const EVERY_TABLE: &str = "[profiles.p]\n[tenants.t.sinks.s]\n[tenants.t.apps.a]\n";
+
+/// Reads the configuration from the text of a file, if there is one, and variables laid over it. `real` gives a path as it
+/// really is, with links followed.
+///
+/// # Errors
+/// All mistakes there are.
+pub(super) fn read(
+    file: Option<(&Arc<str>, &str)>,
+    env: impl IntoIterator<Item = (String, String)>,
+    real: &dyn Fn(&Path) -> PathBuf,
+) -> Result<Config, Vec<Mistake>> {
+    let (mut entries, syntax) = file.map_or_else(Default::default, |(name, text)| written::read(name, text));
+    let mut mistakes = environment::lay_over(&mut entries, env);
+    let default = Config { adopt_tenants: file.is_none(), ..Config::default() };
+    let (config, found) = interpret(entries, default, real);
+    // What could not be read may be what something else needs: whatever dangles is told only where all could be read.
+    let is_spoilt = |mistake: &Mistake| syntax.iter().any(|syntax| syntax.place == mistake.place);
+    mistakes.extend(found.mistakes.into_iter().filter(|mistake| !is_spoilt(mistake)));
+    if syntax.is_empty() {
+        mistakes.extend(found.dangling);
+    }
+    mistakes.extend(syntax);
+    if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+}
+
+/// Every key there is.
+pub(super) fn every_key() -> Known {
+    let (entries, _) = written::read(&Arc::from(""), EVERY_TABLE);
+    interpret(entries, Config::default(), &Path::to_owned).1.known
+}
+
+fn interpret(entries: Entries, default: Config, real: &dyn Fn(&Path) -> PathBuf) -> (Config, Findings) {
+    let reading = Reading::default();
+    let mut root = reading.root(entries);
+    let config = config(&mut root, default, real);
+    root.finish();
+    (config, reading.end(every_key))
+}
+
+fn config(root: &mut Table<'_>, default: Config, real: &dyn Fn(&Path) -> PathBuf) -> Config {
+    let data = root.take("data", &Folder { such_as: "./data" }).unwrap_or(default.data);
+    let staging = root.take("staging", &Folder { such_as: "./staging" }).unwrap_or(default.staging);
+    let slots = Count { of: "whole number", least: 1, most: 1_024, such_as: 3 };
+    let isolation = root.take("isolation", &Choice(&ISOLATION)).unwrap_or(default.isolation);
+    let profiles = tenants::profiles(root);
+    let config = Config {
+        slots: root.number("slots", &slots).unwrap_or(default.slots),
+        isolation,
+        lease: time(root, "lease", Duration::from_secs(1), HOUR, default.lease),
+        retry_pause: time(root, "retry_pause", Duration::ZERO, HOUR, default.retry_pause),
+        warm: time(root, "warm", Duration::ZERO, DAY, default.warm),
+        adopt_tenants: root.take("adopt_tenants", &Flag).unwrap_or(default.adopt_tenants),
+        queue: kind(root, "queue", &[("embedded", QueueKind::Embedded)], default.queue),
+        sink: kind(root, "sink", &[("embedded", SinkKind::Embedded)], default.sink),
+        staging_rules: staging_rules(root, default.staging_rules),
+        keep: keep(root, default.keep),
+        tenants: tenants::tenants(root, &profiles),
+        profiles,
+        data,
+        staging,
+    };
+    keep_apart(root, &config, real);
+    config
+}
+
+fn time(table: &mut Table<'_>, key: &'static str, least: Duration, most: Duration, default: Duration) -> Duration {
+    table.take(key, &Time { least, most, such_as: default }).unwrap_or(default)
+}
+
+fn kind<K: Clone>(root: &mut Table<'_>, key: &'static str, kinds: &[(&'static str, K)], default: K) -> K {
+    let mut table = root.table(key);
+    let kind = table.take("kind", &Choice(kinds)).unwrap_or(default);
+    table.finish();
+    kind
+}
+
+fn staging_rules(root: &mut Table<'_>, default: StagingRules) -> StagingRules {
+    let mut table = root.table("staging_rules");
+    let rules = StagingRules {
+        quiet: time(&mut table, "quiet", Duration::from_millis(10), MINUTE, default.quiet),
+        rescan: time(&mut table, "rescan", Duration::from_secs(1), DAY, default.rescan),
+        poll: time(&mut table, "poll", Duration::from_millis(100), HOUR, default.poll),
+        on_known: table.take("on_known", &Choice(&ON_KNOWN)).unwrap_or(default.on_known),
+    };
+    table.finish();
+    rules
+}
+
+fn keep(root: &mut Table<'_>, default: Keep) -> Keep {
+    let mut table = root.table("keep");
+    let files = Count { of: "whole number", least: 1, most: 10_000, such_as: default.journal_files.into() };
+    let bytes = Size { least: 1 << 16, most: 1 << 40, such_as: default.journal_bytes };
+    let keep = Keep {
+        tasks: time(&mut table, "tasks", MINUTE, DAY * 3_650, default.tasks),
+        journal_bytes: table.take("journal_bytes", &bytes).unwrap_or(default.journal_bytes),
+        journal_files: table.number("journal_files", &files).unwrap_or(default.journal_files),
+        journal_age: time(&mut table, "journal_age", MINUTE, DAY * 3_650, default.journal_age),
+    };
+    table.finish();
+    keep
+}
+
+/// Data and staging must not lie in each other: what tenants drop would be taken for the platform's own, or the reverse.
+fn keep_apart(root: &Table<'_>, config: &Config, real: &dyn Fn(&Path) -> PathBuf) {
+    let (data, staging) = (real(&config.data), real(&config.staging));
+    let what = match (staging.starts_with(&data), data.starts_with(&staging)) {
+        (true, true) => "data and staging are one directory",
+        (true, false) => "staging lies inside data",
+        (false, true) => "data lies inside staging",
+        (false, false) => return,
+    };
+    let key = if root.has("staging") { "staging" } else { "data" };
+    let (data, staging) = (config.data.display(), config.staging.display());
+    root.dangles(
+        key,
+        format_args!("{what} (data is {data}, staging is {staging}): name two directories beside each other"),
+    );
+}
+
+/// A path as it really is: absolute, links followed as far as it exists, without `.` and `..`.
+pub(super) fn real_path(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let existing = absolute.ancestors().find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
+    let (mut real, rest) = match existing {
+        Some((ancestor, real)) => (real, absolute.strip_prefix(ancestor).unwrap_or(Path::new(""))),
+        None => (PathBuf::new(), absolute.as_path()),
+    };
+    for component in rest.components() {
+        match component {
+            Component::ParentDir => {
+                real.pop();
+            }
+            component => real.push(component),
+        }
+    }
+    real
+}

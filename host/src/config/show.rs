@@ -1,0 +1,94 @@
+//! The configuration as a file would say it: what `mysimbdp config check` prints.
+//!
+//! Everything is said that can differ, of tenants and apps only what does: reading it gives the same configuration.
+
+use super::read::{ISOLATION, ON_KNOWN};
+use super::{Config, QueueKind, SinkKind, limits};
+use crate::duration::exact as time;
+use crate::size;
+use crate::tenant::{Profile, Tenant};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
+use std::fmt::Display;
+
+impl Config {
+    /// The effective configuration as TOML, which is read as this very configuration.
+    pub fn summary(&self) -> String {
+        // Nothing stands in it that TOML has no word for.
+        toml::to_string(self).unwrap_or_else(|error| format!("# the configuration has no form as TOML: {error}\n"))
+    }
+}
+
+impl Serialize for Config {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.written().serialize(serializer)
+    }
+}
+
+impl Config {
+    fn written(&self) -> Value {
+        let Config { staging_rules: rules, keep, .. } = self;
+        json!({
+            "data": self.data.display().to_string(),
+            "staging": self.staging.display().to_string(),
+            "slots": self.slots,
+            "isolation": word(&ISOLATION, &self.isolation),
+            "lease": time(self.lease),
+            "retry_pause": time(self.retry_pause),
+            "warm": time(self.warm),
+            "adopt_tenants": self.adopt_tenants,
+            "queue": { "kind": match self.queue { QueueKind::Embedded => "embedded" } },
+            "sink": { "kind": match self.sink { SinkKind::Embedded => "embedded" } },
+            "staging_rules": {
+                "quiet": time(rules.quiet),
+                "rescan": time(rules.rescan),
+                "poll": time(rules.poll),
+                "on_known": word(&ON_KNOWN, &rules.on_known),
+            },
+            "keep": {
+                "tasks": time(keep.tasks),
+                "journal_bytes": size::exact(keep.journal_bytes),
+                "journal_files": keep.journal_files,
+                "journal_age": time(keep.journal_age),
+            },
+            "profiles": named(self.profiles.iter().map(|(name, profile)| (name, self::profile(profile)))),
+            "tenants": named(self.tenants.iter().map(|(name, tenant)| (name, self.tenant(tenant)))),
+        })
+    }
+
+    fn tenant(&self, tenant: &Tenant) -> Value {
+        let base = self.profiles.get(&tenant.profile).map(|profile| profile.limits.clone()).unwrap_or_default();
+        let sinks = tenant.sinks.iter().map(|(name, sink)| (name, json!({ "collection": sink.collection })));
+        let apps = tenant.apps.iter().map(|(name, settings)| {
+            let mut app = Map::from_iter([("sink".to_owned(), json!(settings.sink))]);
+            if let Some(config) = settings.config.as_deref().and_then(|config| serde_json::from_str(config).ok()) {
+                app.insert("config".to_owned(), config);
+            }
+            app.insert("limits".to_owned(), limits::difference_written(&settings.limits, &tenant.limits).into());
+            (name, Value::Object(app))
+        });
+        json!({
+            "profile": tenant.profile,
+            "weight": tenant.weight,
+            "enabled": tenant.enabled,
+            "default_sink": tenant.default_sink,
+            "limits": limits::difference_written(&tenant.limits, &base),
+            "sinks": named(sinks),
+            "apps": named(apps),
+        })
+    }
+}
+
+fn profile(profile: &Profile) -> Value {
+    let mut written = Map::from_iter([("weight".to_owned(), json!(profile.weight))]);
+    written.extend(limits::written(&profile.limits));
+    written.into()
+}
+
+fn named<N: Display>(entries: impl Iterator<Item = (N, Value)>) -> Value {
+    entries.map(|(name, value)| (name.to_string(), value)).collect::<Map<_, _>>().into()
+}
+
+fn word<T: PartialEq>(words: &[(&'static str, T)], choice: &T) -> &'static str {
+    words.iter().find(|(_, known)| known == choice).map_or("", |(word, _)| word)
+}
