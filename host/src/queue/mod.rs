@@ -4,6 +4,7 @@
 //!   enqueue ─▶ waiting ── claim ─▶ running ── end(Done | Partial) ─▶ done | partial
 //!                 ▲  ▲                │  │
 //!                 │  └── end(Again) ──┘  ├── end(Parked) ─▶ parked ── retry ─▶ waiting
+//!                 │      end(Deferred)   │
 //!                 │      end(Released)   └── end(Cancelled) ─▶ cancelled ── retry ─▶ waiting
 //!                 └──── the claim's lease ran out, or its host began anew
 //! ```
@@ -15,6 +16,9 @@
 //!   goes on from there. A queue answers only when it is durable.
 //! - Everything can be asked twice: a batch that is enqueued again under its id is the one that is there.
 
+#[cfg(test)]
+mod contract;
+pub mod embedded;
 pub mod scheduler;
 
 use crate::sink::BoxFuture;
@@ -90,6 +94,9 @@ pub enum Ending {
     Partial(String),
     /// It failed and is tried again after this pause; counts as an attempt.
     Again(String, Duration),
+    /// It could not be run just now, through no fault of its own (the sink is down): tried again after this pause, and not
+    /// counted as an attempt.
+    Deferred(String, Duration),
     /// It failed for good.
     Parked(String),
     /// It was cancelled.
@@ -168,6 +175,9 @@ pub trait TaskQueue: Send + Sync {
     /// Puts a batch into the queue and answers the numbers of its tasks, in order: all of it or nothing. A batch whose id
     /// is known changes nothing and answers the numbers that it has.
     fn enqueue(&self, batch: NewBatch) -> BoxFuture<'_, Result<Vec<u64>, QueueError>>;
+
+    /// Numbers of the tasks of a batch, in order; none where the id is not known.
+    fn batch(&self, id: BatchId) -> BoxFuture<'_, Result<Vec<u64>, QueueError>>;
 
     /// Claims the next task, if one may run now: raises its epoch and begins its lease.
     fn claim<'a>(&'a self, host: &'a str, lease: Duration) -> BoxFuture<'a, Result<Option<Claim>, QueueError>>;

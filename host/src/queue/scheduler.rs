@@ -60,3 +60,75 @@ pub fn join(own: f64, busy: &[Contender]) -> f64 {
 pub fn charge(virtual_time: f64, seconds: f64, weight: u32) -> f64 {
     virtual_time + seconds.max(0.0) / f64::from(weight.max(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn idle(virtual_time: f64) -> Contender {
+        Contender { virtual_time, weight: 1, running: 0, running_seconds: 0.0, concurrent: 3, head: Some(1) }
+    }
+
+    #[test]
+    fn the_least_virtual_time_is_next() {
+        assert_eq!(pick(&[idle(3.0), idle(1.0), idle(2.0)]), Some(1));
+        assert_eq!(pick(&[]), None);
+    }
+
+    #[test]
+    fn slots_in_use_count_as_used() {
+        let long = Contender { running: 1, running_seconds: 60.0, ..idle(0.0) };
+        assert_eq!(pick(&[long, idle(10.0)]), Some(1));
+        // At the same moment, whoever has fewer under way.
+        let begun = Contender { running: 1, ..idle(0.0) };
+        assert_eq!(pick(&[begun, idle(0.0)]), Some(1));
+    }
+
+    #[test]
+    fn nobody_runs_more_than_their_share_allows() {
+        let full = Contender { running: 3, ..idle(0.0) };
+        assert_eq!(pick(&[full, idle(100.0)]), Some(1));
+        assert_eq!(pick(&[full]), None);
+    }
+
+    #[test]
+    fn whoever_comes_back_joins_at_the_least_of_the_busy() {
+        assert!((join(5.0, &[idle(100.0), idle(90.0)]) - 90.0).abs() < f64::EPSILON);
+        assert!((join(95.0, &[idle(100.0), idle(90.0)]) - 95.0).abs() < f64::EPSILON);
+        assert!((join(5.0, &[]) - 5.0).abs() < f64::EPSILON);
+    }
+
+    proptest! {
+        /// Tenants that always have work, with tasks of any length: nobody is left behind by more than the longest tasks
+        /// make up.
+        #[test]
+        fn slot_time_follows_the_weights(
+            weights in proptest::collection::vec(1_u32..5, 2..6),
+            lengths in proptest::collection::vec(0.1_f64..20.0, 400),
+        ) {
+            let mut tenants: Vec<Contender> = weights.iter().map(|weight| Contender { weight: *weight, ..idle(0.0) }).collect();
+            for length in lengths {
+                let turn = pick(&tenants).unwrap();
+                tenants[turn].virtual_time = charge(tenants[turn].virtual_time, length, tenants[turn].weight);
+            }
+            let times = tenants.iter().map(|tenant| tenant.virtual_time);
+            let (least, most) = times.fold((f64::MAX, 0.0_f64), |(least, most), time| (least.min(time), most.max(time)));
+            prop_assert!(most - least <= 20.0, "{least} to {most}");
+        }
+
+        /// Where anybody may run, somebody does.
+        #[test]
+        fn no_slot_is_idle_while_somebody_may_run(
+            tenants in proptest::collection::vec((0.0_f64..9.0, 0_u64..4, proptest::option::of(1_u64..9)), 0..8),
+        ) {
+            let tenants: Vec<Contender> = tenants
+                .into_iter()
+                .map(|(virtual_time, running, head)| Contender { running, head, ..idle(virtual_time) })
+                .collect();
+            let picked = pick(&tenants);
+            prop_assert_eq!(picked.is_some(), tenants.iter().any(Contender::may_run));
+            prop_assert!(picked.is_none_or(|index| tenants[index].may_run()));
+        }
+    }
+}
