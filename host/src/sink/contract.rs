@@ -45,6 +45,10 @@ macro_rules! sink_contract {
             dead_letters_are_kept_as_they_are
             the_same_dead_letter_again_replaces_the_one_before
             raw_bytes_of_a_dead_letter_are_cut
+            erasing_a_task_takes_its_numbered_documents_and_its_letters_and_nothing_else
+            erasing_goes_on_in_steps_until_nothing_is_left
+            dead_letters_are_listed_by_task_and_app_in_pages
+            forgetting_rows_takes_their_letters_and_nothing_else
             what_was_answered_is_there_when_the_destination_is_opened_again
         );
     };

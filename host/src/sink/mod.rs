@@ -9,9 +9,12 @@ pub mod null;
 #[cfg(test)]
 mod contract;
 
+use crate::tenant::TenantId;
 use bytes::Bytes;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A future that a `dyn` port returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -89,6 +92,33 @@ impl DeadLetter {
     pub const MAX_RAW: usize = 64 * 1024;
 }
 
+/// A dead letter as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptLetter {
+    /// The collection for which it was meant.
+    pub collection: String,
+    /// When it was kept, UTC, RFC 3339.
+    pub at: String,
+    /// The letter.
+    pub letter: DeadLetter,
+}
+
+/// Where a dead letter stands among others: task, row, part.
+///
+/// They are ordered by it, so `(task, 0, 0)` comes before the first letter of a row of that task.
+pub type LetterKey = (u64, u64, u32);
+
+/// Which dead letters are asked for; an empty filter is for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LetterFilter {
+    /// Of this task.
+    pub task: Option<u64>,
+    /// Of this app, as its label begins: its name, or its name and generation.
+    pub app: Option<String>,
+    /// After this one: where the page before ended.
+    pub after: Option<LetterKey>,
+}
+
 /// Why a sink could not do it; nothing of the batch may be taken as stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
@@ -117,4 +147,45 @@ pub trait DocumentSink: Send + Sync {
 
     /// Keeps dead letters durably; the same (task, row, part) again replaces the one before.
     fn keep(&self, letters: Vec<DeadLetter>) -> BoxFuture<'_, Result<(), SinkError>>;
+
+    /// Erases documents that the host numbered for `task`, at most `limit` of them, and answers how many; where none is left,
+    /// the task's dead letters, and answers 0. Asking until it answers 0 erases all of it, whatever happens in between.
+    /// Documents under an `_id` of the app's own stay.
+    fn erase(&self, task: u64, limit: usize) -> BoxFuture<'_, Result<u64, SinkError>>;
+
+    /// The next dead letters, by task, row and part: at most `limit`, and no more than about [`LETTER_PAGE`] bytes of raw
+    /// rows. None at the end only.
+    fn letters<'a>(
+        &'a self,
+        filter: &'a LetterFilter,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<KeptLetter>, SinkError>>;
+
+    /// How many dead letters pass the filter; where it begins does not matter.
+    fn count_letters<'a>(&'a self, filter: &'a LetterFilter) -> BoxFuture<'a, Result<u64, SinkError>>;
+
+    /// Forgets the dead letters of these rows of a task, those of their documents too. Answers how many.
+    fn forget(&self, task: u64, rows: Vec<u64>) -> BoxFuture<'_, Result<u64, SinkError>>;
+}
+
+/// Bytes of raw rows after which a page of dead letters ends.
+pub const LETTER_PAGE: usize = 4 * 1024 * 1024;
+
+/// The sinks of all tenants: each tenant has a database of its own, and a collection of it is a sink.
+pub trait Sinks: Send + Sync {
+    /// The sink of a tenant's collection, which is made where it does not exist.
+    fn open<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        collection: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn DocumentSink>, SinkError>>;
+
+    /// Bytes that a tenant's database takes up. Cheap.
+    fn stored_bytes(&self, tenant: &TenantId) -> u64;
+
+    /// Closes what nobody has used for so long.
+    fn close_idle(&self, idle: Duration);
+
+    /// Closes everything; what was asked for is finished first.
+    fn close_all(&self);
 }

@@ -1,6 +1,6 @@
 //! A sink that counts and forgets: what everything before a sink costs is measured against it. Never for real data.
 
-use super::{BoxFuture, DeadLetter, DocumentBatch, DocumentSink, SinkError, Written};
+use super::{BoxFuture, DeadLetter, DocumentBatch, DocumentSink, KeptLetter, LetterFilter, SinkError, Written};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts what it is given.
@@ -40,6 +40,26 @@ impl DocumentSink for NullSink {
     fn keep(&self, letters: Vec<DeadLetter>) -> BoxFuture<'_, Result<(), SinkError>> {
         self.letters.fetch_add(letters.len() as u64, Ordering::Relaxed);
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn erase(&self, _task: u64, _limit: usize) -> BoxFuture<'_, Result<u64, SinkError>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
+    fn letters<'a>(
+        &'a self,
+        _filter: &'a LetterFilter,
+        _limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<KeptLetter>, SinkError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    fn count_letters<'a>(&'a self, _filter: &'a LetterFilter) -> BoxFuture<'a, Result<u64, SinkError>> {
+        Box::pin(std::future::ready(Ok(0)))
+    }
+
+    fn forget(&self, _task: u64, _rows: Vec<u64>) -> BoxFuture<'_, Result<u64, SinkError>> {
+        Box::pin(std::future::ready(Ok(0)))
     }
 }
 

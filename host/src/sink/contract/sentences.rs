@@ -1,7 +1,7 @@
 //! The sentences of the contract: each is a test that an adapter must pass.
 
 use super::{Batch, Destination, letter};
-use crate::sink::{BoxFuture, DeadLetter, Written};
+use crate::sink::{BoxFuture, DeadLetter, LetterFilter, LetterKey, Written};
 use bson::oid::ObjectId;
 use bson::{Bson, doc};
 use serde_json::Value;
@@ -270,4 +270,70 @@ async fn all<T>(mut futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
     })
     .await;
     done.into_iter().flatten().collect()
+}
+
+pub(crate) async fn erasing_a_task_takes_its_numbered_documents_and_its_letters_and_nothing_else<D: Destination>() {
+    let to = D::fresh().await;
+    let document = |n: i32| doc! { "n": n };
+    let batch = Batch::default()
+        .numbered((1, 9, 0), &document(1))
+        .numbered((2, 1, 0), &document(2))
+        .numbered((2, u64::from(u32::MAX), u16::MAX), &document(2))
+        .numbered((3, 1, 0), &document(3))
+        .own("000000000200000000010000", &document(4))
+        .own(2, &document(4));
+    write(&to, batch).await;
+    to.sink().keep(vec![letter(1, 1, 0), letter(2, 1, 0), letter(2, 5, 1)]).await.unwrap();
+    assert_eq!(to.sink().erase(2, 100).await.unwrap(), 2);
+    assert_eq!(to.letters().await.len(), 3, "letters go last");
+    assert_eq!(to.sink().erase(2, 100).await.unwrap(), 0);
+    assert_eq!(to.letters().await, [letter(1, 1, 0)]);
+    assert!(with_n(&to, 2).await.is_empty());
+    assert_eq!(to.documents().await.len(), 4);
+}
+
+pub(crate) async fn erasing_goes_on_in_steps_until_nothing_is_left<D: Destination>() {
+    let to = D::fresh().await;
+    let batch = (1..=10).fold(Batch::default(), |batch, row| batch.numbered((1, row, 0), &doc! { "n": 1 }));
+    write(&to, batch).await;
+    let mut erased = Vec::new();
+    loop {
+        let step = to.sink().erase(1, 4).await.unwrap();
+        erased.push(step);
+        if step == 0 {
+            break;
+        }
+    }
+    assert_eq!(erased, [4, 4, 2, 0]);
+    assert!(to.documents().await.is_empty());
+}
+
+pub(crate) async fn dead_letters_are_listed_by_task_and_app_in_pages<D: Destination>() {
+    let to = D::fresh().await;
+    let of = |app: &str, letter: DeadLetter| DeadLetter { app: app.to_owned(), ..letter };
+    let mine = "mine (generation abc)";
+    let letters =
+        vec![of(mine, letter(1, 2, 0)), of(mine, letter(1, 2, 1)), of("mine-too (generation def)", letter(2, 1, 0))];
+    to.sink().keep(letters).await.unwrap();
+    let keys = async |filter: LetterFilter, limit| -> Vec<LetterKey> {
+        let page = to.sink().letters(&filter, limit).await.unwrap();
+        page.iter().map(|kept| (kept.letter.task, kept.letter.row, kept.letter.part)).collect()
+    };
+    let all = LetterFilter::default();
+    assert_eq!(keys(all.clone(), 2).await, [(1, 2, 0), (1, 2, 1)]);
+    assert_eq!(keys(LetterFilter { after: Some((1, 2, 1)), ..all.clone() }, 2).await, [(2, 1, 0)]);
+    assert_eq!(keys(LetterFilter { task: Some(2), ..all.clone() }, 9).await, [(2, 1, 0)]);
+    assert_eq!(keys(LetterFilter { app: Some("mine".into()), ..all.clone() }, 9).await, [(1, 2, 0), (1, 2, 1)]);
+    assert_eq!(keys(LetterFilter { app: Some(mine.into()), ..all.clone() }, 9).await, [(1, 2, 0), (1, 2, 1)]);
+    assert_eq!(to.sink().count_letters(&all).await.unwrap(), 3);
+    assert_eq!(to.sink().count_letters(&LetterFilter { task: Some(1), ..all }).await.unwrap(), 2);
+}
+
+pub(crate) async fn forgetting_rows_takes_their_letters_and_nothing_else<D: Destination>() {
+    let to = D::fresh().await;
+    let kept = [letter(1, 1, 0), letter(1, 2, 0), letter(1, 2, 3), letter(1, 3, 0), letter(2, 2, 0)];
+    to.sink().keep(kept.to_vec()).await.unwrap();
+    assert_eq!(to.sink().forget(1, vec![2, 3, 77]).await.unwrap(), 3);
+    assert_eq!(to.letters().await, [letter(1, 1, 0), letter(2, 2, 0)]);
+    assert_eq!(to.sink().forget(1, vec![2, 3]).await.unwrap(), 0);
 }

@@ -15,9 +15,10 @@ const ID_IN_REASON: usize = 200;
 /// The statements of one collection, as text; the connection keeps them prepared.
 #[derive(Debug)]
 pub(super) struct Statements {
-    create: String,
+    pub(super) create: String,
     insert: String,
     stored: String,
+    pub(super) erase: String,
 }
 
 impl Statements {
@@ -28,6 +29,12 @@ impl Statements {
             // Only for the key: an index that somebody has added refuses with its own words.
             insert: format!("INSERT INTO {table} (_id, doc) VALUES (?1, ?2) ON CONFLICT (_id) DO NOTHING"),
             stored: format!("SELECT doc FROM {table} WHERE _id = ?1"),
+            // The key alone could be a long number of an app's own; the document tells an ObjectId.
+            erase: format!(
+                "DELETE FROM {table} WHERE rowid IN (
+                     SELECT rowid FROM {table} WHERE _id BETWEEN ?1 AND ?2 AND length(_id) = 24
+                         AND substr(doc, 1, 15) = '{{\"_id\":{{\"$oid\":' LIMIT ?3)"
+            ),
         }
     }
 }

@@ -63,6 +63,7 @@
 //! `embedded_sink_speed` measures the whole sink beside a bare loader.
 
 mod documents;
+mod erase;
 mod error;
 mod letters;
 mod name;
@@ -71,27 +72,32 @@ mod reader;
 mod schema;
 mod store;
 mod tasks;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
 pub use crate::sqlite::Settings;
 pub use error::StoreError;
 pub use name::{CollectionName, NameError};
-pub use reader::{KeptLetter, LetterKey, Reader, StoredDocument};
+pub use reader::{Reader, StoredDocument};
 pub use store::Store;
 pub use tasks::TaskKey;
+pub use tenants::EmbeddedSinks;
 
-use crate::sink::{BoxFuture, DeadLetter, DocumentBatch, DocumentSink, SinkError, Written};
-use crate::sqlite::Asker;
+use crate::sink::{BoxFuture, DeadLetter, DocumentBatch, DocumentSink, KeptLetter, LetterFilter, SinkError, Written};
+use crate::sqlite::{Asker, Job};
 use documents::{Statements, WriteDocuments};
+use erase::{EraseTask, ForgetRows};
 use letters::{KeepLetters, letter_bytes};
 use prepare::{Prepared, bson_bytes};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A collection of a [`Store`], as the sink of documents.
 #[derive(Clone, Debug)]
 pub struct EmbeddedSink {
     label: String,
+    path: Arc<Path>,
     collection: CollectionName,
     statements: Arc<Statements>,
     asker: Asker,
@@ -118,5 +124,53 @@ impl DocumentSink for EmbeddedSink {
             };
             kept.await.map_err(|trouble| trouble.into_sink_error(self.label.clone()))
         })
+    }
+
+    fn erase(&self, task: u64, limit: usize) -> BoxFuture<'_, Result<u64, SinkError>> {
+        let (collection, statements) = (self.collection.clone(), Arc::clone(&self.statements));
+        Box::pin(self.small(EraseTask { collection, statements, task, limit }))
+    }
+
+    fn letters<'a>(
+        &'a self,
+        filter: &'a LetterFilter,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<KeptLetter>, SinkError>> {
+        let filter = filter.clone();
+        Box::pin(self.read(move |reader, collection| reader.letters(collection, &filter, limit)))
+    }
+
+    fn count_letters<'a>(&'a self, filter: &'a LetterFilter) -> BoxFuture<'a, Result<u64, SinkError>> {
+        let filter = filter.clone();
+        Box::pin(self.read(move |reader, collection| reader.count_letters(collection, &filter)))
+    }
+
+    fn forget(&self, task: u64, rows: Vec<u64>) -> BoxFuture<'_, Result<u64, SinkError>> {
+        Box::pin(self.small(ForgetRows { collection: self.collection.clone(), task, rows }))
+    }
+}
+
+impl EmbeddedSink {
+    async fn small<J: Job>(&self, job: J) -> Result<J::Outcome, SinkError> {
+        let done = async {
+            let room = self.asker.room(job.bytes()).await?;
+            self.asker.ask(room, job).await
+        };
+        done.await.map_err(|trouble| trouble.into_sink_error(self.label.clone()))
+    }
+
+    /// Reads beside the writer and the event loop, on a connection of its own: it sees what is committed.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader, &str) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, SinkError> {
+        let (path, collection) = (Arc::clone(&self.path), self.collection.clone());
+        let reading = tokio::task::spawn_blocking(move || read(&Reader::open(&path)?, collection.as_str()));
+        let failed = |reason| SinkError::Transient { sink: self.label.clone(), reason };
+        match reading.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(error) => Err(failed(error.to_string())),
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::schema::SINK_FILE;
 use super::{CollectionName, StoreError};
-use crate::sink::DeadLetter;
+use crate::sink::{DeadLetter, KeptLetter, LETTER_PAGE, LetterFilter};
 use crate::sqlite::{Database, FileError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::path::{Path, PathBuf};
@@ -23,22 +23,6 @@ pub struct StoredDocument {
     /// The whole document as relaxed Extended JSON.
     pub json: String,
 }
-
-/// A dead letter as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptLetter {
-    /// The collection for which it was meant.
-    pub collection: String,
-    /// When it was kept, UTC, RFC 3339.
-    pub at: String,
-    /// The letter.
-    pub letter: DeadLetter,
-}
-
-/// Where a page of dead letters begins: after this (task, row, part).
-///
-/// They are ordered by it, so `(task, 0, 0)` begins with the first letter of a row of that task.
-pub type LetterKey = (u64, u64, u32);
 
 impl Reader {
     /// Looks into a file without making it or changing anything.
@@ -100,33 +84,52 @@ impl Reader {
         })
     }
 
-    /// How many dead letters a collection has.
+    /// How many dead letters of a collection pass a filter.
     ///
     /// # Errors
     /// SQLite cannot read.
-    pub fn count_dead_letters(&self, collection: &str) -> Result<u64, StoreError> {
-        let sql = r#"SELECT count(*) FROM "_dead_letters" WHERE collection = ?1"#;
-        let count: i64 = self.listed(|| self.connection.query_row(sql, [collection], |row| row.get(0)))?;
+    pub fn count_letters(&self, collection: &str, filter: &LetterFilter) -> Result<u64, StoreError> {
+        let sql = format!(r#"SELECT count(*) FROM "_dead_letters" WHERE {LETTERS}"#);
+        let (task, app) = wanted(filter);
+        let count: i64 =
+            self.listed(|| self.connection.query_row(&sql, params![collection, task, app], |row| row.get(0)))?;
         Ok(count.cast_unsigned())
     }
 
-    /// The next dead letters of a collection after a key, by task, row and part.
+    /// The next dead letters of a collection that pass a filter, by task, row and part.
     ///
     /// # Errors
     /// SQLite cannot read.
-    pub fn dead_letters(
+    pub fn letters(
         &self,
         collection: &str,
-        after: Option<LetterKey>,
+        filter: &LetterFilter,
         limit: usize,
     ) -> Result<Vec<KeptLetter>, StoreError> {
         // Tasks are numbered from 1, so this is before them all.
-        let (task, row, part) = after.unwrap_or((0, 0, 0));
-        let sql = r#"SELECT collection, at, task, row, part, app, source, start, line, reason, raw, raw_len
-            FROM "_dead_letters" WHERE collection = ?1 AND (task, row, part) > (?2, ?3, ?4)
-            ORDER BY task, row, part LIMIT ?5"#;
-        let key = params![collection, task.cast_signed(), row.cast_signed(), part, whole(limit)];
-        self.listed(|| self.connection.prepare_cached(sql)?.query_map(key, kept_letter)?.collect())
+        let (after_task, after_row, after_part) = filter.after.unwrap_or((0, 0, 0));
+        let sql = format!(
+            r#"SELECT collection, at, task, row, part, app, source, start, line, reason, raw, raw_len
+            FROM "_dead_letters" WHERE {LETTERS} AND (task, row, part) > (?4, ?5, ?6)
+            ORDER BY task, row, part LIMIT ?7"#
+        );
+        let (task, app) = wanted(filter);
+        let (after_task, after_row) = (after_task.cast_signed(), after_row.cast_signed());
+        let key = params![collection, task, app, after_task, after_row, after_part, whole(limit)];
+        self.listed(|| {
+            let mut page = self.connection.prepare_cached(&sql)?;
+            let mut letters = Vec::new();
+            let mut bytes = 0;
+            let mut rows = page.query(key)?;
+            while bytes < LETTER_PAGE
+                && let Some(row) = rows.next()?
+            {
+                let kept = kept_letter(row)?;
+                bytes += kept.letter.raw.len();
+                letters.push(kept);
+            }
+            Ok(letters)
+        })
     }
 
     /// The quoted table of a collection that exists.
@@ -146,6 +149,13 @@ impl Reader {
             FileError::Sqlite { doing: "reading", what, path, source }.into()
         })
     }
+}
+
+/// What a filter asks for, as a condition on `?1` to `?3`.
+const LETTERS: &str = "collection = ?1 AND (?2 IS NULL OR task = ?2) AND (?3 IS NULL OR app = ?3 OR substr(app, 1, length(?3) + 1) = ?3 || ' ')";
+
+fn wanted(filter: &LetterFilter) -> (Option<i64>, Option<&str>) {
+    (filter.task.map(u64::cast_signed), filter.app.as_deref())
 }
 
 fn whole(limit: usize) -> i64 {

@@ -3,7 +3,13 @@
 use crate::sqlite::Kind;
 
 /// What a sink file is, and the tables of version 1.
-pub(super) const SINK_FILE: Kind = Kind { what: "sink file", application_id: 0x6d73_6470, version: 1, tables: TABLES };
+pub(super) const SINK_FILE: Kind = Kind {
+    what: "sink file",
+    application_id: 0x6d73_6470,
+    version: 1,
+    tables: TABLES,
+    commit_points: ["sink.before_commit", "sink.after_commit"],
+};
 
 const TABLES: &str = r#"
     CREATE TABLE "_dead_letters" (

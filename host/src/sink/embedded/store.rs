@@ -47,6 +47,7 @@ impl Store {
         let statements = Arc::new(Statements::of(&collection));
         let sink = EmbeddedSink {
             label: format!("{collection} ({})", self.path().display()),
+            path: self.path().into(),
             asker: self.database.asker(),
             statements: Arc::clone(&statements),
             collection: collection.clone(),

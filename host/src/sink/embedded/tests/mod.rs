@@ -79,12 +79,12 @@ impl Destination for Embedded {
             let mut all = Vec::new();
             let mut after = None;
             loop {
-                let page = reader.dead_letters(COLLECTION, after, 2).unwrap();
+                let page = reader.letters(COLLECTION, &LetterFilter { after, ..LetterFilter::default() }, 2).unwrap();
                 let Some(KeptLetter { letter: last, .. }) = page.last() else { break };
                 after = Some((last.task, last.row, last.part));
                 all.extend(page.into_iter().map(|kept| kept.letter));
             }
-            assert_eq!(all.len() as u64, reader.count_dead_letters(COLLECTION).unwrap());
+            assert_eq!(all.len() as u64, reader.count_letters(COLLECTION, &LetterFilter::default()).unwrap());
             all
         })
     }

@@ -38,8 +38,8 @@ async fn collections_of_one_file_are_apart_and_are_listed_without_the_sinks_own_
     let reader = to.store.reader().unwrap();
     assert_eq!(reader.collections().unwrap(), ["orders-2024.eu", "trips"]);
     assert_eq!((reader.count("trips").unwrap(), reader.count("orders-2024.eu").unwrap()), (3, 4));
-    assert_eq!(reader.count_dead_letters("trips").unwrap(), 0);
-    let kept = reader.dead_letters("orders-2024.eu", None, 10).unwrap();
+    assert_eq!(reader.count_letters("trips", &LetterFilter::default()).unwrap(), 0);
+    let kept = reader.letters("orders-2024.eu", &LetterFilter::default(), 10).unwrap();
     assert_eq!((kept[0].collection.as_str(), &kept[0].letter), ("orders-2024.eu", &letter(1, 1, 0)));
     assert!(kept[0].at.starts_with("20") && kept[0].at.ends_with('Z'), "{}", kept[0].at);
     let found = reader.document("trips", "000000000100000000020000").unwrap().unwrap();
