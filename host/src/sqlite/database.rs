@@ -61,11 +61,11 @@ impl Database {
         let name = format!("{}-writer", kind.what.split(' ').next().unwrap_or("sqlite"));
         let writer = thread::Builder::new()
             .name(name)
-            .spawn(move || writer::run(connection, &messages, group_bytes))
+            .spawn(move || writer::run(connection, &messages, group_bytes, kind.commit_points))
             .map_err(|why| {
-            let reason = format!("cannot be started: {why}");
-            FileError::Writer { what: kind.what, path: path.clone(), reason }
-        })?;
+                let reason = format!("cannot be started: {why}");
+                FileError::Writer { what: kind.what, path: path.clone(), reason }
+            })?;
         Ok(Database { path, kind, queue, writer: Some(writer) })
     }
 

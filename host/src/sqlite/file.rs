@@ -9,10 +9,13 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of the smallest page of an SQLite database, and so of the smallest database.
 const SMALLEST_DATABASE: u64 = 512;
+
+/// Between two tries to open a file that another is making.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Statements that a writer keeps prepared: three for each of a good many collections.
 const PREPARED_STATEMENTS: usize = 128;
@@ -37,6 +40,8 @@ pub(crate) struct Kind {
     pub(crate) version: i64,
     /// Statements that make them.
     pub(crate) tables: &'static str,
+    /// Fail points before and after each commit.
+    pub(crate) commit_points: [&'static str; 2],
 }
 
 /// A database file could not be opened, read or closed. Each sentence names it.
@@ -147,12 +152,30 @@ pub enum FileError {
     },
 }
 
+impl FileError {
+    fn is_busy(&self) -> bool {
+        matches!(self, FileError::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+    }
+}
+
 /// Opens the file for the writer, making it where there is none.
 pub(super) fn open_for_writing(
     path: &Path,
     kind: Kind,
     settings: &Settings,
 ) -> Result<(PathBuf, Connection), FileError> {
+    let until = Instant::now() + settings.busy_timeout;
+    loop {
+        match try_to_open(path, kind, settings) {
+            // Of two that make the same file at once, SQLite tells one that it is busy without having it wait, where
+            // waiting could block both.
+            Err(error) if error.is_busy() && Instant::now() < until => std::thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
+}
+
+fn try_to_open(path: &Path, kind: Kind, settings: &Settings) -> Result<(PathBuf, Connection), FileError> {
     let file = DatabaseFile::at(path, kind)?;
     file.create_if_missing()?;
     let mut connection = file.connect(OpenFlags::SQLITE_OPEN_READ_WRITE, settings.busy_timeout)?;

@@ -12,12 +12,18 @@
 
 use super::queue::{Message, Queued};
 use super::trouble::{Blame, Trouble, blame};
+use crate::failpoint;
 use rusqlite::Connection;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 /// Runs until the queue is closed; then moves the write-ahead log into the database and closes it.
-pub(super) fn run(connection: Connection, messages: &Receiver<Message>, group_bytes: usize) -> rusqlite::Result<()> {
-    let writer = Writer { connection, messages, group_bytes };
+pub(super) fn run(
+    connection: Connection,
+    messages: &Receiver<Message>,
+    group_bytes: usize,
+    commit_points: [&'static str; 2],
+) -> rusqlite::Result<()> {
+    let writer = Writer { connection, messages, group_bytes, commit_points };
     while let Ok(Message::Request(first)) = messages.recv() {
         if let Next::Stop = writer.write_group(first) {
             break;
@@ -35,6 +41,7 @@ struct Writer<'m> {
     connection: Connection,
     messages: &'m Receiver<Message>,
     group_bytes: usize,
+    commit_points: [&'static str; 2],
 }
 
 impl Writer<'_> {
@@ -93,11 +100,11 @@ impl Writer<'_> {
 
     fn in_transaction(&self, work: impl FnOnce() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
         self.roll_back();
-        let written = self
-            .connection
-            .execute_batch("BEGIN IMMEDIATE")
-            .and_then(|()| work())
-            .and_then(|()| self.connection.execute_batch("COMMIT"));
+        let written = self.connection.execute_batch("BEGIN IMMEDIATE").and_then(|()| work()).and_then(|()| {
+            failpoint::cross(self.commit_points[0]);
+            self.connection.execute_batch("COMMIT")
+        });
+        failpoint::cross(self.commit_points[1]);
         if written.is_err() {
             self.roll_back();
         }
