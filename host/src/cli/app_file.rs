@@ -1,18 +1,14 @@
 //! An app's `.so` as `check` and `run` take it: a snapshot that nobody can change any more, and what its bytes say.
 
 use super::backtrace::Symbols;
-use crate::guest;
-use crate::staging::candidate::{self, ApiVersion, Examination, HostMachine};
+use crate::apps::probe::{self, START_DEADLINE};
+use crate::staging::candidate::{self, Examination, app_label};
 use crate::staging::snapshot::{ReadRules, Snapshot, SnapshotError};
 use crate::worker::process::WorkerSpec;
 use crate::worker::protocol::{GuestLimits, Isolation, Ready};
 use crate::worker::words::one_line;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long an app may take to load before it is given up.
-const START_DEADLINE: Duration = Duration::from_secs(5);
 
 /// An app to be checked or run.
 pub(crate) struct AppFile {
@@ -27,8 +23,7 @@ impl AppFile {
     /// # Errors
     /// The file cannot be opened, or is not a regular file.
     pub(crate) fn open(path: &Path) -> Result<AppFile, SnapshotError> {
-        let (major, minor) = guest::API;
-        let machine = HostMachine::current(vec![ApiVersion { major, minor }]);
+        let machine = probe::this_machine();
         let snapshot = Snapshot::take(path, &ReadRules { max_size: machine.max_size, single_link: false })?;
         let examination = candidate::examine(snapshot.bytes(), &machine);
         let file_name = one_line(&path.file_name().unwrap_or_default().to_string_lossy()).into_owned();
@@ -48,29 +43,15 @@ impl AppFile {
     /// Name and generation, as every sentence about it says them.
     pub(crate) fn label(&self) -> String {
         let name = self.examination.descriptor.as_ref().map_or(self.file_name.as_str(), |found| found.name.as_str());
-        format!("{name} (generation {})", self.examination.short_generation())
+        app_label(name, &self.examination.generation)
     }
 
-    /// Holds what a worker said of itself against the descriptor. An app that says two things is refused: people chose it
-    /// by the first and would get the second.
+    /// Holds what a worker said of itself against the descriptor.
     ///
     /// # Errors
     /// A sentence that names both.
     pub(crate) fn agrees_with(&self, ready: &Ready) -> Result<(), String> {
-        let Some(descriptor) = &self.examination.descriptor else { return Ok(()) };
-        let described: Vec<&str> = descriptor.kinds.iter().map(|kind| kind.name()).collect();
-        let provided: Vec<&str> = ready.kinds.iter().map(String::as_str).collect();
-        let same_kinds = described.len() == provided.len() && described.iter().all(|kind| provided.contains(kind));
-        if descriptor.name == ready.name && same_kinds {
-            return Ok(());
-        }
-        Err(format!(
-            "its descriptor says {} ({}), its table says {} ({}): build it again with the export macro, which writes both",
-            descriptor.name,
-            described.join(", "),
-            ready.name.escape_debug(),
-            provided.join(", ").escape_debug(),
-        ))
+        self.examination.descriptor.as_ref().map_or(Ok(()), |descriptor| probe::agree(descriptor, ready))
     }
 
     /// What a worker of it is started with.

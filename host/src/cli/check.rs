@@ -5,15 +5,13 @@
 use super::app_file::AppFile;
 use super::exit::Exit;
 use super::out;
+use crate::apps::probe::{self, PROBE_LIMITS, ProbeError};
 use crate::staging::candidate::Finding;
-use crate::worker::process::{StartError, Worker};
-use crate::worker::protocol::{GuestLimits, Isolation, Ready, Stage};
+use crate::worker::process::StartError;
+use crate::worker::protocol::{Isolation, Ready, Stage};
 use crate::worker::spawner::Spawner;
 use serde::Serialize;
 use std::path::PathBuf;
-
-/// Memory that a probe may use: enough to load any app.
-const PROBE_MEMORY: u64 = 512 * 1024 * 1024;
 
 /// Examine an app's .so, then load it once in the sandbox
 #[derive(clap::Args, Debug)]
@@ -50,19 +48,18 @@ pub(crate) async fn run(args: &Check) -> Exit {
         }
     };
     let examination = app.examination();
-    let probed = if examination.is_accepted() { Some(probe(&app, args.isolation.into()).await) } else { None };
+    let probed = if examination.is_accepted() { Some(load_once(&app, args.isolation.into()).await) } else { None };
     let (verdict, sentence, exit) = match (&probed, examination.refusals().next()) {
         (_, Some(refusal)) => ("refused", format!("{file} is refused: {}", refusal.sentence), Exit::Failed),
+        (Some(Err(ProbeError::Disagrees { reason, .. })), None) => {
+            ("refused", format!("{file} is refused: {reason}"), Exit::Failed)
+        }
         (Some(Err(error)), None) => {
             let exit = match error {
-                StartError::Refused { stage: Stage::Sandbox, .. } => Exit::CannotIsolate,
+                ProbeError::Start(StartError::Refused { stage: Stage::Sandbox, .. }) => Exit::CannotIsolate,
                 _ => Exit::Failed,
             };
             ("refused", format!("{file} is refused: app {} cannot be started: {error}", app.label()), exit)
-        }
-        (Some(Ok(ready)), None) if app.agrees_with(ready).is_err() => {
-            let reason = app.agrees_with(ready).err().unwrap_or_default();
-            ("refused", format!("{file} is refused: {reason}"), Exit::Failed)
         }
         (Some(Ok(ready)), None) => {
             let kinds = ready.kinds.join(", ");
@@ -80,19 +77,20 @@ pub(crate) async fn run(args: &Check) -> Exit {
         file,
         generation: Some(&examination.generation),
         findings: &examination.findings,
-        probe: probed.as_ref().and_then(|probed| probed.as_ref().ok()),
+        probe: probed.as_ref().and_then(|probed| match probed {
+            Ok(ready) => Some(ready),
+            Err(ProbeError::Disagrees { ready, .. }) => Some(ready),
+            Err(ProbeError::Start(_)) => None,
+        }),
     };
     tell(args.json, &report, exit)
 }
 
-async fn probe(app: &AppFile, isolation: Isolation) -> Result<Ready, StartError> {
+async fn load_once(app: &AppFile, isolation: Isolation) -> Result<Ready, ProbeError> {
     let spawner =
         Spawner::start(None).map_err(|source| StartError::Host { what: "start a thread for workers", source })?;
-    let limits = GuestLimits { memory: PROBE_MEMORY, cpu_seconds: None };
-    let worker = Worker::start(&spawner, &app.worker_spec(isolation, limits, None)).await?;
-    let ready = worker.ready().clone();
-    worker.retire().await;
-    Ok(ready)
+    let spec = app.worker_spec(isolation, PROBE_LIMITS, None);
+    probe::probe(&spawner, &spec, app.examination().descriptor.as_ref()).await
 }
 
 fn tell(json: bool, report: &Report<'_>, exit: Exit) -> Exit {
