@@ -111,21 +111,17 @@ impl Snapshot {
     /// See [`SnapshotError`].
     pub fn take_at(directory: BorrowedFd<'_>, path: &Path, rules: &ReadRules) -> Result<Snapshot, SnapshotError> {
         let (file, before) = open(directory, path, rules)?;
-        let failed = |doing| move |source: io::Error| SnapshotError::Io { path: path.to_owned(), doing, source };
+        copy(&file, &before, path)
+    }
 
-        let mut memory = File::from(new_memory().map_err(|errno| failed("held in memory")(errno.into()))?);
-        let size = u64::try_from(before.st_size).unwrap_or_default();
-        // One byte more than there should be, so that a growing file shows.
-        let copied = io::copy(&mut (&file).take(size.saturating_add(1)), &mut memory).map_err(failed("read"))?;
-        let after = rustix::fs::fstat(&file).map_err(|errno| failed("read")(errno.into()))?;
-        if copied != size || !is_same(&before, &after) {
-            return Err(SnapshotError::Changed(path.to_owned()));
-        }
-        rustix::fs::fcntl_add_seals(&memory, SEALS).map_err(|errno| failed("held in memory")(errno.into()))?;
-        // SAFETY: the mapping's bytes never change: the memory is sealed against writing, growing and shrinking, and the
-        // seal against removing seals. Where sealing failed we do not come here.
-        let map = unsafe { Mmap::map(&memory) }.map_err(failed("held in memory"))?;
-        Ok(Snapshot { fd: memory.into(), len: map.len(), map })
+    /// Reads a file that is open already; `name` is what it is called in sentences.
+    ///
+    /// # Errors
+    /// See [`SnapshotError`].
+    pub fn of(file: &File, name: &str) -> Result<Snapshot, SnapshotError> {
+        let path = Path::new(name);
+        let failed = |errno: Errno| SnapshotError::Io { path: path.to_owned(), doing: "read", source: errno.into() };
+        copy(file, &rustix::fs::fstat(file).map_err(failed)?, path)
     }
 
     /// The sealed bytes.
@@ -155,6 +151,24 @@ impl SnapshotError {
         // These sentences say how to mend it themselves.
         Finding::refusal(code, self.to_string(), "")
     }
+}
+
+fn copy(file: &File, before: &Stat, path: &Path) -> Result<Snapshot, SnapshotError> {
+    let failed = |doing| move |source: io::Error| SnapshotError::Io { path: path.to_owned(), doing, source };
+
+    let mut memory = File::from(new_memory().map_err(|errno| failed("held in memory")(errno.into()))?);
+    let size = u64::try_from(before.st_size).unwrap_or_default();
+    // One byte more than there should be, so that a growing file shows.
+    let copied = io::copy(&mut file.take(size.saturating_add(1)), &mut memory).map_err(failed("read"))?;
+    let after = rustix::fs::fstat(file).map_err(|errno| failed("read")(errno.into()))?;
+    if copied != size || !is_same(before, &after) {
+        return Err(SnapshotError::Changed(path.to_owned()));
+    }
+    rustix::fs::fcntl_add_seals(&memory, SEALS).map_err(|errno| failed("held in memory")(errno.into()))?;
+    // SAFETY: the mapping's bytes never change: the memory is sealed against writing, growing and shrinking, and the
+    // seal against removing seals. Where sealing failed we do not come here.
+    let map = unsafe { Mmap::map(&memory) }.map_err(failed("held in memory"))?;
+    Ok(Snapshot { fd: memory.into(), len: map.len(), map })
 }
 
 fn open(directory: BorrowedFd<'_>, path: &Path, rules: &ReadRules) -> Result<(File, Stat), SnapshotError> {

@@ -73,8 +73,18 @@ impl Examination {
 
     /// The generation as people get to see it.
     pub fn short_generation(&self) -> &str {
-        self.generation.get(..SHORT_GENERATION).unwrap_or(&self.generation)
+        short_generation(&self.generation)
     }
+}
+
+/// A generation as people get to see it.
+pub fn short_generation(generation: &str) -> &str {
+    generation.get(..SHORT_GENERATION).unwrap_or(generation)
+}
+
+/// Name and generation, as every sentence about an app says them.
+pub fn app_label(name: &str, generation: &str) -> String {
+    format!("{name} (generation {})", short_generation(generation))
 }
 
 /// Examines the bytes of a candidate for `machine`. Never panics, whatever the bytes are.

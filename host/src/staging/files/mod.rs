@@ -1,0 +1,298 @@
+//! The keeper of data files: from the moment that a task relies on one until nobody does any more.
+//!
+//! ```text
+//!   <data>/tenants/<tenant>/files/<batch>/<index>          a file, complete and synced
+//!   <data>/tenants/<tenant>/files/<batch>/.<index>….part   one on its way
+//! ```
+//!
+//! A file appears under its name only when all of it is on the disk; until then it has a temporary name or none. So what is
+//! there under a name is good, and every step can be done again.
+//!
+//! - *Taking over* a claimed file gives it a second name: the claim is removed only when the queue has the batch (see
+//!   [`claim`](super::claim)). It is copied where that cannot be: on another file system, where the kernel guards against links
+//!   to other people's files, or where somebody made a link of his own meanwhile.
+//! - *Receiving* streams, with the memory of one chunk; an upload that is cut off leaves nothing.
+//! - What no batch in the queue knows (a kill came before it was queued) is [swept](FileStore::sweep) at the start.
+//!
+//! How much is kept of a tenant is counted along, after one look at its directory.
+
+mod copy;
+mod receive;
+#[cfg(test)]
+mod tests;
+
+use super::ports::TakenFile;
+use crate::task::{BatchId, StoredFile};
+use crate::tenant::TenantId;
+use copy::{Change, Hashed};
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Directory of a tenant's files, in the tenant's directory.
+const FILES: &str = "files";
+
+/// End of a temporary name.
+const PART: &str = ".part";
+
+/// Why a file is not kept or not found.
+#[derive(Debug, thiserror::Error)]
+pub enum FileStoreError {
+    /// The system said no.
+    #[error("{file} cannot be {doing}: {source}")]
+    Io {
+        /// The file, fit to be shown.
+        file: String,
+        /// What was tried, as a participle.
+        doing: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is larger than it may be; found while it was received.
+    #[error("{file} has more than {limit} bytes, the most that a file may have: split it, or have the limit raised")]
+    TooLarge {
+        /// The file, fit to be shown.
+        file: String,
+        /// Most bytes.
+        limit: u64,
+    },
+    /// Somebody writes to it.
+    #[error("{0} changed while it was read: somebody still writes to it")]
+    Changed(String),
+    /// The batch has another file in this place.
+    #[error("batch {batch} already has another file as number {index}: submit {file} under a new batch id")]
+    Different {
+        /// The file, fit to be shown.
+        file: String,
+        /// The batch.
+        batch: BatchId,
+        /// The place.
+        index: u32,
+    },
+    /// Nothing that the store ever gave out.
+    #[error("{0:?} is not the key of a kept file")]
+    NoKey(String),
+}
+
+/// Keeps the data files of all tenants.
+#[derive(Debug)]
+pub struct FileStore {
+    tenants: PathBuf,
+    kept: Mutex<HashMap<TenantId, u64>>,
+}
+
+/// What a sweep found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Batches that nobody knew; their files were removed.
+    pub batches: u64,
+    /// Bytes of those.
+    pub bytes: u64,
+}
+
+impl FileStore {
+    /// A store beneath this directory, which has (or will have) one directory for each tenant.
+    pub fn new(tenants: PathBuf) -> Arc<FileStore> {
+        Arc::new(FileStore { tenants, kept: Mutex::default() })
+    }
+
+    /// Keeps a claimed file as number `index` of its batch; where that was done before, finds it there. The claim stays.
+    ///
+    /// # Errors
+    /// It cannot be kept, or somebody writes to it.
+    pub async fn take_over(self: &Arc<Self>, taken: &TakenFile, index: u32) -> Result<StoredFile, FileStoreError> {
+        let (store, shown) = (self.clone(), taken.shown.clone());
+        let (tenant, batch) = (taken.tenant.clone(), taken.batch);
+        let file = taken.file.try_clone().map_err(failed(&shown, "kept"))?;
+        let work = move || store.take_over_now(&tenant, batch, index, &file, shown);
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(interrupted(&taken.shown, lost)))
+    }
+
+    /// Where the file is that has this key.
+    ///
+    /// # Errors
+    /// It is no key.
+    pub fn path(&self, key: &str) -> Result<PathBuf, FileStoreError> {
+        let parts: Vec<&str> = key.split('/').collect();
+        if let [tenant, batch, index] = parts[..]
+            && let (Ok(tenant), Ok(batch), Ok(index)) = (TenantId::parse(tenant), batch.parse(), index.parse::<u32>())
+        {
+            return Ok(self.batch(&tenant, batch).join(index.to_string()));
+        }
+        Err(FileStoreError::NoKey(key.to_owned()))
+    }
+
+    /// Opens the file that has this key.
+    ///
+    /// # Errors
+    /// It is no key, or the file is not there.
+    pub fn open(&self, key: &str) -> Result<File, FileStoreError> {
+        File::open(self.path(key)?).map_err(failed(key, "opened"))
+    }
+
+    /// Removes all files of a batch; one that has none is no error.
+    ///
+    /// # Errors
+    /// Something cannot be removed.
+    pub async fn remove(self: &Arc<Self>, tenant: &TenantId, batch: BatchId) -> Result<(), FileStoreError> {
+        let (store, tenant) = (self.clone(), tenant.clone());
+        let shown = format!("batch {batch}");
+        let work = move || store.remove_now(&tenant, batch).map(|_| ());
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(interrupted(&shown, lost)))
+    }
+
+    /// Bytes that are kept of a tenant. Cheap, but for the first time.
+    pub fn bytes(&self, tenant: &TenantId) -> u64 {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.get(tenant) {
+            Some(bytes) => *bytes,
+            None => {
+                let bytes = self.batches(tenant).map(|(_, path)| bytes_in(&path)).sum();
+                kept.insert(tenant.clone(), bytes);
+                bytes
+            }
+        }
+    }
+
+    /// Removes the files of every batch that `is_known` does not know, and what is left of files on their way. For the
+    /// start, before anything is taken over or received.
+    ///
+    /// # Errors
+    /// `is_known` cannot say, or something cannot be removed. What was not swept is as it was.
+    pub async fn sweep<E: From<FileStoreError>>(
+        self: &Arc<Self>,
+        mut is_known: impl AsyncFnMut(&TenantId, BatchId) -> Result<bool, E>,
+    ) -> Result<Swept, E> {
+        let mut swept = Swept::default();
+        for tenant in self.all_tenants() {
+            for (batch, path) in self.batches(&tenant) {
+                if is_known(&tenant, batch).await? {
+                    remove_parts(&path).map_err(failed(&tenant.to_string(), "swept"))?;
+                    continue;
+                }
+                swept.bytes += self.remove_now(&tenant, batch)?;
+                swept.batches += 1;
+            }
+            // What was on its way may have been counted.
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+        }
+        Ok(swept)
+    }
+
+    fn take_over_now(
+        &self,
+        tenant: &TenantId,
+        batch: BatchId,
+        index: u32,
+        file: &File,
+        shown: String,
+    ) -> Result<StoredFile, FileStoreError> {
+        let directory = self.make_batch(tenant, batch).map_err(failed(&shown, "kept"))?;
+        let place = directory.join(index.to_string());
+        let hashed = match File::open(&place) {
+            Ok(there) => copy::hash(&there).map_err(failed(&shown, "read"))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let part = directory.join(format!(".{index}{PART}"));
+                let kept = copy::keep(file, &place, &part).map_err(failed(&shown, "kept"));
+                let Change::None(hashed) = kept? else {
+                    let _ = fs::remove_dir(&directory);
+                    return Err(FileStoreError::Changed(shown));
+                };
+                self.count(tenant, hashed.bytes, 0);
+                hashed
+            }
+            Err(error) => return Err(failed(&shown, "kept")(error)),
+        };
+        Ok(stored(tenant, batch, index, shown, hashed))
+    }
+
+    /// Answers the bytes that were there.
+    fn remove_now(&self, tenant: &TenantId, batch: BatchId) -> Result<u64, FileStoreError> {
+        let path = self.batch(tenant, batch);
+        let bytes = bytes_in(&path);
+        match fs::remove_dir_all(&path) {
+            Ok(()) => self.count(tenant, 0, bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                // Some may be gone.
+                self.count(tenant, 0, bytes.saturating_sub(bytes_in(&path)));
+                return Err(failed(&format!("batch {batch} of {tenant}"), "removed")(error));
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn count(&self, tenant: &TenantId, more: u64, less: u64) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = kept.get_mut(tenant) {
+            *bytes = bytes.saturating_add(more).saturating_sub(less);
+        }
+    }
+
+    fn batch(&self, tenant: &TenantId, batch: BatchId) -> PathBuf {
+        self.tenants.join(tenant.as_str()).join(FILES).join(batch.to_string())
+    }
+
+    /// Makes the directory of a batch, durably.
+    fn make_batch(&self, tenant: &TenantId, batch: BatchId) -> io::Result<PathBuf> {
+        let path = self.batch(tenant, batch);
+        let mut missing = Vec::new();
+        let mut here = path.as_path();
+        while !here.exists() {
+            missing.push(here);
+            match here.parent() {
+                Some(parent) if parent != Path::new("") => here = parent,
+                _ => break,
+            }
+        }
+        for directory in missing.into_iter().rev() {
+            match DirBuilder::new().mode(0o700).create(directory) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            if let Some(parent) = directory.parent().filter(|parent| *parent != Path::new("")) {
+                File::open(parent)?.sync_all()?;
+            }
+        }
+        Ok(path)
+    }
+
+    fn all_tenants(&self) -> Vec<TenantId> {
+        names(&self.tenants).filter_map(|(name, _)| TenantId::parse(&name).ok()).collect()
+    }
+
+    fn batches(&self, tenant: &TenantId) -> impl Iterator<Item = (BatchId, PathBuf)> + use<> {
+        let files = self.tenants.join(tenant.as_str()).join(FILES);
+        names(&files).filter_map(|(name, path)| Some((name.parse().ok()?, path)))
+    }
+}
+
+fn stored(tenant: &TenantId, batch: BatchId, index: u32, name: String, hashed: Hashed) -> StoredFile {
+    StoredFile { name, bytes: hashed.bytes, content: hashed.content, key: format!("{tenant}/{batch}/{index}") }
+}
+
+fn failed(file: &str, doing: &'static str) -> impl FnOnce(io::Error) -> FileStoreError {
+    let file = file.to_owned();
+    move |source| FileStoreError::Io { file, doing, source }
+}
+
+fn interrupted(file: &str, lost: tokio::task::JoinError) -> FileStoreError {
+    failed(file, "kept")(io::Error::other(lost))
+}
+
+/// Entries of a directory whose names are text; none where it cannot be read.
+fn names(directory: &Path) -> impl Iterator<Item = (String, PathBuf)> + use<> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
+}
+
+fn bytes_in(directory: &Path) -> u64 {
+    names(directory).filter_map(|(_, path)| fs::symlink_metadata(path).ok()).map(|metadata| metadata.len()).sum()
+}
+
+fn remove_parts(directory: &Path) -> io::Result<()> {
+    names(directory).filter(|(name, _)| name.ends_with(PART)).try_for_each(|(_, path)| fs::remove_file(path))
+}

@@ -1,0 +1,113 @@
+//! A file that comes in as a stream: written as it comes, under its name only when it is whole.
+
+use super::copy::{self, CHUNK, Hashed};
+use super::{FileStore, FileStoreError, PART, failed, interrupted, stored};
+use crate::staging::name::shown;
+use crate::task::{BatchId, StoredFile};
+use crate::tenant::TenantId;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+
+impl FileStore {
+    /// Keeps what `reader` gives, at most `limit` bytes, as number `index` of a batch. Where the batch has that file already,
+    /// the same bytes are the same file. Cancel-safe: dropped or failed, it leaves nothing.
+    ///
+    /// # Errors
+    /// The stream fails, is longer than `limit`, cannot be kept, or the batch has another file in this place.
+    pub async fn receive(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        batch: BatchId,
+        index: u32,
+        name: &OsStr,
+        mut reader: impl AsyncRead + Unpin,
+        limit: u64,
+    ) -> Result<StoredFile, FileStoreError> {
+        let shown = shown(name);
+        let directory = {
+            let (store, tenant) = (self.clone(), tenant.clone());
+            blocking(&shown, "kept", move || store.make_batch(&tenant, batch)).await?
+        };
+        let part = Part::create(&directory, index).map_err(failed(&shown, "kept"))?;
+        let mut file = tokio::fs::File::from_std(part.file.try_clone().map_err(failed(&shown, "kept"))?);
+        let mut hasher = blake3::Hasher::new();
+        let mut chunk = vec![0; CHUNK];
+        let mut bytes = 0_u64;
+        loop {
+            let read = reader.read(&mut chunk).await.map_err(failed(&shown, "received"))?;
+            if read == 0 {
+                break;
+            }
+            bytes += read as u64;
+            if bytes > limit {
+                return Err(FileStoreError::TooLarge { file: shown, limit });
+            }
+            hasher.update(&chunk[..read]);
+            file.write_all(&chunk[..read]).await.map_err(failed(&shown, "kept"))?;
+        }
+        file.flush().await.map_err(failed(&shown, "kept"))?;
+        let hashed = Hashed { bytes, content: hasher.finalize().to_hex().to_string() };
+
+        let wanted = hashed.clone();
+        let place = directory.join(index.to_string());
+        let there = blocking(&shown, "kept", move || part.become_file(&place)).await?;
+        match there {
+            None => self.count(tenant, bytes, 0),
+            Some(other) if other == wanted => {}
+            Some(_) => return Err(FileStoreError::Different { file: shown, batch, index }),
+        }
+        Ok(stored(tenant, batch, index, shown, hashed))
+    }
+}
+
+/// A file on its way; dropped, it is gone, and so is the directory of its batch where nothing else is in it.
+struct Part {
+    path: PathBuf,
+    file: File,
+}
+
+impl Part {
+    fn create(directory: &Path, index: u32) -> io::Result<Part> {
+        let path = directory.join(format!(".{index}-{}{PART}", uuid::Uuid::new_v4()));
+        Ok(Part { file: copy::create(&path)?, path })
+    }
+
+    /// Gives it its name, durably. Answers what is there where there is something already.
+    fn become_file(self, place: &Path) -> io::Result<Option<Hashed>> {
+        self.file.sync_all()?;
+        match fs::hard_link(&self.path, place) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return copy::hash(&File::open(place)?).map(Some);
+            }
+            // A file system without links. The queue has one place for each file of a batch, and its owner fills it once.
+            Err(_) => fs::rename(&self.path, place)?,
+        }
+        copy::sync_parent(place)?;
+        Ok(None)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+        if let Some(directory) = self.path.parent() {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    shown: &str,
+    doing: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, FileStoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done.map_err(failed(shown, doing)),
+        Err(lost) => Err(interrupted(shown, lost)),
+    }
+}

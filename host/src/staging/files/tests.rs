@@ -1,0 +1,221 @@
+use super::*;
+use crate::staging::open::{Links, regular, trusted_directory};
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, ReadBuf};
+
+struct Bench {
+    home: TempDir,
+    store: Arc<FileStore>,
+    tenant: TenantId,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let home = tempfile::tempdir().unwrap();
+        let store = FileStore::new(home.path().join("tenants"));
+        Bench { home, store, tenant: TenantId::parse("acme").unwrap() }
+    }
+
+    fn drop_file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.home.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn taken(&self, path: &Path, batch: BatchId) -> TakenFile {
+        let directory = trusted_directory(path.parent().unwrap()).unwrap();
+        let name = path.file_name().unwrap().to_owned();
+        let opened = regular(&directory, &name, u64::MAX, Links::Any).unwrap();
+        TakenFile {
+            tenant: self.tenant.clone(),
+            app: crate::tenant::AppName::parse("csv").unwrap(),
+            batch,
+            shown: crate::staging::name::shown(&name),
+            name,
+            bytes: opened.identity.size,
+            file: opened.file,
+            directory,
+        }
+    }
+
+    async fn receive(&self, batch: BatchId, content: &[u8], limit: u64) -> Result<StoredFile, FileStoreError> {
+        self.store.receive(&self.tenant, batch, 0, OsStr::new("a\n.csv"), content, limit).await
+    }
+
+    /// Everything beneath `tenants`.
+    fn left(&self) -> Vec<String> {
+        fn walk(path: &Path, found: &mut Vec<String>) {
+            for (name, path) in names(path) {
+                if path.is_dir() { walk(&path, found) } else { found.push(name) }
+            }
+        }
+        let mut found = Vec::new();
+        walk(&self.home.path().join("tenants"), &mut found);
+        found
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_taken_over_without_a_copy_and_its_first_name_stays() {
+    let bench = Bench::new();
+    let path = bench.drop_file("a.csv", b"a,b\n");
+    let batch = BatchId::new();
+    let stored = bench.store.take_over(&bench.taken(&path, batch), 0).await.unwrap();
+    assert_eq!(stored.key, format!("acme/{batch}/0"));
+    assert_eq!((stored.bytes, stored.content), (4, blake3::hash(b"a,b\n").to_hex().to_string()));
+    let kept = bench.store.open(&stored.key).unwrap().metadata().unwrap();
+    assert_eq!(kept.ino(), fs::metadata(&path).unwrap().ino());
+    assert_eq!(bench.store.bytes(&bench.tenant), 4);
+}
+
+#[tokio::test]
+async fn taking_over_again_finds_the_same_file_also_when_the_claim_is_another_by_now() {
+    let bench = Bench::new();
+    let path = bench.drop_file("a.csv", b"a,b\n");
+    let batch = BatchId::new();
+    assert_eq!(bench.store.bytes(&bench.tenant), 0);
+    let first = bench.store.take_over(&bench.taken(&path, batch), 0).await.unwrap();
+    assert_eq!(bench.store.take_over(&bench.taken(&path, batch), 0).await.unwrap(), first);
+    assert_eq!((bench.store.bytes(&bench.tenant), bench.left().len()), (4, 1));
+}
+
+#[tokio::test]
+async fn a_file_with_a_link_of_somebody_elses_is_copied() {
+    let bench = Bench::new();
+    let path = bench.drop_file("a.csv", b"a,b\n");
+    let taken = bench.taken(&path, BatchId::new());
+    fs::hard_link(&path, bench.home.path().join("planted")).unwrap();
+    // Half a copy of an earlier life is no obstacle.
+    let directory = bench.store.make_batch(&bench.tenant, taken.batch).unwrap();
+    fs::write(directory.join(".0.part"), "a").unwrap();
+    let stored = bench.store.take_over(&taken, 0).await.unwrap();
+    fs::write(bench.home.path().join("planted"), "changed").unwrap();
+    assert_eq!(fs::read(bench.store.path(&stored.key).unwrap()).unwrap(), b"a,b\n");
+    assert_eq!(bench.left(), ["0"]);
+}
+
+#[tokio::test]
+async fn a_file_from_another_file_system_is_copied() {
+    let bench = Bench::new();
+    let Ok(elsewhere) = tempfile::tempdir_in("/dev/shm") else { return };
+    let path = elsewhere.path().join("a.csv");
+    fs::write(&path, "a,b\n").unwrap();
+    let stored = bench.store.take_over(&bench.taken(&path, BatchId::new()), 0).await.unwrap();
+    assert_eq!(fs::read(bench.store.path(&stored.key).unwrap()).unwrap(), b"a,b\n");
+    assert_eq!(stored.content, blake3::hash(b"a,b\n").to_hex().to_string());
+}
+
+#[tokio::test]
+async fn an_upload_is_kept_whole_and_the_same_again_is_the_same() {
+    let bench = Bench::new();
+    let content = vec![7; 3 * copy::CHUNK + 1];
+    let batch = BatchId::new();
+    let stored = bench.receive(batch, &content, content.len() as u64).await.unwrap();
+    assert_eq!(stored.name, "a\\n.csv");
+    assert_eq!(stored.content, blake3::hash(&content).to_hex().to_string());
+    assert_eq!(fs::read(bench.store.path(&stored.key).unwrap()).unwrap(), content);
+    assert_eq!(bench.receive(batch, &content, u64::MAX).await.unwrap(), stored);
+    let told = bench.receive(batch, b"other", u64::MAX).await.unwrap_err().to_string();
+    assert!(told.contains("already has another file as number 0"), "{told}");
+    assert_eq!(bench.left(), ["0"]);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_too_long_leaves_nothing() {
+    let bench = Bench::new();
+    let told = bench.receive(BatchId::new(), b"12345", 4).await.unwrap_err().to_string();
+    assert!(told.contains("more than 4 bytes"), "{told}");
+    assert!(bench.left().is_empty());
+}
+
+#[tokio::test]
+async fn an_upload_that_is_cut_off_leaves_nothing() {
+    /// Gives some bytes, then an error, or nothing more for ever.
+    struct Broken(Option<io::Error>, bool);
+    impl AsyncRead for Broken {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if !std::mem::replace(&mut self.1, true) {
+                into.put_slice(b"some");
+                return Poll::Ready(Ok(()));
+            }
+            self.0.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
+        }
+    }
+    let bench = Bench::new();
+    let batch = BatchId::new();
+    let name = OsStr::new("a");
+    let broken = Broken(Some(io::ErrorKind::ConnectionReset.into()), false);
+    let received = bench.store.receive(&bench.tenant, batch, 0, name, broken, u64::MAX).await;
+    assert!(received.unwrap_err().to_string().starts_with("a cannot be received"));
+    assert!(bench.left().is_empty());
+
+    let hanging = bench.store.receive(&bench.tenant, batch, 0, name, Broken(None, false), u64::MAX);
+    let timeout = tokio::time::timeout(std::time::Duration::from_millis(50), hanging).await;
+    assert!(timeout.is_err());
+    assert!(bench.left().is_empty());
+    assert!(!bench.store.batch(&bench.tenant, batch).exists());
+}
+
+#[tokio::test]
+async fn a_sweep_removes_what_no_batch_knows_and_what_was_on_its_way() {
+    let bench = Bench::new();
+    let (known, unknown) = (BatchId::new(), BatchId::new());
+    bench.receive(known, b"1234", u64::MAX).await.unwrap();
+    bench.receive(unknown, b"12345", u64::MAX).await.unwrap();
+    fs::write(bench.store.batch(&bench.tenant, known).join(".1.part"), "half").unwrap();
+    assert_eq!(bench.store.bytes(&bench.tenant), 13);
+    let swept = bench.store.sweep(async |_, batch| Ok::<_, FileStoreError>(batch == known)).await.unwrap();
+    assert_eq!(swept, Swept { batches: 1, bytes: 5 });
+    assert_eq!(bench.left(), ["0"]);
+    let afresh = FileStore::new(bench.home.path().join("tenants"));
+    assert_eq!(afresh.bytes(&bench.tenant), 4);
+}
+
+#[tokio::test]
+async fn a_removed_batch_is_gone_and_no_longer_counted() {
+    let bench = Bench::new();
+    let batch = BatchId::new();
+    assert_eq!(bench.store.bytes(&bench.tenant), 0);
+    let stored = bench.receive(batch, b"1234", u64::MAX).await.unwrap();
+    bench.store.remove(&bench.tenant, batch).await.unwrap();
+    bench.store.remove(&bench.tenant, batch).await.unwrap();
+    assert_eq!(bench.store.bytes(&bench.tenant), 0);
+    assert!(bench.store.open(&stored.key).is_err());
+}
+
+#[test]
+fn only_what_the_store_gave_out_is_a_key() {
+    let bench = Bench::new();
+    for key in ["", "a", "../x/0", "acme/x/0", "acme/../0", &format!("acme/{}/..", BatchId::new())] {
+        assert!(matches!(bench.store.path(key), Err(FileStoreError::NoKey(_))), "{key}");
+    }
+}
+
+#[test]
+fn a_file_that_is_written_to_while_it_is_hashed_is_not_kept() {
+    let bench = Bench::new();
+    let path = bench.drop_file("a.csv", b"a,b\n");
+    let file = File::open(&path).unwrap();
+    let place = bench.home.path().join("0");
+    let mut writer = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(move || {
+            for _ in 0..2_000 {
+                writer.write_all(&[b'x'; 4096]).unwrap();
+            }
+        });
+        while !writing.is_finished() {
+            if let Ok(Change::None(hashed)) = copy::keep(&file, &place, &bench.home.path().join("part")) {
+                // Whatever was kept between two writes is what was hashed, as long as nobody writes on.
+                assert!(hashed.bytes <= fs::metadata(&place).unwrap().len());
+                fs::remove_file(&place).unwrap();
+            }
+        }
+    });
+    assert!(!place.exists());
+}
