@@ -5,7 +5,8 @@
 //! ```
 //!
 //! `event` tells which; the other fields are that event's own. A field may be added; a reader passes over what it does not
-//! know. Names and words of tenants are data here and nothing else: they are escaped by JSON.
+//! know. Names and words of tenants are data here and nothing else: they are escaped by JSON. JSON has no number for what
+//! is not finite; where a measure is none (a rate over no time at all), 0 is written.
 
 use crate::task::{BatchId, Counts, Origin, TaskState};
 use crate::tenant::{AppName, TenantId};
@@ -142,6 +143,104 @@ pub enum Happening {
         /// The sentence.
         reason: String,
     },
+    /// Events are missing in this journal from here: it could not be written, and memory for them ran out.
+    Lost {
+        /// How many.
+        events: u64,
+        /// The sentence.
+        reason: String,
+    },
+    /// Told to somebody who follows a journal and is too slow; never written.
+    Skipped {
+        /// How many lines.
+        lines: u64,
+        /// The sentence.
+        reason: String,
+    },
+    /// The first line of each of a journal's files; readers pass over it.
+    FileBegan {
+        /// Larger than that of every file before it: places in the journal are told by it.
+        number: u64,
+    },
+}
+
+impl Event {
+    /// Something that happens now.
+    pub fn now(tenant: Option<&TenantId>, what: Happening) -> Event {
+        Event { at: Timestamp::now(), tenant: tenant.cloned(), what }
+    }
+}
+
+impl Happening {
+    /// All kinds, as they are written.
+    pub const KINDS: [&'static str; 17] = [
+        "started",
+        "stopped",
+        "app_live",
+        "app_refused",
+        "app_retired",
+        "batch_accepted",
+        "batch_refused",
+        "task_began",
+        "task_ended",
+        "worker_died",
+        "app_log",
+        "deed",
+        "limit_reached",
+        "trouble",
+        "lost",
+        "skipped",
+        "file_began",
+    ];
+
+    /// Its kind, as it is written in `event`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Happening::Started { .. } => "started",
+            Happening::Stopped { .. } => "stopped",
+            Happening::AppLive { .. } => "app_live",
+            Happening::AppRefused { .. } => "app_refused",
+            Happening::AppRetired { .. } => "app_retired",
+            Happening::BatchAccepted { .. } => "batch_accepted",
+            Happening::BatchRefused { .. } => "batch_refused",
+            Happening::TaskBegan { .. } => "task_began",
+            Happening::TaskEnded(_) => "task_ended",
+            Happening::WorkerDied { .. } => "worker_died",
+            Happening::AppLog { .. } => "app_log",
+            Happening::Deed { .. } => "deed",
+            Happening::LimitReached { .. } => "limit_reached",
+            Happening::Trouble { .. } => "trouble",
+            Happening::Lost { .. } => "lost",
+            Happening::Skipped { .. } => "skipped",
+            Happening::FileBegan { .. } => "file_began",
+        }
+    }
+
+    /// The app that it is about, where it is about one.
+    pub fn app(&self) -> Option<&str> {
+        match self {
+            Happening::AppLive { app, .. }
+            | Happening::AppRetired { app, .. }
+            | Happening::BatchAccepted { app, .. }
+            | Happening::TaskBegan { app, .. }
+            | Happening::TaskEnded(TaskEntry { app, .. })
+            | Happening::AppLog { app, .. } => Some(app.as_str()),
+            Happening::BatchRefused { app, .. } => Some(app),
+            _ => None,
+        }
+    }
+
+    /// The tasks that it is about.
+    pub fn tasks(&self) -> &[u64] {
+        match self {
+            Happening::BatchAccepted { tasks, .. } => tasks,
+            Happening::TaskBegan { task, .. }
+            | Happening::TaskEnded(TaskEntry { task, .. })
+            | Happening::WorkerDied { task, .. }
+            | Happening::AppLog { task, .. } => std::slice::from_ref(task),
+            _ => &[],
+        }
+    }
 }
 
 /// How an attempt at a task went: what statistics and the bill are made of.
@@ -175,28 +274,56 @@ pub struct TaskEntry {
     pub counts: Counts,
     /// Documents that this attempt stored.
     pub new_documents: u64,
+    /// Rows that this attempt settled.
+    #[serde(default)]
+    pub new_rows: u64,
+    /// Rows and documents that this attempt made dead letters of.
+    #[serde(default)]
+    pub new_dead_letters: u64,
     /// Seconds from enqueueing to the first claim.
+    #[serde(with = "finite")]
     pub queued_seconds: f64,
     /// Seconds that this attempt held its slot.
+    #[serde(with = "finite")]
     pub slot_seconds: f64,
     /// Seconds inside the app.
+    #[serde(with = "finite")]
     pub app_seconds: f64,
     /// Seconds in which the sink held the app back.
+    #[serde(with = "finite")]
     pub sink_seconds: f64,
     /// Seconds in which workers were started.
+    #[serde(with = "finite")]
     pub start_seconds: f64,
     /// CPU seconds of its workers.
+    #[serde(with = "finite")]
     pub cpu_seconds: f64,
     /// Most memory of one of its workers, in bytes.
     pub memory_bytes: u64,
     /// Bytes of memory times seconds, over its workers.
+    #[serde(with = "finite")]
     pub memory_byte_seconds: f64,
     /// Workers it was given.
     pub workers: u32,
     /// Workers that died.
     pub deaths: u32,
     /// Rows settled per second of slot time.
+    #[serde(with = "finite")]
     pub rows_per_second: f64,
     /// A rerun made other documents than the run before.
     pub not_deterministic: bool,
+}
+
+/// Numbers that are not finite are written as 0.
+mod finite {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+    pub(super) fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(if number.is_finite() { *number } else { 0.0 })
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        f64::deserialize(deserializer)
+    }
 }

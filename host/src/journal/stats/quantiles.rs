@@ -1,0 +1,168 @@
+//! Count, mean, median, 95th percentile and maximum of numbers that come one by one. Pure.
+//!
+//! The first [`EXACT`] numbers are kept, and quantiles of them are exact. Beyond that they are counted in buckets whose
+//! bounds grow by 2 % from one to the next, so that a quantile is at most 1 % off, however many there are and in whatever
+//! order they come. Count, mean and maximum stay exact. A quantile is the nearest rank: the smallest number that at least
+//! that share of all numbers does not exceed.
+
+use std::collections::BTreeMap;
+
+/// Numbers that are kept as they are.
+pub const EXACT: usize = 256;
+/// How much wider each bucket is than the one before.
+const GROWTH: f64 = 1.02;
+/// Numbers below this are counted as nothing; no time, rate or size that is told is smaller.
+const SMALLEST: f64 = 1e-9;
+
+/// What is kept of the numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Quantiles {
+    count: u64,
+    sum: f64,
+    max: f64,
+    kept: Vec<f64>,
+    /// Buckets by the power of [`GROWTH`] that bounds them; `i32::MIN` for nothing.
+    buckets: BTreeMap<i32, u64>,
+}
+
+impl Quantiles {
+    /// One more number. What is negative or no number counts as 0.
+    pub fn add(&mut self, number: f64) {
+        let number = if number.is_finite() { number.max(0.0) } else { 0.0 };
+        self.count += 1;
+        self.sum += number;
+        self.max = self.max.max(number);
+        if self.buckets.is_empty() && self.kept.len() < EXACT {
+            self.kept.push(number);
+            return;
+        }
+        for kept in std::mem::take(&mut self.kept) {
+            *self.buckets.entry(bucket(kept)).or_default() += 1;
+        }
+        *self.buckets.entry(bucket(number)).or_default() += 1;
+    }
+
+    /// How many.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their sum.
+    pub fn sum(&self) -> f64 {
+        self.sum
+    }
+
+    /// The largest; 0 where there is none.
+    pub fn max(&self) -> f64 {
+        self.max
+    }
+
+    /// Their mean; 0 where there is none.
+    #[expect(clippy::cast_precision_loss, reason = "nobody counts to 2^52")]
+    pub fn mean(&self) -> f64 {
+        if self.count == 0 { 0.0 } else { self.sum / self.count as f64 }
+    }
+
+    /// The number below or at which this share (0 to 1) of them lies; 0 where there is none.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rank lies between 1 and the count, and nobody counts to 2^52"
+    )]
+    pub fn at(&self, share: f64) -> f64 {
+        let rank = ((self.count as f64 * share).ceil() as u64).clamp(1, self.count.max(1));
+        if !self.kept.is_empty() {
+            let mut sorted = self.kept.clone();
+            sorted.sort_unstable_by(f64::total_cmp);
+            return sorted[usize::try_from(rank - 1).unwrap_or(0)];
+        }
+        let mut passed = 0;
+        for (bucket, count) in &self.buckets {
+            passed += count;
+            if passed >= rank {
+                return middle(*bucket).min(self.max);
+            }
+        }
+        self.max
+    }
+}
+
+/// Bucket `n` has the numbers above `GROWTH^(n-1)`, up to `GROWTH^n`.
+#[expect(clippy::cast_possible_truncation, reason = "the logarithm of a finite number is small")]
+fn bucket(number: f64) -> i32 {
+    if number < SMALLEST { i32::MIN } else { (number.ln() / GROWTH.ln()).ceil() as i32 }
+}
+
+/// The number that is furthest from neither bound, as a share of them.
+fn middle(bucket: i32) -> f64 {
+    if bucket == i32::MIN { 0.0 } else { 2.0 * GROWTH.powi(bucket) / (GROWTH + 1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(numbers: &[f64]) -> Quantiles {
+        let mut quantiles = Quantiles::default();
+        numbers.iter().for_each(|number| quantiles.add(*number));
+        quantiles
+    }
+
+    /// By the definition: the smallest that at least this share does not exceed.
+    fn naive(numbers: &[f64], share: f64) -> f64 {
+        let mut sorted = numbers.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let enough =
+            |number: f64| sorted.iter().filter(|other| **other <= number).count() as f64 >= share * sorted.len() as f64;
+        sorted.iter().copied().find(|number| enough(*number)).unwrap_or(0.0)
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_of_few_numbers_are_exact(
+            numbers in prop::collection::vec(0.0..1e9_f64, 1..=EXACT),
+            share in 0.01..1.0_f64,
+        ) {
+            let quantiles = of(&numbers);
+            prop_assert_eq!(quantiles.at(share), naive(&numbers, share));
+            prop_assert_eq!(quantiles.max(), naive(&numbers, 1.0));
+            prop_assert_eq!(quantiles.count(), numbers.len() as u64);
+        }
+
+        #[test]
+        fn quantiles_of_many_numbers_are_a_hundredth_off_at_most(
+            numbers in prop::collection::vec(prop_oneof![Just(0.0), 1e-6..1e-3_f64, 0.5..20.0_f64, 1e3..1e12_f64], 300..900),
+        ) {
+            let quantiles = of(&numbers);
+            for share in [0.01, 0.5, 0.95, 0.99, 1.0] {
+                let (exact, told) = (naive(&numbers, share), quantiles.at(share));
+                prop_assert!((told - exact).abs() <= 0.0101 * exact, "{share}: {told} for {exact}");
+            }
+            let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
+            prop_assert!((quantiles.mean() - mean).abs() <= 1e-9 * mean);
+        }
+    }
+
+    #[test]
+    fn memory_stays_small_whatever_comes() {
+        let mut quantiles = Quantiles::default();
+        let mut number = 1e-12;
+        while number < 1e300 {
+            quantiles.add(number);
+            number *= 1.001;
+        }
+        quantiles.add(f64::MAX);
+        quantiles.add(f64::NAN);
+        quantiles.add(-1.0);
+        assert!(quantiles.buckets.len() < 40_000 && quantiles.kept.is_empty());
+        assert_eq!(quantiles.at(1.0), f64::MAX);
+    }
+
+    #[test]
+    fn of_nothing_everything_is_0() {
+        let none = Quantiles::default();
+        assert_eq!((none.count(), none.mean(), none.at(0.5), none.max()), (0, 0.0, 0.0, 0.0));
+    }
+}
