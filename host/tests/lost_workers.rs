@@ -6,12 +6,16 @@ mod guest_support;
 
 use guest_support::{WORKER, batch_app};
 use mysimbdp::batch::attempt::Deadlines;
-use mysimbdp::batch::cast::{Cast, Observer, Slot, Tolerance};
+use mysimbdp::batch::cast::{Bounds, Cast, Observer, Slot, Tolerance};
 use mysimbdp::batch::data_file::DataFile;
 use mysimbdp::batch::intake::Rejected;
 use mysimbdp::batch::ledger::Counts;
-use mysimbdp::batch::runner;
-use mysimbdp::sink::{BoxFuture, DeadLetter, DocumentBatch, DocumentSink, SinkError, Written};
+use mysimbdp::batch::runner::{self, Assignment, ForgetfulKeeper};
+use mysimbdp::batch::stop::Stop;
+use mysimbdp::sink::{
+    BoxFuture, DeadLetter, DocumentBatch, DocumentSink, KeptLetter, LetterFilter, SinkError, Written,
+};
+use mysimbdp::task::Checkpoint;
 use mysimbdp::worker::process::WorkerSpec;
 use mysimbdp::worker::protocol::{GuestLimits, Isolation};
 use mysimbdp::worker::spawner::Spawner;
@@ -33,6 +37,22 @@ impl DocumentSink for FullSink {
     }
 
     fn keep(&self, _: Vec<DeadLetter>) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(async { Err(full()) })
+    }
+
+    fn erase(&self, _: u64, _: usize) -> BoxFuture<'_, Result<u64, SinkError>> {
+        Box::pin(async { Err(full()) })
+    }
+
+    fn letters<'a>(&'a self, _: &'a LetterFilter, _: usize) -> BoxFuture<'a, Result<Vec<KeptLetter>, SinkError>> {
+        Box::pin(async { Err(full()) })
+    }
+
+    fn count_letters<'a>(&'a self, _: &'a LetterFilter) -> BoxFuture<'a, Result<u64, SinkError>> {
+        Box::pin(async { Err(full()) })
+    }
+
+    fn forget(&self, _: u64, _: Vec<u64>) -> BoxFuture<'_, Result<u64, SinkError>> {
         Box::pin(async { Err(full()) })
     }
 }
@@ -64,6 +84,7 @@ fn cast(app: &Path) -> Arc<Cast> {
         deadlines: Deadlines { stall: Duration::from_secs(20), total: Duration::from_secs(60) },
         policy: Policy::default(),
         tolerance: Tolerance::default(),
+        bounds: Bounds::default(),
     })
 }
 
@@ -89,7 +110,17 @@ async fn a_sink_that_fails_leaves_no_worker_behind() {
     std::fs::write(&path, "x").unwrap();
     let (cast, file) = (cast(&app.path), Arc::new(DataFile::open(&path).unwrap()));
     let mut slot = Slot::default();
-    let error = runner::run(&cast, &mut slot, &file, 1, &mut Deaf).await.unwrap_err();
+    let assignment = Assignment {
+        cast: &cast,
+        slot: &mut slot,
+        file: &file,
+        task: 1,
+        from: Checkpoint::default(),
+        rows: None,
+        keeper: &mut ForgetfulKeeper,
+        stop: Stop::never(),
+    };
+    let error = runner::run(assignment, &mut Deaf).await.unwrap_err();
     assert!(error.to_string().contains("no space left"), "{error}");
     let deadline = Instant::now() + Duration::from_secs(5);
     while !children().is_empty() {

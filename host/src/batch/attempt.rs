@@ -3,19 +3,22 @@
 //! The host reads only while little waits for the sink ([`flights`](super::flights)): a slow sink fills the socket, and then
 //! the app's `emit` blocks. Deadlines run only while the host is the one that waits ([`watchdog`](super::watchdog)). Whatever
 //! the sink has been given is settled before an attempt ends, in the order it came, so the next attempt starts from books
-//! that are true.
+//! that are true. Only a sink that does not come to an end although the task was told to stop is left alone
+//! ([`Stop::finish`]); what it was given comes again in the next run.
 
+use super::assignment::{Keeper, RunError};
 use super::cast::{Cast, Observer};
 use super::data_file::DataFile;
 use super::death::Cause;
 use super::flights::{Clerk, Flights, Landed};
 use super::intake::{Delivery, Intake};
 use super::ledger::Ledger;
+use super::stop::Stop;
 use super::watchdog::{TICK, Watchdog};
-use crate::sink::SinkError;
+use crate::sink::DeadLetter;
 use crate::worker::link::{Frame, LinkError};
 use crate::worker::process::Worker;
-use crate::worker::protocol::{Done, Ending, Log};
+use crate::worker::protocol::{Done, Ending, Log, Start};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -26,6 +29,9 @@ const MAX_LOG_LINES: u64 = 10_000;
 const NEXT_LOG_LINE: u64 = MAX_LOG_LINES + 1;
 /// The level of what the host adds to that log, as in the plugin ABI.
 const WARN: u32 = 2;
+
+/// How often a checkpoint is kept while rows are settled: what a kill costs is at most so much work.
+const KEEP_EVERY: Duration = Duration::from_millis(250);
 
 /// What a task may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +54,15 @@ pub enum Outcome {
     AppError(String),
     /// The worker is dead or dying of this; `None` where only its remains can tell.
     Died(Option<Cause>),
-    /// The task has used up its time.
-    OutOfTime,
-    /// Too many rows became dead letters.
-    TooManyRejected(String),
+    /// The task has reached a limit, and will again whatever is tried.
+    OverLimit {
+        /// Its name, as statistics call it.
+        name: &'static str,
+        /// What was measured, and the limit.
+        sentence: String,
+    },
+    /// The task was told to stop.
+    Stopped,
 }
 
 /// What the attempts of a task measured.
@@ -67,13 +78,37 @@ pub(super) struct Times {
     pub(super) log_lines: u64,
     /// Bytes of rows that dead letters quote.
     pub(super) quoted: Arc<AtomicU64>,
+    /// Documents that were stored.
+    pub(super) new_documents: u64,
+    /// CPU time of workers that are done with the task.
+    pub(super) cpu: Duration,
+    /// CPU time that the worker had used before it was given the task.
+    pub(super) cpu_before: Duration,
+    /// Bytes of memory times seconds.
+    pub(super) memory_byte_seconds: f64,
+    /// When a checkpoint was kept last.
+    kept: Instant,
+    /// Something has been settled since then.
+    unkept: bool,
 }
 
 impl Times {
     /// A task that begins now.
     pub(super) fn new() -> Times {
-        let (app, held_back) = (Duration::ZERO, Duration::ZERO);
-        Times { began: Instant::now(), app, held_back, log_lines: 0, quoted: Arc::default() }
+        let (now, none) = (Instant::now(), Duration::ZERO);
+        Times {
+            began: now,
+            app: none,
+            held_back: none,
+            log_lines: 0,
+            quoted: Arc::default(),
+            new_documents: 0,
+            cpu: none,
+            cpu_before: none,
+            memory_byte_seconds: 0.0,
+            kept: now,
+            unkept: false,
+        }
     }
 }
 
@@ -84,12 +119,83 @@ pub(super) struct Scene<'a> {
     pub(super) ledger: &'a mut Ledger,
     pub(super) times: &'a mut Times,
     pub(super) observer: &'a mut dyn Observer,
+    /// Where checkpoints are kept.
+    pub(super) keeper: &'a mut dyn Keeper,
+    /// Tells when to stop.
+    pub(super) stop: Stop,
+    /// The rows of a replay; `None` for the whole file.
+    pub(super) rows: Option<Vec<Start>>,
 }
 
 impl Scene<'_> {
     /// The task has used up its time.
-    pub(super) fn is_out_of_time(&self) -> bool {
-        self.times.began.elapsed().saturating_sub(self.times.held_back) > self.cast.deadlines.total
+    pub(super) fn out_of_time(&self) -> Option<Outcome> {
+        let total = self.cast.deadlines.total;
+        (self.times.began.elapsed().saturating_sub(self.times.held_back) > total).then(|| {
+            let seconds = total.as_secs_f64();
+            let sentence = format!("it took longer than the {seconds} s that a task may take (wall_seconds)");
+            Outcome::OverLimit { name: "time", sentence }
+        })
+    }
+
+    /// Its workers have used up their CPU time; the one at work has used `cpu` since it was started.
+    pub(super) fn out_of_cpu(&self, cpu: Duration) -> Option<Outcome> {
+        let used = self.times.cpu + cpu.saturating_sub(self.times.cpu_before);
+        let bound = self.cast.bounds.cpu;
+        (used > bound).then(|| {
+            let seconds = bound.as_secs_f64();
+            let sentence =
+                format!("its workers used more than the {seconds} CPU seconds that a task may use (cpu_seconds)");
+            Outcome::OverLimit { name: "cpu", sentence }
+        })
+    }
+
+    /// There would be more rows or documents than the task may have, if this delivery landed beside those that fly.
+    fn over_bounds(&self, flights: &Flights, delivery: &Delivery) -> Option<Outcome> {
+        let mut counts = flights.promised(*self.ledger.counts());
+        counts.rows.read += delivery.rows.read;
+        counts.documents.emitted += delivery.emitted;
+        let (name, sentence) = self.cast.bounds.exceeded(&counts)?;
+        Some(Outcome::OverLimit { name, sentence })
+    }
+
+    /// More has become dead letters than is borne.
+    fn too_many_letters(&self) -> Option<Outcome> {
+        let sentence = self.cast.tolerance.exceeded(self.ledger.counts(), false)?;
+        Some(Outcome::OverLimit { name: "dead_letters", sentence })
+    }
+
+    fn is_keep_due(&self) -> bool {
+        self.times.unkept && self.times.kept.elapsed() >= KEEP_EVERY
+    }
+
+    /// Keeps how far the task has come, unless it is told to stop meanwhile: then its report says how far it has come.
+    /// Answers how long that took, which counts as held back.
+    pub(super) async fn keep(&mut self) -> Result<Duration, RunError> {
+        let began = Instant::now();
+        (self.times.kept, self.times.unkept) = (began, false);
+        let checkpoint = self.ledger.checkpoint();
+        let kept = self.stop.finish(self.keeper.keep(&checkpoint)).await;
+        let took = began.elapsed();
+        self.times.held_back += took;
+        match kept {
+            // Whoever keeps for others finds out by this that the claim is lost.
+            Some(Err(sentence)) if !self.stop.is_lost() => Err(RunError::State(sentence)),
+            Some(Ok(()) | Err(_)) | None => Ok(took),
+        }
+    }
+
+    /// Keeps a dead letter. `false` where the task is told to stop and the sink did not come to it.
+    pub(super) async fn keep_letter(&mut self, letter: DeadLetter) -> Result<bool, RunError> {
+        let began = Instant::now();
+        let kept = self.stop.finish(self.cast.sink.keep(vec![letter])).await;
+        self.times.held_back += began.elapsed();
+        Ok(kept.transpose()?.is_some())
+    }
+
+    /// Whether the task has anything to do with this row.
+    pub(super) fn is_wanted(&self, row: u64) -> bool {
+        self.rows.as_ref().is_none_or(|rows| rows.iter().any(|wanted| wanted.number == row))
     }
 
     /// Who writes dead letters of this task.
@@ -117,10 +223,13 @@ impl Scene<'_> {
 
     fn settle(&mut self, landed: Landed) {
         let Landed { delivery, written } = landed;
-        let Delivery { rows, emitted, refused, reached, differs, .. } = delivery;
+        let Delivery { rows, emitted, refused, reached, differs, own_ids, .. } = delivery;
         if differs {
             self.ledger.note_differing();
         }
+        self.ledger.note_own_ids(own_ids);
+        self.times.new_documents += written.stored;
+        self.times.unkept = true;
         let position = reached.row.end;
         self.ledger.settle(&rows, emitted, refused, reached, &written);
         for rejected in delivery.rejected.iter().chain(delivery.refused_by_sink.iter().map(|(rejected, _)| rejected)) {
@@ -133,19 +242,41 @@ impl Scene<'_> {
 /// Drives `worker` through the task that it was given under `tag`.
 ///
 /// # Errors
-/// The sink failed; what it had committed before is settled.
+/// The sink or the keeper failed; what the sink had committed before is settled.
 pub(super) async fn drive(
     scene: &mut Scene<'_>,
     worker: &mut Worker,
     tag: u32,
     mut intake: Intake,
-) -> Result<Outcome, SinkError> {
+) -> Result<Outcome, RunError> {
     let mut flights = Flights::default();
-    let outcome = read_to_the_end(scene, worker, tag, &mut intake, &mut flights).await?;
-    while let Some(landed) = flights.land().await {
-        scene.settle(landed?);
+    let mut watchdog = Watchdog::new();
+    let outcome = read_to_the_end(scene, worker, tag, &mut intake, &mut flights, &mut watchdog).await?;
+    watchdog.close(scene, worker);
+    if matches!(outcome, Outcome::Stopped | Outcome::OverLimit { .. }) {
+        // Nothing more is wanted of it, while the sink may still take its time.
+        worker.kill();
+    }
+    let mut stop = scene.stop.clone();
+    let settled = stop.finish(settle_all(scene, &mut flights)).await;
+    if settled.transpose()?.is_none() {
+        return Ok(Outcome::Stopped);
+    }
+    if matches!(outcome, Outcome::Finished { .. }) && intake.falls_short() {
+        scene.ledger.note_differing();
     }
     Ok(outcome)
+}
+
+/// Waits for everything that is on its way into the sink.
+async fn settle_all(scene: &mut Scene<'_>, flights: &mut Flights) -> Result<(), RunError> {
+    while let Some(landed) = flights.land().await {
+        scene.settle(landed?);
+        if scene.is_keep_due() {
+            scene.keep().await?;
+        }
+    }
+    Ok(())
 }
 
 async fn read_to_the_end(
@@ -154,19 +285,24 @@ async fn read_to_the_end(
     tag: u32,
     intake: &mut Intake,
     flights: &mut Flights,
-) -> Result<Outcome, SinkError> {
-    let mut watchdog = Watchdog::new();
+    watchdog: &mut Watchdog,
+) -> Result<Outcome, RunError> {
+    let mut stop = scene.stop.clone();
     loop {
         let room = flights.room();
         if let Some(outcome) = watchdog.turn(scene, worker, room) {
             return Ok(outcome);
         }
+        if scene.is_keep_due() {
+            watchdog.excuse(scene.keep().await?);
+        }
         let received = tokio::select! {
             biased;
+            _ = stop.wait() => return Ok(Outcome::Stopped),
             Some(landed) = flights.land(), if flights.any() => {
                 scene.settle(landed?);
-                if let Some(reason) = scene.cast.tolerance.exceeded(scene.ledger.counts(), false) {
-                    return Ok(Outcome::TooManyRejected(reason));
+                if let Some(outcome) = scene.too_many_letters() {
+                    return Ok(outcome);
                 }
                 continue;
             }
@@ -178,6 +314,9 @@ async fn read_to_the_end(
             Ok(Frame::Rows(payload)) => match intake.take(payload) {
                 Ok(delivery) => {
                     watchdog.progressed();
+                    if let Some(outcome) = scene.over_bounds(flights, &delivery) {
+                        return Ok(outcome);
+                    }
                     flights.launch(scene, delivery);
                 }
                 Err(violation) => return Ok(broke(violation.to_string())),
@@ -200,12 +339,26 @@ async fn read_to_the_end(
 /// Watches a worker that runs one row alone: only how it ends matters. What it sends has to be in order, then it is dropped.
 pub(super) async fn watch(scene: &mut Scene<'_>, worker: &mut Worker, tag: u32, mut intake: Intake) -> Outcome {
     let mut watchdog = Watchdog::new();
+    let outcome = watch_to_the_end(scene, worker, tag, &mut intake, &mut watchdog).await;
+    watchdog.close(scene, worker);
+    outcome
+}
+
+async fn watch_to_the_end(
+    scene: &mut Scene<'_>,
+    worker: &mut Worker,
+    tag: u32,
+    intake: &mut Intake,
+    watchdog: &mut Watchdog,
+) -> Outcome {
+    let mut stop = scene.stop.clone();
     loop {
         if let Some(outcome) = watchdog.turn(scene, worker, true) {
             return outcome;
         }
         let received = tokio::select! {
             biased;
+            _ = stop.wait() => return Outcome::Stopped,
             received = worker.receive() => received,
             () = sleep(TICK) => continue,
         };

@@ -8,6 +8,7 @@ use crate::worker::process::{Worker, WorkerSpec};
 use crate::worker::spawner::Spawner;
 use crate::worker::supervisor::Policy;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that the tasks of one generation and tenant share.
 pub struct Cast {
@@ -23,6 +24,41 @@ pub struct Cast {
     pub policy: Policy,
     /// How many dead letters are borne.
     pub tolerance: Tolerance,
+    /// What a task may amount to.
+    pub bounds: Bounds,
+}
+
+/// What a task may amount to, over all its attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Rows read.
+    pub rows: u64,
+    /// Documents emitted.
+    pub documents: u64,
+    /// CPU time of its workers, in one run.
+    pub cpu: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { rows: u64::MAX, documents: u64::MAX, cpu: Duration::MAX }
+    }
+}
+
+impl Bounds {
+    /// Name and sentence of the bound that these counts are beyond.
+    pub fn exceeded(&self, counts: &Counts) -> Option<(&'static str, String)> {
+        let (rows, documents) = (counts.rows.read, counts.documents.emitted);
+        if rows > self.rows {
+            return Some((
+                "rows",
+                format!("it has more than the {} rows that a file may have (rows_per_task)", self.rows),
+            ));
+        }
+        let told =
+            || format!("it makes more than the {} documents that a file may make (documents_per_task)", self.documents);
+        (documents > self.documents).then(|| ("documents", told()))
+    }
 }
 
 /// How many rows and documents of a task may become dead letters before it fails.
@@ -50,14 +86,17 @@ impl Tolerance {
         let letters = rejected + counts.documents.refused;
         if letters > self.rows {
             let what = if counts.documents.refused > 0 { "rows and documents" } else { "rows" };
-            return Some(format!("{letters} {what} became dead letters, where {} are allowed", self.rows));
+            return Some(format!(
+                "{letters} {what} became dead letters, where {} are allowed (dead_letters)",
+                self.rows
+            ));
         }
         #[expect(clippy::cast_precision_loss, reason = "a percentage needs no more than 52 bits")]
         let percent = 100.0 * rejected as f64 / read.max(1) as f64;
         let judged = at_the_end || read >= Tolerance::SAMPLE;
         (judged && percent > self.percent).then(|| {
             format!(
-                "{rejected} of {read} rows ({percent:.1} %) became dead letters, where {} % are allowed",
+                "{rejected} of {read} rows ({percent:.1} %) became dead letters, where {} % are allowed (dead_letter_percent)",
                 self.percent
             )
         })
@@ -86,6 +125,11 @@ impl Slot {
     /// A slot that has this worker already.
     pub fn with(worker: Worker) -> Slot {
         Slot { warm: Some(worker) }
+    }
+
+    /// It has no worker.
+    pub fn is_cold(&self) -> bool {
+        self.warm.is_none()
     }
 
     /// Lets the worker end.

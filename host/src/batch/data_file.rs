@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Why a file cannot be ingested.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,7 @@ pub struct DataFile {
     file: File,
     name: String,
     size: u64,
+    modified: Option<SystemTime>,
 }
 
 impl DataFile {
@@ -42,6 +44,14 @@ impl DataFile {
     /// # Errors
     /// It cannot be opened, or is not a regular file.
     pub fn open(path: &Path) -> Result<DataFile, DataFileError> {
+        DataFile::open_as(path, &path.file_name().unwrap_or_default().to_string_lossy())
+    }
+
+    /// Opens a regular file that is called `name`, whatever it is called where it lies.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is not a regular file.
+    pub fn open_as(path: &Path, name: &str) -> Result<DataFile, DataFileError> {
         let open = |source| DataFileError::Open { path: path.to_path_buf(), source };
         // A FIFO must not hang us: it is refused below.
         let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(open)?;
@@ -56,8 +66,8 @@ impl DataFile {
             };
             return Err(DataFileError::NotAFile { path: path.to_path_buf(), what });
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(DataFile { file, name, size: metadata.len() })
+        let (name, size, modified) = (name.to_owned(), metadata.len(), metadata.modified().ok());
+        Ok(DataFile { file, name, size, modified })
     }
 
     /// Its name, without a directory.
@@ -70,10 +80,16 @@ impl DataFile {
         self.size
     }
 
-    /// Its size now, where it has become smaller since it was opened.
-    pub fn shrunk_to(&self) -> Option<u64> {
-        let size = self.file.metadata().map_or(0, |metadata| metadata.len());
-        (size < self.size).then_some(size)
+    /// What has become of it since it was opened, where it is not what it was. The sentence fits after "the file".
+    pub fn changed(&self) -> Option<String> {
+        let Ok(now) = self.file.metadata() else { return Some("cannot be read any more".into()) };
+        let (before, size) = (self.size, now.len());
+        match () {
+            () if size < before => Some(format!("shrank from {before} to {size} bytes while it was read")),
+            () if size > before => Some(format!("grew from {before} to {size} bytes while it was read")),
+            () if now.modified().ok() != self.modified => Some("was written to while it was read".into()),
+            () => None,
+        }
     }
 
     /// A descriptor for one worker: read-only, and with an offset of its own, so that what one worker does to it no other

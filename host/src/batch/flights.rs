@@ -7,6 +7,7 @@ use super::attempt::Scene;
 use super::cast::Cast;
 use super::data_file::DataFile;
 use super::intake::{self, Delivery, Rejected};
+use super::ledger::Counts;
 use crate::sink::{DeadLetter, DocumentSink, SinkError, Written};
 use crate::worker::protocol::LOOSE_ROWS;
 use std::collections::VecDeque;
@@ -27,7 +28,17 @@ const QUOTED_AFTERWARDS: usize = 256;
 #[derive(Default)]
 pub(super) struct Flights {
     bytes: usize,
-    queue: VecDeque<(JoinHandle<Result<Landed, SinkError>>, usize)>,
+    rows: u64,
+    documents: u64,
+    queue: VecDeque<Flight>,
+}
+
+/// What has been launched and how much of everything it is.
+struct Flight {
+    landing: JoinHandle<Result<Landed, SinkError>>,
+    bytes: usize,
+    rows: u64,
+    documents: u64,
 }
 
 /// A delivery that the sink has committed.
@@ -47,8 +58,16 @@ impl Flights {
         self.bytes < MAX_IN_FLIGHT
     }
 
+    /// The counts once everything has landed, as far as rows read and documents emitted go.
+    pub(super) fn promised(&self, mut counts: Counts) -> Counts {
+        counts.rows.read += self.rows;
+        counts.documents.emitted += self.documents;
+        counts
+    }
+
     /// Sends a delivery on its way.
     pub(super) fn launch(&mut self, scene: &Scene<'_>, mut delivery: Delivery) {
+        let (rows, documents) = (delivery.rows.read, delivery.emitted);
         let batch = std::mem::take(&mut delivery.batch);
         let letters = if delivery.rejected.is_empty() { 0 } else { LETTERS_AT_ONCE };
         let bytes = batch.bytes.len() + letters;
@@ -59,24 +78,39 @@ impl Flights {
                 if batch.documents.is_empty() { Written::default() } else { sink.write(batch.clone()).await? };
             delivery.refused_by_sink = intake::refused_documents(&batch, &written.refused);
             drop(batch);
+            let redone = delivery.redone();
+            if !redone.is_empty() {
+                sink.forget(clerk.task, redone).await?;
+            }
             // Kept before anything relies on it: a settled row is never looked at again.
             clerk.keep(&*sink, &delivery).await?;
             Ok(Landed { delivery, written })
         };
         self.bytes += bytes;
-        self.queue.push_back((tokio::spawn(flight), bytes));
+        self.rows += rows;
+        self.documents += documents;
+        self.queue.push_back(Flight { landing: tokio::spawn(flight), bytes, rows, documents });
     }
 
     /// Waits for the oldest. Cancel-safe.
     pub(super) async fn land(&mut self) -> Option<Result<Landed, SinkError>> {
-        let (flight, bytes) = self.queue.front_mut()?;
-        let landed = match flight.await {
+        let landed = match (&mut self.queue.front_mut()?.landing).await {
             Ok(landed) => landed,
             Err(error) => Err(SinkError::Permanent { sink: "documents".into(), reason: error.to_string() }),
         };
-        self.bytes -= *bytes;
-        self.queue.pop_front();
+        if let Some(Flight { bytes, rows, documents, .. }) = self.queue.pop_front() {
+            self.bytes -= bytes;
+            self.rows -= rows;
+            self.documents -= documents;
+        }
         Some(landed)
+    }
+}
+
+impl Drop for Flights {
+    /// What nobody waits for any more goes no further than it has come.
+    fn drop(&mut self) {
+        self.queue.iter().for_each(|flight| flight.landing.abort());
     }
 }
 

@@ -10,13 +10,24 @@
 //!      └── report ◀────────────────────────────────── ledger   what is settled: counts, position, hash           (pure)
 //! ```
 
+mod assignment;
 pub mod attempt;
 pub mod cast;
 pub mod data_file;
 pub mod death;
+mod ending;
 mod flights;
 pub mod intake;
+mod keeping;
 pub mod ledger;
 pub mod report;
 pub mod runner;
+pub mod running;
+mod shelf;
+pub mod slots;
+pub mod stop;
+pub mod submit;
+mod telling;
+pub mod verdict;
 mod watchdog;
+pub mod work;

@@ -1,6 +1,7 @@
 //! What is told about a task when it is over. The JSON form is what `mysimbdp run --json` prints.
 
 use super::ledger::Counts;
+use crate::task::Checkpoint;
 use serde::Serialize;
 
 /// How a task ended. "Done" is never said when a row is missing.
@@ -13,6 +14,8 @@ pub enum TaskOutcome {
     Partial,
     /// It could not be brought to an end.
     Failed,
+    /// It was told to stop, and can go on from its checkpoint.
+    Interrupted,
 }
 
 /// A task, told.
@@ -22,6 +25,9 @@ pub struct TaskReport {
     pub outcome: TaskOutcome,
     /// Why it is not `done`, in one sentence.
     pub reason: Option<String>,
+    /// What that is called in statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static str>,
     /// Name of the file.
     pub file: String,
     /// Its size in bytes.
@@ -31,6 +37,12 @@ pub struct TaskReport {
     /// Rows and documents.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Documents that this run stored; those that an earlier one had stored are in the counts alone.
+    #[serde(skip)]
+    pub new_documents: u64,
+    /// Where the next attempt would begin.
+    #[serde(skip)]
+    pub checkpoint: Checkpoint,
     /// A rerun made other documents than the run before it: the app is not deterministic.
     pub not_deterministic: bool,
     /// Every death on the way, in order.
@@ -78,6 +90,9 @@ pub struct Resources {
     pub worker_cpu: f64,
     /// Most memory of one of its workers, in bytes.
     pub worker_memory: u64,
+    /// Bytes of memory times seconds, over all its workers.
+    #[serde(skip)]
+    pub memory_byte_seconds: f64,
     /// Workers it was given.
     pub workers: u32,
 }

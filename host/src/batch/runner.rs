@@ -1,52 +1,53 @@
 //! One task from its first attempt to its report: does what the supervisor says.
 
 use super::attempt::{self, Outcome, Scene, Times};
-use super::cast::{Cast, Slot};
-use super::data_file::DataFile;
+use super::cast::{Observer, Slot};
 use super::death::{Cause, Death};
+use super::ending::{self, Verdict};
 use super::intake::{Intake, Rejected};
 use super::ledger::{Ledger, Row};
-use super::report::{DeathReport, Resources, TaskOutcome, TaskReport, Timings};
-use crate::sink::SinkError;
+use super::report::{DeathReport, Resources, TaskReport, Timings};
+use crate::failpoint;
 use crate::worker::process::{Remains, StartError, Worker};
 use crate::worker::protocol::{Start, Task};
 use crate::worker::recorder::ClaimedRow;
-use crate::worker::supervisor::{self, Action, Event, Failure, Supervisor};
+use crate::worker::supervisor::{self, Action, Event, Policy, Supervisor};
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// Runs one task to its end.
+pub use super::assignment::{Assignment, ForgetfulKeeper, Keeper, RunError};
+
+/// Runs a task to its end, or until it is told to stop.
 ///
 /// # Errors
-/// The sink failed. What it had committed before is settled; running the task again doubles nothing.
-pub async fn run(
-    cast: &Arc<Cast>,
-    slot: &mut Slot,
-    file: &Arc<DataFile>,
-    task_number: u64,
-    observer: &mut dyn super::cast::Observer,
-) -> Result<TaskReport, SinkError> {
-    let mut ledger = Ledger::new(task_number);
+/// See [`RunError`].
+pub async fn run(assignment: Assignment<'_>, observer: &mut dyn Observer) -> Result<TaskReport, RunError> {
+    let Assignment { cast, slot, file, task, from, mut rows, keeper, stop } = assignment;
+    if let Some(rows) = &mut rows {
+        rows.sort_unstable_by_key(|row| row.number);
+        rows.dedup_by_key(|row| row.number);
+    }
+    let mut ledger = Ledger::new(task, &from);
     let mut times = Times::new();
-    let scene = Scene { cast, file, ledger: &mut ledger, times: &mut times, observer };
+    let come_to = (from.settled.row.number, from.settled.loose);
+    let scene = Scene { cast, file, ledger: &mut ledger, times: &mut times, observer, keeper, stop, rows };
     let (starting, resources) = (Duration::ZERO, Resources::default());
-    let mut run = Run { scene, slot, deaths: Vec::new(), come_to: (0, 0), starting, resources };
+    let mut run = Run { scene, slot, deaths: Vec::new(), come_to, starting, resources };
     let verdict = run.play().await?;
-    let Run { deaths, starting, resources, .. } = run;
-    let (outcome, reason) = match verdict {
-        Verdict::Done => (TaskOutcome::Done, None),
-        Verdict::Partial(reason) => (TaskOutcome::Partial, Some(reason)),
-        Verdict::Failed(reason) => (TaskOutcome::Failed, Some(reason)),
-    };
+    let Run { deaths, starting, mut resources, .. } = run;
+    resources.memory_byte_seconds = times.memory_byte_seconds;
+    let (outcome, cause, reason) = verdict.told();
     Ok(TaskReport {
         outcome,
         reason,
+        cause,
         file: file.name().to_owned(),
         bytes: file.size(),
-        task: task_number,
+        task,
         counts: *ledger.counts(),
+        new_documents: times.new_documents,
+        checkpoint: ledger.checkpoint(),
         not_deterministic: ledger.is_differing(),
         deaths: deaths.iter().map(|death| tell(death, &cast.spec.label, file.name())).collect(),
         timings: Timings {
@@ -70,12 +71,6 @@ fn tell(death: &Death, app: &str, file: &str) -> DeathReport {
     }
 }
 
-enum Verdict {
-    Done,
-    Partial(String),
-    Failed(String),
-}
-
 /// What an attempt amounts to for the supervisor, or an end that it has no say in.
 enum Ended {
     Event(Event, Option<Death>),
@@ -93,29 +88,39 @@ struct Run<'a, 'b> {
 }
 
 impl Run<'_, '_> {
-    async fn play(&mut self) -> Result<Verdict, SinkError> {
-        let mut supervisor = Supervisor::new(self.scene.cast.policy);
+    async fn play(&mut self) -> Result<Verdict, RunError> {
+        // Rows that an earlier run has convicted count as well.
+        let policy = self.scene.cast.policy;
+        let convicted = u32::try_from(self.scene.ledger.convicted().len()).unwrap_or(u32::MAX);
+        let max_convicted = policy.max_convicted.saturating_sub(convicted);
+        let mut supervisor = Supervisor::new(Policy { max_convicted, ..policy });
         let mut actions = vec![Action::Attempt(Duration::ZERO)];
         let mut position = 0;
         let mut app_error = String::new();
         loop {
             let mut ended = None;
             for action in std::mem::take(&mut actions) {
+                // What has come to its end is judged by it, whoever wanted it stopped; unless nobody may speak for it any more.
+                if self.scene.stop.is_lost() || (action != Action::Finish && self.scene.stop.why().is_some()) {
+                    return Ok(ending::cut_short(&self.scene.stop, Outcome::Stopped));
+                }
                 ended = match action {
                     Action::Convict(row) => {
                         self.convict(row).await?;
                         None
                     }
                     Action::Attempt(pause) => {
-                        tokio::time::sleep(pause).await;
+                        self.pause(pause).await;
                         Some(self.attempt(&mut position, &mut app_error).await?)
                     }
                     Action::Alone(row, pause) => {
-                        tokio::time::sleep(pause).await;
+                        self.pause(pause).await;
                         Some(self.alone(row).await?)
                     }
-                    Action::Finish => return Ok(self.finish(position)),
-                    Action::Fail(failure) => return Ok(Verdict::Failed(self.explain(failure, app_error))),
+                    Action::Finish => return Ok(ending::finish(&mut self.scene, position)),
+                    Action::Fail(failure) => {
+                        return Ok(ending::explain(&self.scene, failure, &self.deaths, &app_error));
+                    }
                 };
             }
             match ended {
@@ -125,34 +130,22 @@ impl Run<'_, '_> {
                         let sentence = death.sentence(&self.scene.cast.spec.label, self.scene.file.name());
                         self.scene.observer.death(&sentence);
                         self.deaths.push(death);
+                        self.scene.keep().await?;
                     }
                     actions = supervisor.judge(event);
                 }
-                None => return Ok(Verdict::Failed("the supervisor gave no further order".into())),
+                None => return Ok(Verdict::Failed("host", "the supervisor gave no further order".into())),
             }
         }
     }
 
     /// The whole file, or what is left of it.
-    async fn attempt(&mut self, position: &mut u64, app_error: &mut String) -> Result<Ended, SinkError> {
-        let mut worker = match self.slot.warm.take() {
-            Some(worker) => worker,
-            None => match self.start().await {
-                Ok(worker) => worker,
-                Err(ended) => return Ok(ended),
-            },
+    async fn attempt(&mut self, position: &mut u64, app_error: &mut String) -> Result<Ended, RunError> {
+        let (mut worker, begun, intake, cpu_before) = match self.hand_over().await {
+            Ok(handed) => handed,
+            Err(ended) => return Ok(ended),
         };
-        let cpu_before = worker.cpu();
-        let resume = self.scene.ledger.resume().filter(|_| worker.ready().rows_independent);
-        let task = Task {
-            name: self.scene.file.name().to_owned(),
-            size: self.scene.file.size(),
-            skip: self.scene.ledger.convicted().keys().copied().collect(),
-            include: None,
-            resume,
-        };
-        let intake = Intake::new(self.scene.ledger, self.scene.file.size(), resume);
-        let outcome = match self.begin(&mut worker, &task).await {
+        let outcome = match begun {
             Ok(tag) => attempt::drive(&mut self.scene, &mut worker, tag, intake).await?,
             Err(outcome) => outcome,
         };
@@ -167,13 +160,9 @@ impl Run<'_, '_> {
                 Ended::Event(Event::AppError, None)
             }
             Outcome::Died(cause) => return Ok(self.bury(worker, cause, None, cpu_before).await),
-            Outcome::OutOfTime => {
+            outcome @ (Outcome::OverLimit { .. } | Outcome::Stopped) => {
                 self.stop(worker, cpu_before).await;
-                return Ok(self.out_of_time());
-            }
-            Outcome::TooManyRejected(reason) => {
-                self.stop(worker, cpu_before).await;
-                return Ok(Ended::Over(Verdict::Failed(reason)));
+                return Ok(Ended::Over(ending::cut_short(&self.scene.stop, outcome)));
             }
         };
         self.account(worker.cpu().saturating_sub(cpu_before), worker.peak_memory());
@@ -181,8 +170,67 @@ impl Run<'_, '_> {
         Ok(ended)
     }
 
+    /// Gives what is left to a worker: the warm one, if it still lives. One that died while it waited did not die of this
+    /// task.
+    async fn hand_over(&mut self) -> Result<(Worker, Result<u32, Outcome>, Intake, Duration), Ended> {
+        loop {
+            let warm = self.slot.warm.take();
+            let is_warm = warm.is_some();
+            let mut worker = match warm {
+                Some(worker) => worker,
+                None => self.start().await?,
+            };
+            let cpu_before = if is_warm { worker.cpu() } else { Duration::ZERO };
+            self.scene.times.cpu_before = cpu_before;
+            let (task, intake) = self.what_is_left(worker.ready().rows_independent);
+            let begun = self.begin(&mut worker, &task).await;
+            if !is_warm || !matches!(begun, Err(Outcome::Died(None))) {
+                return Ok((worker, begun, intake, cpu_before));
+            }
+        }
+    }
+
+    /// What an attempt that begins now has to do.
+    fn what_is_left(&self, rows_independent: bool) -> (Task, Intake) {
+        let (ledger, size) = (&*self.scene.ledger, self.scene.file.size());
+        let convicted = ledger.convicted();
+        let mut task = Task {
+            name: self.scene.file.name().to_owned(),
+            size,
+            skip: convicted.keys().copied().collect(),
+            include: None,
+            resume: None,
+        };
+        match &self.scene.rows {
+            Some(rows) => {
+                let settled = ledger.settled().row.number;
+                let is_left = |row: &&Start| row.number > settled && !convicted.contains_key(&row.number);
+                task.include = Some(rows.iter().filter(is_left).copied().collect());
+                task.skip.clear();
+                let intake = Intake::replay(ledger, size, rows);
+                (task, intake)
+            }
+            None => {
+                task.resume = ledger.resume().filter(|_| rows_independent);
+                let intake = Intake::new(ledger, size, task.resume);
+                (task, intake)
+            }
+        }
+    }
+
+    /// Waits, unless the task is told to stop.
+    async fn pause(&mut self, pause: Duration) {
+        if pause.is_zero() {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = self.scene.stop.wait() => {}
+        }
+    }
+
     /// One row by itself, in a fresh worker. Only whether it lives matters: its documents are thrown away.
-    async fn alone(&mut self, row: u64) -> Result<Ended, SinkError> {
+    async fn alone(&mut self, row: u64) -> Result<Ended, RunError> {
         let Some(suspect) = self.deaths.iter().rev().filter_map(|death| death.row).find(|named| named.number == row)
         else {
             return Ok(Ended::Event(Event::Finished, None));
@@ -199,6 +247,7 @@ impl Run<'_, '_> {
             include: Some(vec![include]),
             resume: None,
         };
+        self.scene.times.cpu_before = Duration::ZERO;
         let outcome = match self.begin(&mut worker, &task).await {
             Ok(tag) => {
                 let intake = Intake::alone(include, self.scene.file.size());
@@ -208,11 +257,11 @@ impl Run<'_, '_> {
         };
         match outcome {
             Outcome::Died(cause) => Ok(self.bury(worker, cause, Some(suspect), Duration::ZERO).await),
-            Outcome::OutOfTime => {
+            outcome @ (Outcome::OverLimit { .. } | Outcome::Stopped) => {
                 self.stop(worker, Duration::ZERO).await;
-                Ok(self.out_of_time())
+                Ok(Ended::Over(ending::cut_short(&self.scene.stop, outcome)))
             }
-            Outcome::Finished { .. } | Outcome::AppError(_) | Outcome::TooManyRejected(_) => {
+            Outcome::Finished { .. } | Outcome::AppError(_) => {
                 self.stop(worker, Duration::ZERO).await;
                 Ok(Ended::Event(Event::Finished, None))
             }
@@ -220,9 +269,14 @@ impl Run<'_, '_> {
     }
 
     /// Hands the task over. A worker that does not read it is as good as dead.
-    async fn begin(&self, worker: &mut Worker, task: &Task) -> Result<u32, Outcome> {
+    async fn begin(&mut self, worker: &mut Worker, task: &Task) -> Result<u32, Outcome> {
         let Ok(data) = self.scene.file.descriptor() else { return Err(Outcome::Died(None)) };
-        match timeout(self.scene.cast.deadlines.stall, worker.begin(task, data.as_fd())).await {
+        let begun = tokio::select! {
+            biased;
+            _ = self.scene.stop.wait() => return Err(Outcome::Stopped),
+            begun = timeout(self.scene.cast.deadlines.stall, worker.begin(task, data.as_fd())) => begun,
+        };
+        match begun {
             Ok(Ok(tag)) => Ok(tag),
             Ok(Err(_)) => Err(Outcome::Died(None)),
             Err(_) => {
@@ -232,23 +286,23 @@ impl Run<'_, '_> {
         }
     }
 
-    fn out_of_time(&self) -> Ended {
-        let seconds = self.scene.cast.deadlines.total.as_secs_f64();
-        Ended::Over(Verdict::Failed(format!("it took longer than the {seconds} s that a task may take")))
-    }
-
     async fn start(&mut self) -> Result<Worker, Ended> {
-        if self.scene.is_out_of_time() {
-            return Err(self.out_of_time());
+        if let Some(outcome) = self.scene.out_of_time() {
+            return Err(Ended::Over(ending::cut_short(&self.scene.stop, outcome)));
         }
         let began = Instant::now();
-        let started = Worker::start(&self.scene.cast.spawner, &self.scene.cast.spec).await;
+        let mut stop = self.scene.stop.clone();
+        let started = tokio::select! {
+            biased;
+            _ = stop.wait() => return Err(Ended::Over(ending::cut_short(&self.scene.stop, Outcome::Stopped))),
+            started = Worker::start(&self.scene.cast.spawner, &self.scene.cast.spec) => started,
+        };
         self.starting += began.elapsed();
         started.map_err(|error| match error {
-            StartError::Host { .. } => Ended::Over(Verdict::Failed(error.to_string())),
+            StartError::Host { .. } => Ended::Over(Verdict::Failed("start", error.to_string())),
             error => {
                 let label = &self.scene.cast.spec.label;
-                Ended::Over(Verdict::Failed(format!("app {label} cannot be started: {error}")))
+                Ended::Over(Verdict::Failed("start", format!("app {label} cannot be started: {error}")))
             }
         })
     }
@@ -269,7 +323,7 @@ impl Run<'_, '_> {
         let row = match alone {
             // Alone, only that row can be named, wherever the page says it lies.
             Some(suspect) => remains.claim.clamped(size, |row| row != suspect.number).map(|_| suspect),
-            None => remains.claim.clamped(size, |row| self.scene.ledger.is_settled(row)),
+            None => remains.claim.clamped(size, |row| self.scene.ledger.is_settled(row) || !self.scene.is_wanted(row)),
         };
         let death = self.death(remains, cause, row, alone.is_some());
         let settled = self.scene.ledger.settled();
@@ -293,12 +347,13 @@ impl Run<'_, '_> {
     }
 
     fn account(&mut self, cpu: Duration, memory: u64) {
+        self.scene.times.cpu += cpu;
         self.resources.worker_cpu += cpu.as_secs_f64();
         self.resources.worker_memory = self.resources.worker_memory.max(memory);
         self.resources.workers += 1;
     }
 
-    async fn convict(&mut self, number: u64) -> Result<(), SinkError> {
+    async fn convict(&mut self, number: u64) -> Result<(), RunError> {
         let named = self.deaths.iter().rev().find(|death| death.row.is_some_and(|row| row.number == number));
         let Some((row, cause)) = named.and_then(|death| Some((death.row?, death.cause.to_string()))) else {
             return Ok(());
@@ -308,48 +363,14 @@ impl Run<'_, '_> {
         let reason = format!("the app failed at this row, in its place and alone: {cause}");
         let rejected = Rejected { row: Row { number, start, end, line }, reason };
         let letter = self.scene.clerk().letter(&rejected, 0, true);
-        self.scene.cast.sink.keep(vec![letter]).await?;
+        // The letter first, then the skip list, then whatever passes the row over.
+        if !self.scene.keep_letter(letter).await? {
+            return Ok(());
+        }
+        failpoint::cross("work.letter_kept");
         self.scene.ledger.convict(ClaimedRow { end, ..row });
+        self.scene.keep().await?;
         self.scene.observer.rejected(&rejected);
         Ok(())
-    }
-
-    fn finish(&mut self, position: u64) -> Verdict {
-        self.scene.ledger.close();
-        let counts = *self.scene.ledger.counts();
-        if !counts.balance() {
-            return Verdict::Failed(format!("the counts do not balance, which is a mistake of the host: {counts:?}"));
-        }
-        if let Some(reason) = self.scene.cast.tolerance.exceeded(&counts, true) {
-            return Verdict::Failed(reason);
-        }
-        let read_to = self.scene.ledger.settled().row.end.max(position);
-        let size = self.scene.file.size();
-        // Whatever the app says of how far it has read: what is not there any more it may not have seen.
-        if let Some(now) = self.scene.file.shrunk_to() {
-            return Verdict::Partial(format!(
-                "the file shrank from {size} to {now} bytes while it was read: rows of it may be missing"
-            ));
-        }
-        if read_to < size && !self.scene.file.only_blanks_from(read_to) {
-            return Verdict::Partial(format!("the app ended at byte {read_to} of {size}: the rest was not read"));
-        }
-        Verdict::Done
-    }
-
-    fn explain(&self, failure: Failure, app_error: String) -> String {
-        let last = || {
-            let death = self.deaths.last();
-            death.map_or_else(String::new, |death| death.sentence(&self.scene.cast.spec.label, self.scene.file.name()))
-        };
-        match failure {
-            Failure::AppError => format!("app {} returned an error: {app_error}", self.scene.cast.spec.label),
-            Failure::Deaths(deaths) => {
-                format!("{deaths} workers died and no row that kills alone could be made out; the last: {}", last())
-            }
-            Failure::Convicted(rows) => {
-                format!("{rows} rows kill the app, which is more than is borne; the last: {}", last())
-            }
-        }
     }
 }

@@ -8,10 +8,12 @@ use super::exit::Exit;
 use super::{IsolationArg, out, size, warn_if_insecure};
 use crate::app::{self, OpenSink, TaskKey};
 use crate::batch::attempt::Deadlines;
-use crate::batch::cast::{Cast, Slot, Tolerance};
+use crate::batch::cast::{Bounds, Cast, Slot, Tolerance};
 use crate::batch::data_file::DataFile;
 use crate::batch::report::{TaskOutcome, TaskReport};
-use crate::batch::runner;
+use crate::batch::runner::{self, Assignment, ForgetfulKeeper};
+use crate::batch::stop::Stop;
+use crate::task::Checkpoint;
 use crate::worker::process::{StartError, Worker};
 use crate::worker::protocol::{GuestLimits, Ready, Stage};
 use crate::worker::spawner::Spawner;
@@ -141,7 +143,15 @@ impl Prepared {
             app::open_sink(args.sink.as_deref(), &args.collection).await.map_err(|error| failed(error.to_string()))?;
         let policy = Policy { max_convicted: args.max_killing_rows, ..Policy::default() };
         let tolerance = Tolerance { rows: args.max_dead_rows, percent: args.max_dead_percent };
-        let cast = Arc::new(Cast { spawner, spec, sink: Arc::clone(sink.port()), deadlines, policy, tolerance });
+        let cast = Arc::new(Cast {
+            spawner,
+            spec,
+            sink: Arc::clone(sink.port()),
+            deadlines,
+            policy,
+            tolerance,
+            bounds: Bounds::default(),
+        });
         Ok(Prepared { symbols: app.symbols(), app, ready, sink, cast, slot: Slot::with(worker), host_cpu: cpu_time() })
     }
 
@@ -168,7 +178,17 @@ impl Prepared {
             Err(reason) => return self.tell_failure(args, path, reason),
         };
         let mut listener = Listener::new(&file, args.json);
-        let result = runner::run(&self.cast, &mut self.slot, &file, task, &mut listener).await;
+        let assignment = Assignment {
+            cast: &self.cast,
+            slot: &mut self.slot,
+            file: &file,
+            task,
+            from: Checkpoint::default(),
+            rows: None,
+            keeper: &mut ForgetfulKeeper,
+            stop: Stop::never(),
+        };
+        let result = runner::run(assignment, &mut listener).await;
         let dead_letters = listener.finish();
         let report = match result {
             Ok(report) => report,
@@ -230,7 +250,7 @@ fn cpu_time() -> Duration {
 
 fn exit_of(report: &TaskReport) -> Exit {
     match report.outcome {
-        TaskOutcome::Failed => Exit::Failed,
+        TaskOutcome::Failed | TaskOutcome::Interrupted => Exit::Failed,
         TaskOutcome::Partial => Exit::Partial,
         TaskOutcome::Done if report.counts.rows.rejected > 0 || report.counts.documents.refused > 0 => {
             Exit::DeadLetters

@@ -179,6 +179,7 @@ impl Told<'_> {
         let outcome = match self.report.outcome {
             TaskOutcome::Done => "done",
             TaskOutcome::Partial => "partial",
+            TaskOutcome::Interrupted => "interrupted",
             TaskOutcome::Failed => "failed",
         };
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

@@ -1,0 +1,130 @@
+//! The slots: so many tasks run at the same time, each on a thread and an event loop of its own.
+//!
+//! ```text
+//!   slot ── claim the next task ── work on it (work.rs) ── end the claim ── …
+//!     │            │ none
+//!     │            └── wait until the queue has changed; let idle workers end meanwhile
+//!     └── told to stop: nothing more is claimed, what runs is interrupted, checkpointed and given back
+//! ```
+//!
+//! A slot has a thread because a worker's socket, and what is between it and the sink, then stay on one event loop: a task
+//! costs what it costs in `mysimbdp run`.
+
+use super::shelf::Shelf;
+use super::stop::Why;
+use super::work::{self, Desk};
+use crate::queue::Claim;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How long a slot waits after the queue could not answer.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long a slot without work sleeps at most.
+const NAP: Duration = Duration::from_secs(5);
+
+/// The slots of a host. Dropping them stops them.
+#[derive(Debug)]
+pub struct Slots {
+    desk: Arc<Desk>,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    released: Arc<AtomicU64>,
+}
+
+impl Slots {
+    /// Starts `count` of them.
+    ///
+    /// # Errors
+    /// A thread or its event loop cannot be started.
+    pub fn start(count: usize, desk: Arc<Desk>) -> io::Result<Slots> {
+        let (stop, _) = watch::channel(false);
+        let released = Arc::new(AtomicU64::new(0));
+        let mut slots = Slots { desk, stop, threads: Vec::new(), released };
+        for number in 1..=count {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (desk, stopped) = (Arc::clone(&slots.desk), slots.stop.subscribe());
+            let released = Arc::clone(&slots.released);
+            let slot = move || runtime.block_on(Slot { number, desk, stopped, released }.run());
+            slots.threads.push(thread::Builder::new().name(format!("slot-{number}")).spawn(slot)?);
+        }
+        Ok(slots)
+    }
+
+    /// Claims nothing more, interrupts what runs, and waits until it is checkpointed and given back. Blocks. Answers how
+    /// many tasks that were.
+    pub fn stop(mut self) -> u64 {
+        self.end();
+        self.released.load(Ordering::Relaxed)
+    }
+
+    fn end(&mut self) {
+        self.stop.send_replace(true);
+        self.desk.running.stop_all(&Why::Shutdown);
+        for thread in std::mem::take(&mut self.threads) {
+            if thread.join().is_err() {
+                tracing::error!("a slot has panicked: this is a mistake in mysimbdp");
+            }
+        }
+    }
+}
+
+impl Drop for Slots {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+struct Slot {
+    number: usize,
+    desk: Arc<Desk>,
+    stopped: watch::Receiver<bool>,
+    released: Arc<AtomicU64>,
+}
+
+impl Slot {
+    async fn run(mut self) {
+        let mut shelf = Shelf::new(self.desk.warm);
+        while let Some(claim) = self.next(&mut shelf).await {
+            let stopping = self.stopped.clone();
+            if work::work(&self.desk, &mut shelf, self.number, claim, stopping).await {
+                self.released.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        shelf.close().await;
+    }
+
+    /// The next task, or none because the host stops.
+    async fn next(&mut self, shelf: &mut Shelf) -> Option<Claim> {
+        let mut unavailable = false;
+        loop {
+            if *self.stopped.borrow() {
+                return None;
+            }
+            let mut nap = NAP;
+            match self.desk.queue.claim(&self.desk.host, self.desk.lease).await {
+                Ok(Some(claim)) => return Some(claim),
+                Ok(None) => unavailable = false,
+                Err(error) => {
+                    // Told once, however long it lasts.
+                    if !std::mem::replace(&mut unavailable, true) {
+                        tracing::error!(%error, slot = self.number, "no task can be claimed; trying again until it works");
+                    }
+                    nap = PAUSE;
+                }
+            }
+            let desk = Arc::clone(&self.desk);
+            let is_live = |of: &super::shelf::Use| desk.is_live(&of.tenant, &of.app, &of.generation);
+            let idle = shelf.tidy(Instant::now(), is_live).await;
+            let nap = idle.map_or(nap, |idle| nap.min(idle.max(Duration::from_millis(10))));
+            tokio::select! {
+                () = self.desk.queue.changed(), if !unavailable => {}
+                () = tokio::time::sleep(nap) => {}
+                _ = self.stopped.changed() => {}
+            }
+        }
+    }
+}

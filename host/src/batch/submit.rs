@@ -1,0 +1,174 @@
+//! How a batch comes in: the limits of its tenant first, then the files, then the queue.
+//!
+//! ```text
+//!   check (names and sizes) ─▶ files are kept (staging::files) ─▶ check (what came) ─▶ queue.enqueue ─▶ accepted
+//!       │ refused: nothing is kept                                   │ refused: the files are removed
+//! ```
+//!
+//! A batch has its id before anything happens, chosen by whoever submits it. Every step can be done twice under the same
+//! id, so whoever was cut off does it again.
+
+use crate::apps::Apps;
+use crate::config::OnKnown;
+use crate::failpoint;
+use crate::journal::{Event, Happening, Journal};
+use crate::platform::error::{ActionError, Kind};
+use crate::queue::{NewBatch, TaskQueue};
+use crate::quota::check::{self, Candidate};
+use crate::sink::Sinks;
+use crate::staging::files::FileStore;
+use crate::task::{BatchId, Origin, StoredFile, Work};
+use crate::tenant::{AppName, TenantId, Tenants};
+use std::sync::Arc;
+
+/// Takes batches in. Clones share everything.
+#[derive(Clone)]
+pub struct Batches {
+    /// Tasks.
+    pub queue: Arc<dyn TaskQueue>,
+    /// Where documents go: their bytes count.
+    pub sinks: Arc<dyn Sinks>,
+    /// Apps.
+    pub apps: Apps,
+    /// Tenants and their limits.
+    pub tenants: Tenants,
+    /// Data files.
+    pub files: Arc<FileStore>,
+    /// What happened.
+    pub journal: Journal,
+    /// What becomes of content that is known.
+    pub on_known: OnKnown,
+}
+
+/// A batch whose files are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Its id.
+    pub id: BatchId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The app that reads it.
+    pub app: AppName,
+    /// How it came in.
+    pub origin: Origin,
+    /// Its files.
+    pub files: Vec<StoredFile>,
+}
+
+impl Batches {
+    /// Whether a batch of these files (name, bytes) may come in: before anything of it is kept.
+    ///
+    /// # Errors
+    /// The tenant or the app is not there, or a limit forbids it; the sentence names limit and value.
+    pub async fn check(&self, tenant: &TenantId, app: &AppName, files: &[(String, u64)]) -> Result<(), ActionError> {
+        self.check_kept(tenant, app, files, 0).await
+    }
+
+    /// As [`check`](Batches::check), where so many of the bytes that the tenant keeps are those of this batch.
+    async fn check_kept(
+        &self,
+        tenant: &TenantId,
+        app: &AppName,
+        files: &[(String, u64)],
+        kept: u64,
+    ) -> Result<(), ActionError> {
+        let settings = self.tenants.app(tenant, app).ok_or_else(|| unknown_tenant(tenant))?;
+        match self.apps.live(tenant, app) {
+            None => {
+                let sentence = format!(
+                    "tenant {tenant} has no app {app}: drop its .so into the staging directory, or look at `mysimbdp apps list`"
+                );
+                return Err(ActionError::not_found("unknown_app", sentence));
+            }
+            Some(live) if !live.provides(crate::staging::candidate::Kind::Batch) => {
+                let kinds: Vec<&str> = live.kinds().iter().map(|kind| kind.name()).collect();
+                let kinds = kinds.join(", ");
+                let sentence =
+                    format!("app {app} of tenant {tenant} is no batch app (its kinds: {kinds}): name another");
+                return Err(ActionError::invalid("wrong_kind", sentence));
+            }
+            Some(_) => {}
+        }
+        let load = self.queue.load(tenant).await?;
+        let stored = self.sinks.stored_bytes(tenant) + self.files.bytes(tenant);
+        let files: Vec<Candidate<'_>> = files.iter().map(|(name, bytes)| Candidate { name, bytes: *bytes }).collect();
+        let admitted = check::admit(tenant, &settings.limits, &files, &load, stored.saturating_sub(kept));
+        admitted.map_err(|refusal| ActionError { kind: Kind::Limit, code: refusal.limit, sentence: refusal.sentence })
+    }
+
+    /// Puts a batch whose files are kept into the queue, and answers the numbers of its tasks. The same id again answers
+    /// the same numbers.
+    ///
+    /// # Errors
+    /// As for [`check`](Batches::check); or the content is known and shall not come in twice. The files are then removed.
+    pub async fn submit(&self, submission: Submission) -> Result<Vec<u64>, ActionError> {
+        let accepted = self.accept(&submission).await;
+        let Submission { id, tenant, app, origin, files } = submission;
+        match &accepted {
+            Ok((tasks, true)) => {
+                let (tasks, bytes) = (tasks.clone(), files.iter().map(|file| file.bytes).sum());
+                let happened = Happening::BatchAccepted { batch: id, app, origin, tasks, bytes };
+                self.journal.record(Event::now(Some(&tenant), happened)).await;
+            }
+            Ok((_, false)) => {}
+            // What may pass by itself is tried again under the same id, and needs the files.
+            Err(error) if matches!(error.kind, Kind::Unavailable | Kind::Internal) => {}
+            Err(error) => {
+                if let Err(error) = self.files.remove(&tenant, id).await {
+                    tracing::warn!(%error, batch = %id, "the files of a refused batch could not be removed");
+                }
+                self.refused(&tenant, app.as_str(), files.into_iter().map(|file| file.name).collect(), error).await;
+            }
+        }
+        accepted.map(|(tasks, _)| tasks)
+    }
+
+    /// Writes down that something was refused.
+    pub async fn refused(&self, tenant: &TenantId, app: &str, files: Vec<String>, error: &ActionError) {
+        let reason = error.sentence.clone();
+        let refused = Happening::BatchRefused { app: app.to_owned(), files, reason };
+        self.journal.record(Event::now(Some(tenant), refused)).await;
+    }
+
+    /// Answers the tasks, and whether they are new.
+    async fn accept(&self, submission: &Submission) -> Result<(Vec<u64>, bool), ActionError> {
+        let Submission { id, tenant, app, origin, files } = submission;
+        let there = self.queue.batch(*id).await?;
+        if !there.is_empty() {
+            return Ok((there, false));
+        }
+        let sizes: Vec<(String, u64)> = files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
+        let kept = files.iter().map(|file| file.bytes).sum();
+        self.check_kept(tenant, app, &sizes, kept).await?;
+        if self.on_known == OnKnown::Refuse {
+            for file in files {
+                if let Some(known) = self.queue.known(tenant, app, &file.content).await? {
+                    return Err(known_content(file, &known));
+                }
+            }
+        }
+        let files = files.iter().map(|file| (file.clone(), Work::Ingest)).collect();
+        let (id, tenant, app, origin) = (*id, tenant.clone(), app.clone(), *origin);
+        let batch = NewBatch { id, tenant, app, origin, files, generation: None };
+        failpoint::cross("batch.before_enqueue");
+        let numbers = self.queue.enqueue(batch).await?;
+        failpoint::cross("batch.after_enqueue");
+        Ok((numbers, true))
+    }
+}
+
+/// The sentence for a tenant that is not there.
+pub fn unknown_tenant(tenant: &TenantId) -> ActionError {
+    let sentence =
+        format!("there is no tenant {tenant}, or it is disabled: the operator registers tenants in the configuration");
+    ActionError::not_found("unknown_tenant", sentence)
+}
+
+fn known_content(file: &StoredFile, known: &crate::task::TaskRecord) -> ActionError {
+    let sentence = format!(
+        "{} has the content of task {} ({}, {}), which app {} has been given already: to ingest it again, rerun that task, \
+         or set staging_rules.on_known = \"new-batch\"",
+        file.name, known.number, known.file.name, known.state, known.app
+    );
+    ActionError::conflict("known_content", sentence)
+}

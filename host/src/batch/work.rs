@@ -1,0 +1,376 @@
+//! One claimed task, from the claim to its end in the queue.
+//!
+//! ```text
+//!   claim ─ who and what is it? ─ pin the generation ─ open sink and file ─ (erase) ─ run ─ tell the journal ─ end the claim
+//!                │ tenant, app, file are not there any more: park, with a sentence
+//!   meanwhile: renew the lease, hear of cancellations, watch the tenant's storage
+//! ```
+//!
+//! The journal and the bill are written before the claim ends: after a kill in between, the attempt is told again under
+//! the same task and epoch, which readers count once. The other way round it could be missing.
+
+use super::attempt::Deadlines;
+use super::cast::{Bounds, Cast, Tolerance};
+use super::data_file::DataFile;
+use super::keeping::QueueKeeper;
+use super::runner::{self, Assignment, RunError};
+use super::running::Running;
+use super::shelf::{Shelf, Use};
+use super::stop::{Stop, Stopper, Why};
+use super::telling::{self, Listener};
+use super::verdict::{self, Patience};
+use crate::apps::{Apps, Generation};
+use crate::failpoint;
+use crate::journal::{Event, Happening, Journal};
+use crate::queue::{Claim, ClaimKey, Ending, QueueError, Standing, TaskQueue};
+use crate::quota::Usage;
+use crate::sink::{DocumentSink, SinkError, Sinks};
+use crate::staging::candidate::Kind;
+use crate::staging::files::FileStore;
+use crate::task::{Checkpoint, TaskRecord, Work};
+use crate::tenant::{AppName, AppSettings, Limits, TenantId, Tenants};
+use crate::worker::protocol::{GuestLimits, Isolation};
+use crate::worker::spawner::Spawner;
+use crate::worker::supervisor::Policy;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// Documents that are erased in one step.
+const ERASE_AT_ONCE: usize = 10_000;
+/// How often a tenant's storage is compared with its limit while a task runs.
+const STORAGE: Duration = Duration::from_secs(1);
+/// How long the end of a claim is tried while the queue cannot answer, before it is left to its lease.
+const INSISTENCE: Duration = Duration::from_secs(30);
+
+/// Everything that the slots of a host share.
+pub struct Desk {
+    /// Name of this host in the queue.
+    pub host: String,
+    /// Tasks.
+    pub queue: Arc<dyn TaskQueue>,
+    /// Where documents go.
+    pub sinks: Arc<dyn Sinks>,
+    /// Apps and their generations.
+    pub apps: Apps,
+    /// Tenants and their limits.
+    pub tenants: Tenants,
+    /// Data files.
+    pub files: Arc<FileStore>,
+    /// What happened.
+    pub journal: Journal,
+    /// The bill.
+    pub usage: Usage,
+    /// Starts workers.
+    pub spawner: Spawner,
+    /// How much of the sandbox is demanded.
+    pub isolation: Isolation,
+    /// How long a claim holds without being renewed.
+    pub lease: Duration,
+    /// Pause after a first failed attempt.
+    pub retry_pause: Duration,
+    /// How long an idle worker is kept.
+    pub warm: Duration,
+    /// What runs.
+    pub running: Running,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    /// Whether new tasks of this app would run on this generation.
+    pub(super) fn is_live(&self, tenant: &TenantId, app: &AppName, generation: &str) -> bool {
+        self.apps.live(tenant, app).is_some_and(|live| live.hash() == generation)
+    }
+}
+
+/// Works on a claimed task. Answers whether it was given back because the host stops.
+pub(super) async fn work(
+    desk: &Arc<Desk>,
+    shelf: &mut Shelf,
+    slot: usize,
+    claim: Claim,
+    stopping: watch::Receiver<bool>,
+) -> bool {
+    failpoint::cross("work.claimed");
+    let began = Instant::now();
+    let (key, task) = (claim.key(), &claim.task);
+    let patience = |attempts| Patience { failed: task.attempts, attempts, pause: desk.retry_pause };
+    let ready = match Ready::prepare(desk, task, key).await {
+        Ok(ready) => ready,
+        Err(obstacle) => {
+            let (cause, ending) = obstacle.ending(&patience(u32::MAX));
+            let entry = telling::unstarted(task, &ending, cause, began.elapsed());
+            tell(desk, task, entry).await;
+            return end(desk, key, ending, task.checkpoint.clone()).await;
+        }
+    };
+    let (stopper, stop) = Stop::pair();
+    if *stopping.borrow() {
+        stopper.stop(Why::Shutdown);
+    }
+    let entry = desk.running.enter(slot, task, ready.generation.hash(), stopper.clone());
+    let of = ready.used_for(task);
+    let mut worker = shelf.take(&of);
+    let mut keeper = QueueKeeper::new(Arc::clone(&desk.queue), key, stopper.clone());
+    let mut listener = Listener::new(desk.journal.clone(), task, entry);
+    let run = async {
+        ready.erase(task, &stop).await?;
+        let assignment = Assignment {
+            cast: &ready.cast,
+            slot: &mut worker,
+            file: &ready.file,
+            task: ready.number,
+            from: task.checkpoint.clone(),
+            rows: ready.rows.clone(),
+            keeper: &mut keeper,
+            stop: stop.clone(),
+        };
+        runner::run(assignment, &mut listener).await
+    };
+    let result = tokio::select! {
+        result = run => result,
+        never = watch_over(desk, task, key, &ready.settings.limits, &stopper) => match never {},
+    };
+    shelf.put(of, worker, Instant::now()).await;
+    drop(listener);
+    let why = stop.why();
+    let (ending, checkpoint, entry) = match result {
+        Ok(report) => {
+            let Some(ending) = verdict::ending(&report, why.as_ref(), &patience(ready.settings.limits.attempts)) else {
+                tracing::warn!(task = key.task, epoch = key.epoch, "another attempt has taken this task over");
+                return false;
+            };
+            let checkpoint = report.checkpoint.clone();
+            let entry = telling::entry(task, ready.generation.hash(), &report, &ending, why.as_ref(), began.elapsed());
+            (ending, checkpoint, entry)
+        }
+        Err(error) => {
+            let ending = unavailable(&error, &patience(u32::MAX));
+            let checkpoint = keeper.last().unwrap_or_else(|| task.checkpoint.clone());
+            let entry = telling::unstarted(task, &ending, "sink", began.elapsed());
+            (ending, checkpoint, entry)
+        }
+    };
+    tell(desk, task, entry).await;
+    end(desk, key, ending, checkpoint).await
+}
+
+/// What a run that could not be brought to a report means: what may pass is tried again without counting as an attempt.
+fn unavailable(error: &RunError, patience: &Patience) -> Ending {
+    match error {
+        RunError::Sink(SinkError::Permanent { .. }) => Ending::Parked(error.to_string()),
+        RunError::Sink(SinkError::Transient { .. }) | RunError::State(_) => {
+            Ending::Deferred(error.to_string(), patience.pause_after(patience.failed))
+        }
+    }
+}
+
+/// Renews the lease, hears of cancellations, watches the tenant's storage. Ends with the task it watches over.
+async fn watch_over(
+    desk: &Desk,
+    task: &TaskRecord,
+    key: ClaimKey,
+    limits: &Limits,
+    stopper: &Stopper,
+) -> std::convert::Infallible {
+    let mut held_until = Instant::now() + desk.lease;
+    let mut renew_at = Instant::now() + desk.lease / 3;
+    loop {
+        sleep(STORAGE.min(renew_at.saturating_duration_since(Instant::now()))).await;
+        let stored = desk.sinks.stored_bytes(&task.tenant) + desk.files.bytes(&task.tenant);
+        if stored > limits.storage_bytes {
+            let sentence = format!(
+                "tenant {} keeps {stored} bytes, where {} are allowed (storage_bytes)",
+                task.tenant, limits.storage_bytes
+            );
+            stopper.stop(Why::Limit { name: "storage", sentence });
+        }
+        if Instant::now() < renew_at {
+            continue;
+        }
+        let asked = Instant::now();
+        match desk.queue.renew(key, desk.lease).await {
+            Ok(Standing::Held) => held_until = asked + desk.lease,
+            Ok(Standing::Cancel) => stopper.stop(Why::Cancelled),
+            Err(QueueError::Transient(_)) if Instant::now() < held_until => {}
+            Err(error) => {
+                tracing::warn!(%error, task = key.task, "the claim is lost");
+                stopper.stop(Why::Lost);
+            }
+        }
+        renew_at = asked + desk.lease / 3;
+    }
+}
+
+async fn tell(desk: &Desk, task: &TaskRecord, entry: crate::journal::TaskEntry) {
+    if let Err(error) = desk.usage.meter(&task.tenant, &entry, jiff::Timestamp::now()).await {
+        tracing::error!(%error, task = task.number, "an attempt is missing from the usage");
+    }
+    desk.journal.record(Event::now(Some(&task.tenant), Happening::TaskEnded(entry))).await;
+}
+
+/// Ends the claim. Where the queue cannot answer it is tried until the lease must have run out; then another attempt goes on
+/// from what was kept. Answers whether the task was given back.
+async fn end(desk: &Desk, key: ClaimKey, ending: Ending, checkpoint: Checkpoint) -> bool {
+    let released = ending == Ending::Released;
+    let until = Instant::now() + desk.lease.min(INSISTENCE);
+    failpoint::cross("work.before_end");
+    loop {
+        match desk.queue.end(key, ending.clone(), checkpoint.clone()).await {
+            Ok(()) => {
+                failpoint::cross("work.after_end");
+                return released;
+            }
+            Err(QueueError::Transient(_)) if Instant::now() < until => sleep(Duration::from_millis(250)).await,
+            Err(error) => {
+                tracing::error!(%error, task = key.task, "the end of a task could not be kept; it will be run again");
+                return false;
+            }
+        }
+    }
+}
+
+/// Why a task could not even begin.
+enum Obstacle {
+    /// Something that it needs is not there: a person has to see to it.
+    Missing { cause: &'static str, sentence: String },
+    /// It may pass.
+    Passing { cause: &'static str, sentence: String },
+}
+
+impl Obstacle {
+    fn ending(self, patience: &Patience) -> (&'static str, Ending) {
+        match self {
+            Obstacle::Missing { cause, sentence } => (cause, Ending::Parked(sentence)),
+            Obstacle::Passing { cause, sentence } => {
+                (cause, Ending::Deferred(sentence, patience.pause_after(patience.failed)))
+            }
+        }
+    }
+}
+
+impl From<QueueError> for Obstacle {
+    fn from(error: QueueError) -> Obstacle {
+        Obstacle::Passing { cause: "queue", sentence: error.to_string() }
+    }
+}
+
+/// A task with all that it needs.
+struct Ready {
+    settings: AppSettings,
+    generation: Arc<Generation>,
+    cast: Arc<Cast>,
+    file: Arc<DataFile>,
+    sink: Arc<dyn DocumentSink>,
+    /// Whose number its documents carry.
+    number: u64,
+    rows: Option<Vec<crate::worker::protocol::Start>>,
+}
+
+impl Ready {
+    async fn prepare(desk: &Desk, task: &TaskRecord, key: ClaimKey) -> Result<Ready, Obstacle> {
+        let TaskRecord { tenant, app, .. } = task;
+        let missing = |cause, sentence| Obstacle::Missing { cause, sentence };
+        let settings = desk.tenants.app(tenant, app).ok_or_else(|| {
+            missing("tenant", format!("tenant {tenant} is not registered any more, or disabled: enable it, then retry"))
+        })?;
+        let generation = generation(desk, task).map_err(|sentence| missing("app", sentence))?;
+        let pinned = desk.queue.pin(key, generation.hash()).await?;
+        debug_assert_eq!(pinned, generation.hash());
+        let collection = desk.tenants.collection(tenant, &settings.sink).ok_or_else(|| {
+            missing(
+                "sink",
+                format!("tenant {tenant} has no sink {}: name it in the configuration, then retry", settings.sink),
+            )
+        })?;
+        let sink = desk.sinks.open(tenant, &collection).await.map_err(|error| match error {
+            SinkError::Transient { .. } => Obstacle::Passing { cause: "sink", sentence: error.to_string() },
+            SinkError::Permanent { .. } => missing("sink", error.to_string()),
+        })?;
+        let file = open(desk, task).map_err(|sentence| missing("file", sentence))?;
+        let limits = &settings.limits;
+        let guest = GuestLimits { memory: limits.memory_bytes, cpu_seconds: None };
+        let spec = generation.worker_spec(desk.isolation, guest, settings.config.clone());
+        let spec = spec.map_err(|error| missing("app", error.to_string()))?;
+        let cast = Arc::new(Cast {
+            spawner: desk.spawner.clone(),
+            spec,
+            sink: Arc::clone(&sink),
+            deadlines: Deadlines { stall: limits.stall(), total: limits.wall() },
+            policy: Policy { max_convicted: limits.killing_rows, ..Policy::default() },
+            tolerance: Tolerance { rows: limits.dead_letters, percent: limits.dead_letter_percent },
+            bounds: Bounds {
+                rows: limits.rows_per_task,
+                documents: limits.documents_per_task,
+                cpu: Duration::from_secs(limits.cpu_seconds),
+            },
+        });
+        let (number, rows) = match &task.work {
+            Work::Ingest | Work::EraseAndIngest => (task.number, None),
+            Work::ReplayRows { of, rows } => (*of, Some(rows.clone())),
+        };
+        Ok(Ready { settings, generation, cast, file: Arc::new(file), sink, number, rows })
+    }
+
+    fn used_for(&self, task: &TaskRecord) -> Use {
+        Use {
+            tenant: task.tenant.clone(),
+            app: task.app.clone(),
+            generation: self.generation.hash().to_owned(),
+            limits: self.cast.spec.limits,
+            config: self.settings.config.clone(),
+        }
+    }
+
+    /// Erases what an earlier run of the task has stored. A run that has settled something has erased before.
+    async fn erase(&self, task: &TaskRecord, stop: &Stop) -> Result<(), RunError> {
+        if task.work != Work::EraseAndIngest || task.checkpoint != Checkpoint::default() {
+            return Ok(());
+        }
+        while stop.why().is_none() && self.sink.erase(self.number, ERASE_AT_ONCE).await? > 0 {}
+        Ok(())
+    }
+}
+
+/// The generation a task runs on: the one that began it, else the one that is live.
+fn generation(desk: &Desk, task: &TaskRecord) -> Result<Arc<Generation>, String> {
+    let TaskRecord { tenant, app, .. } = task;
+    let found = match &task.generation {
+        Some(hash) => desk.apps.generation(tenant, app, hash).ok_or_else(|| {
+            let short = hash.get(..12).unwrap_or(hash);
+            format!(
+                "generation {short} of app {app}, which began this task, is not kept any more: rerun it with another"
+            )
+        }),
+        None => desk.apps.live(tenant, app).ok_or_else(|| {
+            format!("no app {app} is live for tenant {tenant}: drop its .so into the staging directory, then retry")
+        }),
+    }?;
+    if found.provides(Kind::Batch) {
+        return Ok(found);
+    }
+    let kinds: Vec<&str> = found.kinds().iter().map(|kind| kind.name()).collect();
+    Err(format!("app {} is no batch app (its kinds: {}): name another app", found.label(), kinds.join(", ")))
+}
+
+/// The kept file, which has to be what was submitted.
+fn open(desk: &Desk, task: &TaskRecord) -> Result<DataFile, String> {
+    let path = desk.files.path(&task.file.key).map_err(|error| error.to_string())?;
+    let file = DataFile::open_as(&path, &task.file.name)
+        .map_err(|error| format!("the kept file {} is not there any more: {error}; submit it again", task.file.name))?;
+    if file.size() != task.file.bytes {
+        return Err(format!(
+            "the kept file {} has {} bytes, and had {} when it was submitted: somebody changed it; submit it again",
+            task.file.name,
+            file.size(),
+            task.file.bytes
+        ));
+    }
+    Ok(file)
+}
