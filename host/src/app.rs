@@ -1,5 +1,8 @@
 //! The wiring: the only file that names concrete adapters.
 
+pub mod daemon;
+mod lock;
+
 use crate::sink::DocumentSink;
 pub use crate::sink::embedded::TaskKey;
 use crate::sink::embedded::{Store, StoreError};
@@ -36,7 +39,7 @@ pub struct OpenSink {
 
 enum Home {
     Null,
-    File { store: Store, collection: String, throw_away: Option<TempDir> },
+    File { store: Box<Store>, collection: String, throw_away: Option<TempDir> },
 }
 
 /// Opens the sink that a command was given: a file, `null`, or a throw-away file where it was given none.
@@ -59,7 +62,11 @@ pub async fn open_sink(choice: Option<&Path>, collection: &str) -> Result<OpenSi
     };
     let store = Store::open(&path)?;
     let port = Arc::new(store.collection(collection).await?);
-    Ok(OpenSink { port, home: Home::File { store, collection: collection.to_owned(), throw_away }, tasks: 0 })
+    Ok(OpenSink {
+        port,
+        home: Home::File { store: Box::new(store), collection: collection.to_owned(), throw_away },
+        tasks: 0,
+    })
 }
 
 impl OpenSink {

@@ -7,12 +7,14 @@ mod doctor;
 mod exit;
 pub mod new;
 mod out;
+mod remote;
 mod run;
-mod size;
+mod serve;
 
 pub use backtrace::SYMBOLS_ROLE;
 pub use backtrace::reader::main as read_symbols;
 
+use crate::size;
 use crate::worker::protocol::Isolation;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use exit::Exit;
@@ -31,6 +33,18 @@ enum Command {
     New(new::command::New),
     Check(check::Check),
     Run(run::Run),
+    Serve(serve::Serve),
+    Config(serve::ConfigArgs),
+    Submit(remote::submit::Submit),
+    Status(remote::tenants::Status),
+    Tasks(remote::tasks::Tasks),
+    Apps(remote::apps::Apps),
+    #[command(name = "deadletters")]
+    DeadLetters(remote::letters::DeadLetters),
+    Stats(remote::records::StatsArgs),
+    Usage(remote::records::UsageArgs),
+    Logs(remote::records::Logs),
+    Tenants(remote::tenants::Tenants),
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell
     Completions {
@@ -63,25 +77,39 @@ impl From<IsolationArg> for Isolation {
 /// Reads the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    // One thread: host work is short, the workers and the sink's thread have the other cores.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            out::note(format_args!("the event loop cannot be started: {error}"));
-            return Exit::Failed.into();
-        }
-    };
     let exit = match cli.command {
         Command::New(args) => new::command::run(&args),
-        Command::Check(args) => runtime.block_on(check::run(&args)),
-        Command::Run(args) => runtime.block_on(run::run(&args)),
-        Command::Doctor(args) => runtime.block_on(doctor::run(&args)),
+        Command::Check(args) => block_on(check::run(&args)),
+        Command::Run(args) => block_on(run::run(&args)),
+        Command::Serve(args) => serve::run(&args),
+        Command::Config(args) => serve::check(&args),
+        Command::Submit(args) => block_on(remote::submit::run(&args)),
+        Command::Status(args) => block_on(remote::tenants::status(&args)),
+        Command::Tasks(args) => block_on(remote::tasks::run(&args)),
+        Command::Apps(args) => block_on(remote::apps::run(&args)),
+        Command::DeadLetters(args) => block_on(remote::letters::run(&args)),
+        Command::Stats(args) => block_on(remote::records::stats(&args)),
+        Command::Usage(args) => block_on(remote::records::usage(&args)),
+        Command::Logs(args) => block_on(remote::records::logs(&args)),
+        Command::Tenants(args) => block_on(remote::tenants::run(&args)),
+        Command::Doctor(args) => block_on(doctor::run(&args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "mysimbdp", &mut std::io::stdout());
             Exit::Done
         }
     };
     exit.into()
+}
+
+/// Runs a command on one thread: host work is short, the workers and the sink's thread have the other cores.
+fn block_on(command: impl Future<Output = Exit>) -> Exit {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => {
+            out::note(format_args!("the event loop cannot be started: {error}"));
+            Exit::Failed
+        }
+    }
 }
 
 /// Says loudly that nothing is confined.

@@ -1,0 +1,271 @@
+//! The daemon: config → adapters → managers → tasks, and the way back.
+//!
+//! ```text
+//!   lock the data directory ─ open queue, registry, journal, usage ─ give back what an earlier life held
+//!     ─ slots ─ control socket ─ staging ─ housekeeping        … until it is told to stop …
+//!     ─ staging ─ control socket ─ slots (checkpoint, give back) ─ sinks, journal, queue closed ─ unlock
+//! ```
+//!
+//! Staging is started last and stopped first: nothing comes in before everything stands that it needs.
+
+use super::lock::{DataLock, LockError};
+use crate::api::{ControlSocket, SocketError};
+use crate::apps::{Apps, AppsError, Change, Prober};
+use crate::batch::running::Running;
+use crate::batch::slots::Slots;
+use crate::batch::submit::Batches;
+use crate::batch::work::Desk;
+use crate::config::{Config, Keep, StagingRules};
+use crate::journal::{Event, Happening, Journal, JournalError, JournalThread, Rules};
+use crate::platform::Platform;
+use crate::platform::error::ActionError;
+use crate::platform::housekeeping;
+use crate::platform::intake::Intake;
+use crate::queue::embedded::{EmbeddedQueue, steady_clock};
+use crate::queue::{QueueError, TaskQueue};
+use crate::quota::Usage;
+use crate::sink::Sinks;
+use crate::sink::embedded::EmbeddedSinks;
+use crate::sqlite::FileError;
+use crate::staging::candidate::DEFAULT_MAX_SIZE;
+use crate::staging::driver::{self, Staging};
+use crate::staging::files::FileStore;
+use crate::staging::knock::Knock;
+use crate::tenant::Tenants;
+use crate::worker::spawner::Spawner;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// What this host is called in the queue. Another host has another data directory, and with the embedded queue another queue.
+const HOST: &str = "localhost";
+
+/// Tenants whose dropped files are handled at the same time.
+const TENANTS_AT_ONCE: usize = 8;
+
+/// The daemon cannot be started. Each sentence says why.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another one runs on the same data.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A directory cannot be made.
+    #[error("the directory {} cannot be made: {source}; name another with data or staging in the configuration", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A database file will not do.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The registry of apps cannot be opened.
+    #[error(transparent)]
+    Apps(#[from] AppsError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The queue does not answer.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The control socket cannot be made.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// Staging cannot be watched.
+    #[error("the staging directory {} cannot be watched: {reason}", path.display())]
+    Staging {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// What an earlier life left cannot be tidied up.
+    #[error(transparent)]
+    Action(#[from] ActionError),
+    /// The machine gives no thread.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A daemon that runs.
+pub struct Daemon {
+    platform: Platform,
+    sinks: Arc<dyn Sinks>,
+    slots: Slots,
+    stop_staging: CancellationToken,
+    stop_serving: CancellationToken,
+    staging: JoinHandle<()>,
+    serving: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
+    journal: JournalThread,
+    // Given back last of all.
+    _lock: DataLock,
+}
+
+impl Daemon {
+    /// Starts everything. Must be called within a multi-threaded tokio runtime.
+    ///
+    /// # Errors
+    /// See [`DaemonError`]; nothing is left running then.
+    pub async fn start(config: Config) -> Result<Daemon, DaemonError> {
+        let config = Arc::new(config);
+        let (data, staging) = (&config.data, &config.staging);
+        for directory in [data, &data.join("tenants")] {
+            make(directory, 0o700)?;
+        }
+        make(staging, 0o755)?;
+        let lock = DataLock::take(data)?;
+        let spawner = Spawner::start(None)?;
+        let Keep { journal_bytes: bytes, journal_files, journal_age: age, .. } = config.keep;
+        let rules = Rules { bytes, files: journal_files, age };
+        let (journal, journal_thread) = Journal::open(data, rules)?;
+        let usage = Usage::open(&data.join("usage.db"))?;
+        let queue: Arc<dyn TaskQueue> = Arc::new(EmbeddedQueue::open(&data.join("queue.db"), steady_clock())?);
+        let recovered = queue.recover(HOST).await?;
+        let prober = Prober::new(spawner.clone(), config.isolation);
+        let apps = Apps::open(&data.join("apps.db"), &data.join("apps"), prober)?;
+        apps.troubles().iter().for_each(|trouble| tracing::error!("{trouble}"));
+        let files = FileStore::new(data.join("tenants"));
+        let sinks: Arc<dyn Sinks> = Arc::new(EmbeddedSinks::new(&data.join("tenants")));
+        let tenants = Tenants::new(Arc::clone(&config));
+        let running = Running::default();
+        let batches = Batches {
+            queue: Arc::clone(&queue),
+            sinks: Arc::clone(&sinks),
+            apps: apps.clone(),
+            tenants: tenants.clone(),
+            files: Arc::clone(&files),
+            journal: journal.clone(),
+            on_known: config.staging_rules.on_known,
+        };
+        let platform = Platform::new(batches.clone(), running.clone(), usage.clone(), config.slots);
+        if config.adopt_tenants {
+            adopt(&tenants, [staging, &data.join("tenants")]);
+        }
+        for tenant in tenants.all() {
+            platform.welcome(&tenant).await?;
+        }
+        housekeeping::sweep(&platform).await?;
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        journal.record(Event::now(None, Happening::Started { version, recovered })).await;
+        let desk = Desk {
+            host: HOST.to_owned(),
+            queue,
+            sinks: Arc::clone(&sinks),
+            apps: apps.clone(),
+            tenants,
+            files,
+            journal,
+            usage,
+            spawner,
+            isolation: config.isolation,
+            lease: config.lease,
+            retry_pause: config.retry_pause,
+            warm: config.warm,
+            running,
+        };
+        let socket = ControlSocket::open(&data.join("control.sock"))?;
+        let slots = Slots::start(config.slots, Arc::new(desk))?;
+        let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());
+        let serving = tokio::spawn(socket.serve(platform.clone(), stop_serving.clone()));
+        let housekeeping = tokio::spawn(housekeeping::run(platform.clone(), config.keep.clone(), stop_staging.clone()));
+        let ports = Intake::ports(&platform);
+        let StagingRules { quiet, rescan, poll, .. } = config.staging_rules;
+        let rules = driver::Rules { quiet, rescan, poll, at_once: TENANTS_AT_ONCE, app_bytes: DEFAULT_MAX_SIZE };
+        let watching = Staging::new(staging.clone(), rules, ports)
+            .map_err(|error| DaemonError::Staging { path: staging.clone(), reason: error.to_string() })?;
+        tokio::spawn(knock(apps.changes(), watching.knock()));
+        let staging = tokio::spawn(watching.run(stop_staging.clone().cancelled_owned()));
+        Ok(Daemon {
+            platform,
+            sinks,
+            slots,
+            stop_staging,
+            stop_serving,
+            staging,
+            serving,
+            housekeeping,
+            journal: journal_thread,
+            _lock: lock,
+        })
+    }
+
+    /// The facade, for whoever is in the same process.
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// Stops everything in good order: what runs is checkpointed and given back.
+    pub async fn stop(self) {
+        let Daemon {
+            platform,
+            sinks,
+            slots,
+            stop_staging,
+            stop_serving,
+            staging,
+            serving,
+            housekeeping,
+            journal: thread,
+            _lock,
+        } = self;
+        stop_staging.cancel();
+        ended("staging", staging.await);
+        ended("housekeeping", housekeeping.await);
+        let released = tokio::task::spawn_blocking(move || slots.stop()).await.unwrap_or_default();
+        stop_serving.cancel();
+        ended("the control socket", serving.await);
+        let journal = platform.batches.journal.clone();
+        journal.record(Event::now(None, Happening::Stopped { released })).await;
+        drop(platform);
+        let closed = tokio::task::spawn_blocking(move || {
+            sinks.close_all();
+            thread.close()
+        });
+        match closed.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the journal was not closed cleanly"),
+            Err(error) => tracing::error!(%error, "the sinks were not closed cleanly"),
+        }
+    }
+}
+
+/// Has the files that wait for an app looked at again when one is live, whichever way it became so.
+async fn knock(mut changes: Receiver<Change>, knock: Knock) {
+    loop {
+        match changes.recv().await {
+            Ok(Change::Live { generation, .. }) => knock.look_again(generation.tenant()),
+            Ok(Change::Retired { .. }) => {}
+            Err(RecvError::Lagged(_)) => knock.tenants_changed(),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Registers the tenants of an earlier life, before their tasks are claimed.
+fn adopt(tenants: &Tenants, folders: [&PathBuf; 2]) {
+    let entries = folders.into_iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
+    for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        if let Some(name) = entry.file_name().to_str() {
+            tenants.of_directory(name);
+        }
+    }
+}
+
+fn ended(what: &str, end: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = end {
+        tracing::error!(%error, "{what} did not end in good order");
+    }
+}
+
+fn make(path: &Path, mode: u32) -> Result<(), DaemonError> {
+    let made = DirBuilder::new().recursive(true).mode(mode).create(path);
+    made.map_err(|source| DaemonError::Directory { path: path.to_owned(), source })
+}

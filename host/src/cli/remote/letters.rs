@@ -1,0 +1,119 @@
+//! `mysimbdp deadletters …`: what did not become a document, and another try.
+
+use super::{Remote, table};
+use crate::api::client::ClientError;
+use crate::cli::exit::Exit;
+use crate::cli::out;
+use crate::platform::{LetterLine, LetterPage, ReplayAnswer};
+use crate::tenant::{SinkName, TenantId};
+use serde_json::json;
+
+/// Bytes of a raw row that a table shows.
+const SHOWN: usize = 80;
+/// Letters that are asked for at once.
+const PAGE: usize = 500;
+
+/// List, export and replay dead letters
+#[derive(clap::Args, Debug)]
+pub(crate) struct DeadLetters {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Args, Debug)]
+struct Which {
+    /// The tenant
+    tenant: TenantId,
+    /// Of this task
+    #[arg(long)]
+    task: Option<u64>,
+    /// In this sink; without it, the tenant's default one
+    #[arg(long)]
+    sink: Option<SinkName>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    /// List them
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Print all of them, one JSON object on each line, with their raw bytes
+    Export {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Run rows that are dead letters once more, on the generation that is live now
+    Replay {
+        /// The task whose rows they are
+        task: u64,
+        /// Numbers of the rows; without them, all that are dead letters
+        #[arg(long, value_delimiter = ',', value_name = "ROWS")]
+        rows: Vec<u64>,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &DeadLetters) -> Exit {
+    match &args.what {
+        What::List { which, limit } => which.remote.end(list(which, *limit).await),
+        What::Export { which } => which.remote.end(export(which).await),
+        What::Replay { task, rows, remote } => remote.end(replay(remote, *task, rows).await),
+    }
+}
+
+async fn page(which: &Which, after: Option<(u64, u64, u32)>, limit: usize) -> Result<LetterPage, ClientError> {
+    let after = after.map(|(task, row, part)| format!("{task}.{row}.{part}"));
+    let query = json!({ "task": which.task, "sink": which.sink, "after": after, "limit": limit });
+    which.remote.client()?.get(&format!("/v1/tenants/{}/dead-letters", which.tenant), &query).await
+}
+
+async fn list(which: &Which, limit: usize) -> Result<Exit, ClientError> {
+    let page = page(which, None, limit).await?;
+    which.remote.tell(&page, |page| {
+        let row = |letter: &LetterLine| {
+            let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+            let raw = letter.text.as_deref().or(letter.base64.as_deref()).unwrap_or_default();
+            vec![
+                letter.task.to_string(),
+                number(letter.row),
+                number(letter.line),
+                letter.source.clone(),
+                letter.reason.clone(),
+                crate::worker::words::short_line(raw.trim_end(), SHOWN).into_owned(),
+            ]
+        };
+        table(&["task", "row", "line", "file", "reason", "raw"], &page.letters.iter().map(row).collect::<Vec<_>>());
+        out::note(format_args!("{} of {} dead letters", page.letters.len(), page.count));
+    });
+    Ok(Exit::Done)
+}
+
+async fn export(which: &Which) -> Result<Exit, ClientError> {
+    let mut after = None;
+    loop {
+        let LetterPage { letters, next, .. } = page(which, after, PAGE).await?;
+        letters.iter().for_each(out::json);
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(Exit::Done),
+        }
+    }
+}
+
+async fn replay(remote: &Remote, task: u64, rows: &[u64]) -> Result<Exit, ClientError> {
+    let answer: ReplayAnswer =
+        remote.client()?.post(&format!("/v1/tasks/{task}/replay"), &json!({ "rows": rows })).await?;
+    remote.tell(&answer, |answer| {
+        out::line(format_args!("task {} runs {} rows of task {task} once more", answer.task, answer.rows));
+    });
+    Ok(Exit::Done)
+}

@@ -1,0 +1,73 @@
+//! Commands that ask a running host over its control socket: one file by subject. Each prints text for people, or with
+//! `--json` what the host answered, as it is.
+
+pub(crate) mod apps;
+pub(crate) mod letters;
+pub(crate) mod records;
+pub(crate) mod submit;
+pub(crate) mod tasks;
+pub(crate) mod tenants;
+
+use super::exit::Exit;
+use super::out;
+use crate::api::client::{Client, ClientError};
+use crate::worker::words::one_line;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Where the host is, and how its answers are told.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Remote {
+    /// Control socket of the host
+    #[arg(long, env = "MYSIMBDP_SOCKET", default_value = "data/control.sock", value_name = "FILE")]
+    socket: PathBuf,
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Remote {
+    pub(crate) fn client(&self) -> Result<Client, ClientError> {
+        Client::new(&self.socket)
+    }
+
+    /// Prints an answer: as JSON, or as `text` tells it.
+    fn tell<T: Serialize>(&self, answer: &T, text: impl FnOnce(&T)) {
+        if self.json { out::json(answer) } else { text(answer) }
+    }
+
+    /// Ends a command: what went wrong is told on standard error, and with `--json` on standard output too.
+    fn end(&self, done: Result<Exit, ClientError>) -> Exit {
+        match done {
+            Ok(exit) => exit,
+            Err(error) => {
+                if self.json {
+                    match &error {
+                        ClientError::Refused(problem) => out::json(problem),
+                        other => out::json(&serde_json::json!({ "code": "no_answer", "detail": other.to_string() })),
+                    }
+                }
+                out::note(one_line(&error.to_string()));
+                Exit::Failed
+            }
+        }
+    }
+}
+
+/// Columns as wide as what stands in them.
+fn table(head: &[&str], rows: &[Vec<String>]) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([head[column].len()]).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let cells = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        out::line(cells.collect::<Vec<_>>().join("  ").trim_end());
+    };
+    line(&mut head.iter().copied());
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| one_line(cell).into_owned()).collect();
+        line(&mut cells.iter().map(String::as_str));
+    }
+}

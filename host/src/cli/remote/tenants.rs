@@ -1,0 +1,88 @@
+//! `mysimbdp status` and `mysimbdp tenants list`: what is going on, and for whom.
+
+use super::{Remote, table};
+use crate::api::client::ClientError;
+use crate::cli::exit::Exit;
+use crate::cli::out;
+use crate::platform::{Overview, TenantLine};
+use crate::size;
+use crate::tenant::TenantId;
+use serde_json::json;
+
+/// Show what is going on: slots, tasks, tenants
+#[derive(clap::Args, Debug)]
+pub(crate) struct Status {
+    /// Of this tenant only
+    tenant: Option<TenantId>,
+    #[command(flatten)]
+    remote: Remote,
+}
+
+/// List tenants
+#[derive(clap::Args, Debug)]
+pub(crate) struct Tenants {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    /// List them, with their profiles and what they have here
+    List {
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
+
+/// Runs `status`.
+pub(crate) async fn status(args: &Status) -> Exit {
+    args.remote.end(overview(args).await)
+}
+
+/// Runs `tenants list`.
+pub(crate) async fn run(args: &Tenants) -> Exit {
+    let What::List { remote } = &args.what;
+    remote.end(list(remote).await)
+}
+
+async fn overview(args: &Status) -> Result<Exit, ClientError> {
+    let overview: Overview = args.remote.client()?.get("/v1/status", &json!({ "tenant": args.tenant })).await?;
+    args.remote.tell(&overview, |overview| {
+        let Overview { version, since, slots, running, tenants } = overview;
+        out::line(format_args!("mysimbdp {version}, up since {since}; {} of {slots} slots busy", running.len()));
+        for task in running {
+            #[expect(clippy::cast_precision_loss, reason = "a percentage needs no more than 52 bits")]
+            let percent = 100.0 * task.position as f64 / task.bytes.max(1) as f64;
+            out::line(format_args!(
+                "  slot {}: task {} of {}, {} with {}: {percent:.0} %, {} documents",
+                task.slot, task.task, task.tenant, task.file, task.app, task.counts.documents.stored
+            ));
+        }
+        tell_tenants(tenants);
+    });
+    Ok(Exit::Done)
+}
+
+async fn list(remote: &Remote) -> Result<Exit, ClientError> {
+    let tenants: Vec<TenantLine> = remote.client()?.get("/v1/tenants", &json!({})).await?;
+    remote.tell(&tenants, |tenants| tell_tenants(tenants));
+    Ok(Exit::Done)
+}
+
+fn tell_tenants(tenants: &[TenantLine]) {
+    let row = |line: &TenantLine| {
+        vec![
+            line.tenant.to_string(),
+            line.profile.clone(),
+            line.weight.to_string(),
+            if line.enabled { "yes" } else { "no" }.to_owned(),
+            line.apps.to_string(),
+            line.load.waiting.to_string(),
+            line.load.running.to_string(),
+            line.load.parked.to_string(),
+            size::show(line.stored_bytes),
+        ]
+    };
+    let head = ["tenant", "profile", "weight", "enabled", "apps", "waiting", "running", "parked", "stored"];
+    table(&head, &tenants.iter().map(row).collect::<Vec<_>>());
+}

@@ -1,0 +1,120 @@
+//! `mysimbdp serve`: runs the platform until it is told to stop.
+
+use super::exit::Exit;
+use super::out;
+use crate::app::daemon::Daemon;
+use crate::config::{Config, variables};
+use crate::telemetry;
+use crate::worker::protocol::Isolation;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Run the platform: watch staging, ingest what comes, until stopped (SIGTERM or Ctrl-C)
+#[derive(clap::Args, Debug)]
+pub(crate) struct Serve {
+    /// The configuration; without it ./mysimbdp.toml where there is one, else everything embedded
+    #[arg(long, env = "MYSIMBDP_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Write the log as JSON lines
+    #[arg(long)]
+    log_json: bool,
+}
+
+/// Look at the configuration
+#[derive(clap::Args, Debug)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    /// Read it, tell every mistake in it, and print what it comes to
+    Check {
+        /// The file; without it the one that `serve` would take
+        file: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs `config check`.
+pub(crate) fn check(args: &ConfigArgs) -> Exit {
+    let What::Check { file, json } = &args.what;
+    match load(file.as_deref()) {
+        Ok(config) if *json => out::json(&config),
+        Ok(config) => out::line(config.summary().trim_end()),
+        Err(mistakes) => {
+            out::note(mistakes);
+            return Exit::Usage;
+        }
+    }
+    Exit::Done
+}
+
+fn load(file: Option<&std::path::Path>) -> Result<Config, String> {
+    let environment = variables();
+    let file = Config::find(file, environment.clone());
+    Config::load(file.as_deref(), environment).map_err(|mistakes| mistakes.to_string())
+}
+
+/// Runs `serve`.
+pub(crate) fn run(args: &Serve) -> Exit {
+    let config = match load(args.config.as_deref()) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            out::note(mistakes);
+            return Exit::Usage;
+        }
+    };
+    telemetry::init(args.log_json);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(serve(config)),
+        Err(error) => {
+            out::note(format_args!("the event loop cannot be started: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+async fn serve(config: Config) -> Exit {
+    if config.isolation == Isolation::Insecure {
+        tracing::warn!(
+            "isolation = \"insecure\": apps are NOT confined; they can read, change and send whatever this host can"
+        );
+    }
+    let where_things_are = [
+        format!("drop apps and files into {}/<tenant>/", config.staging.display()),
+        format!("documents, logs and the control socket are in {}", config.data.display()),
+    ];
+    // Before anything is started: a stop that comes meanwhile is not lost.
+    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+        (Err(error), _) | (_, Err(error)) => {
+            out::note(format_args!("signals cannot be received: {error}"));
+            return Exit::Failed;
+        }
+    };
+    let daemon = match Daemon::start(config).await {
+        Ok(daemon) => daemon,
+        Err(error) => {
+            out::note(error);
+            return Exit::Failed;
+        }
+    };
+    for line in where_things_are {
+        tracing::info!("{line}");
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: what runs is checkpointed; a second signal ends at once");
+    tokio::select! {
+        () = daemon.stop() => Exit::Done,
+        _ = terminate.recv() => Exit::Failed,
+        _ = interrupt.recv() => Exit::Failed,
+    }
+}

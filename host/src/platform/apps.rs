@@ -1,0 +1,66 @@
+//! Apps and their generations.
+
+use super::Platform;
+use super::error::ActionError;
+use crate::apps::{AppStatus, AppsError, HistoryEntry};
+use crate::journal::{Event, Happening};
+use crate::tenant::{AppName, TenantId};
+
+/// Lines of an app's history that one answer lists.
+const MAX_HISTORY: usize = 1_000;
+
+impl Platform {
+    /// Apps of one tenant, or of all.
+    pub fn apps(&self, tenant: Option<&TenantId>) -> Vec<AppStatus> {
+        self.batches.apps.list(tenant)
+    }
+
+    /// What became of an app, the newest first; refused files whose name could be read too.
+    ///
+    /// # Errors
+    /// There is no such tenant, the registry cannot be read, or has never heard of the app.
+    pub async fn app_history(&self, tenant: &TenantId, app: &AppName) -> Result<Vec<HistoryEntry>, ActionError> {
+        self.tenant(tenant)?;
+        let history = self.batches.apps.history(tenant, Some(app), MAX_HISTORY).await?;
+        if history.is_empty() {
+            let sentence = format!("tenant {tenant} never had an app {app}: see `mysimbdp apps list`");
+            return Err(ActionError::not_found("unknown_app", sentence));
+        }
+        Ok(history)
+    }
+
+    /// Makes an earlier generation live: the one before, or the one whose hash begins like `to`. New tasks use it, running
+    /// ones finish on theirs.
+    ///
+    /// # Errors
+    /// There is no such app or generation, or it is not kept any more.
+    pub async fn roll_back(
+        &self,
+        tenant: &TenantId,
+        app: &AppName,
+        to: Option<&str>,
+    ) -> Result<AppStatus, ActionError> {
+        self.tenant(tenant)?;
+        let generation = self.batches.apps.rollback(tenant, app, to).await?;
+        let sentence = format!("app {} of tenant {tenant} was rolled back to", generation.label());
+        self.batches.journal.record(Event::now(Some(tenant), Happening::Deed { sentence })).await;
+        let mut apps = self.apps(Some(tenant)).into_iter();
+        apps.find(|line| line.app == *app).ok_or_else(|| ActionError::internal("a live app is not listed"))
+    }
+}
+
+impl From<AppsError> for ActionError {
+    fn from(error: AppsError) -> ActionError {
+        let sentence = error.to_string();
+        match error {
+            AppsError::NoApp { .. } => ActionError::not_found("unknown_app", sentence),
+            AppsError::NotLive { .. } | AppsError::Rollback(_) | AppsError::Copy(_) => {
+                ActionError::conflict("no_generation", sentence)
+            }
+            AppsError::Database(_) | AppsError::ShuttingDown | AppsError::Store(_) | AppsError::Probe { .. } => {
+                ActionError::unavailable("apps_unavailable", sentence)
+            }
+            AppsError::File(_) | AppsError::Unreadable { .. } => ActionError::internal(sentence),
+        }
+    }
+}

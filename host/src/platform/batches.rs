@@ -1,0 +1,57 @@
+//! What became of a batch and its tasks.
+
+use super::Platform;
+use super::error::ActionError;
+use crate::batch::running::RunningTask;
+use crate::queue::TaskFilter;
+use crate::task::{BatchId, TaskRecord};
+use serde::{Deserialize, Serialize};
+
+/// Most tasks that one answer lists.
+const MAX_PAGE: usize = 1_000;
+
+/// A batch with its tasks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchView {
+    /// Its id.
+    pub batch: BatchId,
+    /// All its tasks are over.
+    pub is_over: bool,
+    /// Its tasks, in order.
+    pub tasks: Vec<TaskView>,
+}
+
+/// A task, and how far it is just now where it runs on this host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    /// As the queue has it.
+    #[serde(flatten)]
+    pub task: TaskRecord,
+    /// As its slot has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<RunningTask>,
+}
+
+impl Platform {
+    /// A batch.
+    ///
+    /// # Errors
+    /// There is none of this id.
+    pub async fn batch(&self, batch: BatchId) -> Result<BatchView, ActionError> {
+        let filter = TaskFilter { batch: Some(batch), ..TaskFilter::default() };
+        let tasks = self.tasks(&filter, MAX_PAGE).await?;
+        if tasks.is_empty() {
+            return Err(ActionError::not_found("unknown_batch", format!("there is no batch {batch}")));
+        }
+        Ok(BatchView { batch, is_over: tasks.iter().all(|view| view.task.state.is_over()), tasks })
+    }
+
+    /// At most `limit` tasks (and never more than [`MAX_PAGE`]), by number.
+    ///
+    /// # Errors
+    /// The queue cannot answer.
+    pub async fn tasks(&self, filter: &TaskFilter, limit: usize) -> Result<Vec<TaskView>, ActionError> {
+        let tasks = self.batches.queue.tasks(filter, limit.min(MAX_PAGE)).await?;
+        Ok(tasks.into_iter().map(|task| TaskView { running: self.running.get(task.number), task }).collect())
+    }
+}

@@ -1,0 +1,119 @@
+//! Everything that can be done with a running platform: one facade, and nothing else reaches the managers.
+//!
+//! ```text
+//!   api/ (HTTP over the Unix socket) ─┐
+//!   staging/ (drops)                  ├─▶ Platform ─▶ batch · apps · queue · sinks · journal · usage
+//!   (later: HTTP over TCP)           ─┘
+//! ```
+//!
+//! Each action has a file by its subject; each answers plain values that are serialised as they are. An action that is
+//! refused answers an [`ActionError`](error::ActionError).
+
+mod apps;
+mod batches;
+pub mod error;
+pub mod housekeeping;
+pub mod intake;
+mod letters;
+mod overview;
+mod records;
+mod tasks;
+mod uploads;
+
+pub use batches::{BatchView, TaskView};
+pub use letters::{LetterLine, LetterPage, ReplayAnswer};
+pub use overview::{Overview, TenantLine};
+pub use uploads::{OpenBatch, OpenedBatch, PlannedFile};
+
+use crate::batch::running::Running;
+use crate::batch::submit::Batches;
+use crate::journal::{Event, Happening};
+use crate::queue::{QueueError, Share};
+use crate::quota::Usage;
+use crate::sink::{DocumentSink, Sinks};
+use crate::tenant::{SinkName, Tenant, TenantId};
+use error::ActionError;
+use jiff::Timestamp;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use uploads::Uploads;
+
+/// The facade. Clones share everything.
+#[derive(Clone)]
+pub struct Platform {
+    /// Takes batches in; has the queue, apps, tenants, files and journal with it.
+    pub batches: Batches,
+    /// What runs on this host.
+    pub running: Running,
+    /// The bill.
+    pub usage: Usage,
+    /// Slots of this host.
+    pub slots: usize,
+    /// When the host began.
+    pub since: Timestamp,
+    uploads: Uploads,
+    runtime: Handle,
+}
+
+impl Platform {
+    /// Brings the parts together. Must be called within the runtime on which it is to work.
+    pub fn new(batches: Batches, running: Running, usage: Usage, slots: usize) -> Platform {
+        Platform {
+            batches,
+            running,
+            usage,
+            slots,
+            since: Timestamp::now(),
+            uploads: Uploads::default(),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Tells the queue what a tenant may have of the slots: at the start, and when it is new.
+    ///
+    /// # Errors
+    /// The queue cannot be told.
+    pub async fn welcome(&self, tenant: &Tenant) -> Result<(), QueueError> {
+        let share = Share { weight: tenant.weight, concurrent: tenant.limits.concurrent_tasks };
+        self.batches.queue.set_share(&tenant.id, share).await
+    }
+
+    /// Whose a directory in staging is; where tenants are adopted, a new one is registered for it.
+    pub(crate) fn tenant_of_directory(&self, name: &str) -> Option<TenantId> {
+        let (tenant, is_new) = self.batches.tenants.of_directory(name)?;
+        if is_new {
+            let (platform, newcomer) = (self.clone(), Arc::clone(&tenant));
+            // Until that is kept, the queue lets it have one task at a time.
+            self.runtime.spawn(async move {
+                if let Err(error) = platform.welcome(&newcomer).await {
+                    tracing::warn!(%error, tenant = %newcomer.id, "the share of a new tenant could not be kept");
+                }
+                let sentence = format!("tenant {} was registered: it has a directory in staging", newcomer.id);
+                let told = Event::now(Some(&newcomer.id), Happening::Deed { sentence });
+                platform.batches.journal.record(told).await;
+            });
+        }
+        Some(tenant.id.clone())
+    }
+
+    /// A tenant that is there and not disabled.
+    fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ActionError> {
+        self.batches.tenants.active(id).ok_or_else(|| crate::batch::submit::unknown_tenant(id))
+    }
+
+    /// A sink of a tenant, by its name; the default one where none is named.
+    async fn sink(&self, tenant: &TenantId, name: Option<&SinkName>) -> Result<Arc<dyn DocumentSink>, ActionError> {
+        let known = self.tenant(tenant)?;
+        let name = name.unwrap_or(&known.default_sink);
+        let collection = self.batches.tenants.collection(tenant, name).ok_or_else(|| {
+            let names: Vec<&str> = known.sinks.keys().map(SinkName::as_str).collect();
+            let sentence = format!("tenant {tenant} has no sink {name}; it has: {}", names.join(", "));
+            ActionError::not_found("unknown_sink", sentence)
+        })?;
+        Ok(self.batches.sinks.open(tenant, &collection).await?)
+    }
+
+    fn sinks(&self) -> &Arc<dyn Sinks> {
+        &self.batches.sinks
+    }
+}

@@ -1,0 +1,89 @@
+//! What is going on, on one page.
+
+use super::Platform;
+use super::error::ActionError;
+use crate::apps::AppState;
+use crate::batch::running::RunningTask;
+use crate::queue::Load;
+use crate::tenant::{Tenant, TenantId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The platform, as this host sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// Version of mysimbdp.
+    pub version: String,
+    /// Since when this host is up.
+    pub since: Timestamp,
+    /// Its slots.
+    pub slots: usize,
+    /// What runs on them.
+    pub running: Vec<RunningTask>,
+    /// Tenants that have or had something to do, and how much.
+    pub tenants: Vec<TenantLine>,
+}
+
+/// A tenant, as it is listed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TenantLine {
+    /// Its name.
+    pub tenant: TenantId,
+    /// Its profile.
+    pub profile: String,
+    /// Its share.
+    pub weight: u32,
+    /// It may submit and run.
+    pub enabled: bool,
+    /// Apps that are live.
+    pub apps: usize,
+    /// Its tasks.
+    pub load: Load,
+    /// Bytes that it keeps: files and sink.
+    pub stored_bytes: u64,
+}
+
+impl Platform {
+    /// What is going on; of one tenant, or of all.
+    ///
+    /// # Errors
+    /// There is no such tenant, or the queue cannot answer.
+    pub async fn overview(&self, tenant: Option<&TenantId>) -> Result<Overview, ActionError> {
+        let mut running = self.running.all();
+        running.retain(|task| tenant.is_none_or(|tenant| task.tenant == *tenant));
+        let tenants = match tenant {
+            Some(tenant) => {
+                let tenant = self.tenant(tenant)?;
+                vec![self.line(&tenant).await?]
+            }
+            None => self.tenants().await?,
+        };
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Ok(Overview { version, since: self.since, slots: self.slots, running, tenants })
+    }
+
+    /// All tenants, by name.
+    ///
+    /// # Errors
+    /// The queue cannot answer.
+    pub async fn tenants(&self) -> Result<Vec<TenantLine>, ActionError> {
+        let mut lines = Vec::new();
+        for tenant in self.batches.tenants.all() {
+            lines.push(self.line(&tenant).await?);
+        }
+        Ok(lines)
+    }
+
+    async fn line(&self, tenant: &Tenant) -> Result<TenantLine, ActionError> {
+        let id = &tenant.id;
+        Ok(TenantLine {
+            tenant: id.clone(),
+            profile: tenant.profile.clone(),
+            weight: tenant.weight,
+            enabled: tenant.enabled,
+            apps: self.batches.apps.list(Some(id)).iter().filter(|app| app.state == AppState::Live).count(),
+            load: self.batches.queue.load(id).await?,
+            stored_bytes: self.sinks().stored_bytes(id) + self.batches.files.bytes(id),
+        })
+    }
+}

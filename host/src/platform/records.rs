@@ -1,0 +1,106 @@
+//! What is on record: journal, statistics, the bill.
+
+use super::Platform;
+use super::error::ActionError;
+use crate::journal::stats::Stats;
+use crate::journal::{Event, Filter, JournalError, Order, Scope};
+use crate::quota::UsageLine;
+use crate::tenant::TenantId;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use std::sync::Arc;
+use tokio_stream::Stream;
+
+/// Most events that one answer lists.
+const MAX_PAGE: usize = 10_000;
+
+impl Platform {
+    /// Statistics of a tenant, or of the platform, drawn from what ended since then.
+    ///
+    /// # Errors
+    /// There is no such tenant, or its journal cannot be read.
+    pub async fn stats(&self, tenant: Option<&TenantId>, since: Option<Timestamp>) -> Result<Stats, ActionError> {
+        let scope = self.scope(tenant)?;
+        Ok(self.batches.journal.stats(&scope, since).await?)
+    }
+
+    /// What tenants have used, by tenant and day.
+    ///
+    /// # Errors
+    /// There is no such tenant, or the usage cannot be read.
+    pub async fn usage(
+        &self,
+        tenant: Option<&TenantId>,
+        from: Option<Date>,
+        to: Option<Date>,
+    ) -> Result<Vec<UsageLine>, ActionError> {
+        self.scope(tenant)?;
+        let report = self.usage.report(tenant, from, to).await;
+        report.map_err(|error| ActionError::internal(error.to_string()))
+    }
+
+    /// The last events that pass the filter, oldest first.
+    ///
+    /// # Errors
+    /// There is no such tenant, or its journal cannot be read.
+    pub async fn logs(&self, scope: Scope, filter: Filter, limit: usize) -> Result<Vec<Event>, ActionError> {
+        self.known(&scope)?;
+        let limit = limit.min(MAX_PAGE);
+        let page = self.batches.journal.read(&scope, &filter, Order::NewestFirst, limit, None).await?;
+        let mut events = page.events;
+        events.reverse();
+        Ok(events)
+    }
+
+    /// The last events that pass the filter, and then every one that happens.
+    ///
+    /// # Errors
+    /// There is no such tenant, or its journal cannot be read.
+    pub async fn follow(
+        &self,
+        scope: Scope,
+        filter: Filter,
+        last: usize,
+    ) -> Result<impl Stream<Item = Arc<Event>> + Send + use<>, ActionError> {
+        self.known(&scope)?;
+        Ok(self.batches.journal.follow(&scope, filter, last.min(MAX_PAGE)).await?)
+    }
+
+    /// Puts what each tenant keeps just now on the bill.
+    pub(super) async fn sample_storage(&self) {
+        for tenant in self.batches.tenants.all() {
+            let bytes = self.sinks().stored_bytes(&tenant.id) + self.batches.files.bytes(&tenant.id);
+            if bytes > 0
+                && let Err(error) = self.usage.sample_storage(&tenant.id, bytes, Timestamp::now()).await
+            {
+                tracing::warn!(%error, tenant = %tenant.id, "a sample of storage is missing from the usage");
+            }
+        }
+    }
+
+    fn scope(&self, tenant: Option<&TenantId>) -> Result<Scope, ActionError> {
+        let scope = tenant.cloned().map_or(Scope::General, Scope::Tenant);
+        self.known(&scope)?;
+        Ok(scope)
+    }
+
+    fn known(&self, scope: &Scope) -> Result<(), ActionError> {
+        match scope {
+            Scope::General => Ok(()),
+            Scope::Tenant(tenant) => match self.batches.tenants.get(tenant) {
+                Some(_) => Ok(()),
+                None => Err(crate::batch::submit::unknown_tenant(tenant)),
+            },
+        }
+    }
+}
+
+impl From<JournalError> for ActionError {
+    fn from(error: JournalError) -> ActionError {
+        let sentence = error.to_string();
+        match error {
+            JournalError::Kind { .. } => ActionError::invalid("unknown_event", sentence),
+            _ => ActionError::unavailable("journal_unavailable", sentence),
+        }
+    }
+}
