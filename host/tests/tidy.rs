@@ -28,8 +28,38 @@ const RULES: &[Rule] = &[
     Rule {
         within: "host/src/batch",
         except: &[],
-        forbidden: &["sink::embedded", "sink::null", "crate::cli", "crate::app::", "crate::guest"],
+        forbidden: &["sink::embedded", "sink::null", "queue::embedded", "crate::cli", "crate::app::", "crate::guest"],
         why: "managers name ports, never adapters or the command line",
+    },
+    Rule {
+        within: "host/src/platform",
+        except: &[],
+        forbidden: &["::embedded", "sink::null", "crate::cli", "crate::app::", "crate::api", "crate::guest"],
+        why: "the facade calls managers and ports; those who call it are not its business",
+    },
+    Rule {
+        within: "host/src/api",
+        except: &[],
+        forbidden: &["::embedded", "sink::null", "crate::cli", "crate::app::", "crate::worker", "crate::guest"],
+        why: "HTTP reaches the managers through the facade alone",
+    },
+    Rule {
+        within: "host/src/queue",
+        except: &[],
+        forbidden: &["crate::batch", "crate::cli", "crate::app", "crate::platform", "crate::sink::embedded"],
+        why: "a queue knows its port and what a task is, nothing above it",
+    },
+    Rule {
+        within: "host/src/apps",
+        except: &[],
+        forbidden: &["crate::cli", "crate::batch", "crate::platform", "crate::app::"],
+        why: "the registry knows apps and workers, not who runs them",
+    },
+    Rule {
+        within: "host/src/staging",
+        except: &[],
+        forbidden: &["crate::cli", "crate::batch", "crate::platform", "crate::app::", "crate::apps"],
+        why: "staging hands on through its ports",
     },
     Rule {
         within: "host/src/cli",
@@ -59,8 +89,14 @@ const PURE: &[&str] = &[
     "host/src/worker/supervisor.rs",
     "host/src/batch/intake.rs",
     "host/src/batch/ledger.rs",
+    "host/src/batch/verdict.rs",
     "host/src/document",
+    "host/src/quota/check.rs",
+    "host/src/queue/scheduler.rs",
     "host/src/staging/candidate",
+    "host/src/staging/lanes.rs",
+    "host/src/staging/layout.rs",
+    "host/src/task",
 ];
 
 const IMPURE: &[&str] =

@@ -6,6 +6,7 @@
 //!   fixtures    apps built against the frozen ABI, and against spoilt copies of it
 //!   data        CSV texts, and the documents that they must become
 //!   command     one run of the binary in a directory of its own, with a deadline
+//!   daemon      a daemon in a directory of its own: dropped files, commands, kills
 //!   report      what `--json` said, as types
 //!   sink        the documents and dead letters in the sink file
 //!   leftovers   no worker process, no temporary file outlives the command
@@ -17,6 +18,7 @@
 
 pub mod artefacts;
 pub mod command;
+pub mod daemon;
 pub mod data;
 pub mod expect;
 pub mod fixtures;

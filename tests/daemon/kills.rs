@@ -1,0 +1,93 @@
+//! `kill -9` of the host and of its workers at random moments: the final documents are those of an undisturbed run.
+
+use mysimbdp_tests::artefacts;
+use mysimbdp_tests::daemon::Daemon;
+use mysimbdp_tests::data::Rows;
+use mysimbdp_tests::leftovers;
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::hash::BuildHasher;
+use std::process::Command;
+use std::time::Duration;
+
+const FILES: usize = 10;
+/// `cargo xtask soak` asks for more.
+const ROUNDS: usize = 20;
+
+fn rows(file: usize) -> Rows {
+    Rows::innocent(2_000 + 100 * file as u64).with(17, "reject").with(1_000, "segfault")
+}
+
+fn fill(daemon: &Daemon) {
+    let inbox = daemon.staging("acme").join("inbox/villains");
+    daemon.until("the inbox", || inbox.is_dir().then_some(()));
+    for file in 0..FILES {
+        fs::write(inbox.join(format!("{file}.csv")), rows(file).csv()).unwrap();
+    }
+}
+
+/// What each file has become, whatever the numbers of the tasks.
+fn outcome(daemon: &Daemon) -> Vec<(String, String, Vec<String>, Vec<String>)> {
+    daemon.until("ten tasks", || (daemon.ask(&["tasks", "list"], &[0]).as_array()?.len() == FILES).then_some(()));
+    let mut outcome: Vec<_> = daemon
+        .settled()
+        .iter()
+        .map(|task| {
+            let number = task["number"].as_u64().unwrap();
+            let prefix = format!("{number:010x}");
+            let documents = daemon.query(
+                "acme",
+                &format!(
+                    "SELECT substr(_id, 11) || (doc ->> '$.n') FROM documents WHERE _id LIKE '{prefix}%' ORDER BY _id"
+                ),
+            );
+            let letters = daemon.query(
+                "acme",
+                &format!(
+                    "SELECT row || ' ' || line || ' ' || hex(raw) FROM _dead_letters WHERE task = {number} ORDER BY row"
+                ),
+            );
+            (task["file"]["name"].as_str().unwrap().to_owned(), task["state"].to_string(), documents, letters)
+        })
+        .collect();
+    outcome.sort();
+    outcome
+}
+
+#[test]
+fn no_kill_changes_the_final_documents() {
+    let undisturbed = Daemon::start("");
+    undisturbed.drop_app("acme", &artefacts::villains());
+    fill(&undisturbed);
+    let expected = outcome(&undisturbed);
+    assert!(
+        expected
+            .iter()
+            .all(|(_, state, documents, letters)| state == "\"done\"" && documents.len() > 1_900 && letters.len() == 2)
+    );
+    drop(undisturbed);
+
+    let rounds = std::env::var("MYSIMBDP_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+    let mut daemon = Daemon::start("");
+    daemon.drop_app("acme", &artefacts::villains());
+    fill(&daemon);
+    let random = RandomState::new();
+    for round in 0..rounds {
+        let dice = random.hash_one(round);
+        std::thread::sleep(Duration::from_millis(dice % 150));
+        if dice & 1024 == 0 {
+            for worker in leftovers::workers_of(daemon.pid()) {
+                // It may have ended by itself.
+                let _ = Command::new("kill").args(["-KILL", &worker.to_string()]).status();
+            }
+        } else {
+            daemon.kill();
+            daemon.serve();
+        }
+        if round % 8 == 7 {
+            // Kept busy: there is something to kill amid.
+            daemon.ask(&["tasks", "rerun", &(1 + dice % FILES as u64).to_string()], &[0, 1]);
+        }
+    }
+    assert_eq!(outcome(&daemon), expected);
+}

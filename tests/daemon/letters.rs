@@ -1,0 +1,38 @@
+//! Dead letters: listed, exported, replayed.
+
+use mysimbdp_tests::artefacts;
+use mysimbdp_tests::daemon::Daemon;
+use mysimbdp_tests::data::Rows;
+use mysimbdp_tests::expect::exit;
+use serde_json::Value;
+
+#[test]
+fn dead_letters_are_listed_exported_and_replayed() {
+    let daemon = Daemon::start("");
+    daemon.drop_app("acme", &artefacts::villains());
+    let rows = Rows::innocent(2_000).with(3, "reject").with(700, "segfault").with(1_999, "reject");
+    daemon.write("a.csv", rows.csv());
+    daemon.ask(&["submit", "acme", "villains", "a.csv"], &[exit::DEAD_LETTERS]);
+    let page = daemon.ask(&["deadletters", "list", "acme", "--task", "1"], &[0]);
+    assert_eq!(page["count"], 3, "{page}");
+    let second = &page["letters"][1];
+    assert_eq!((&second["row"], &second["line"]), (&700.into(), &rows.line(700).into()), "{page}");
+    assert_eq!(second["text"], rows.row(700));
+
+    let exported = daemon.command(["deadletters", "export", "acme"]);
+    let exported: Vec<Value> = exported.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(exported.len(), 3);
+
+    // They are as bad as before: the same letters, and nothing else has changed.
+    let before = daemon.documents("acme", "documents");
+    let replay = daemon.ask(&["deadletters", "replay", "1"], &[0]);
+    assert_eq!((&replay["task"], &replay["rows"]), (&2.into(), &3.into()), "{replay}");
+    let tasks = daemon.settled();
+    assert_eq!((&tasks[1]["state"], &tasks[1]["checkpoint"]["counts"]["rows"]["read"]), (&"done".into(), &3.into()));
+    assert_eq!(daemon.documents("acme", "documents"), before);
+    let rows = daemon.query("acme", "SELECT CAST(row AS TEXT) FROM _dead_letters WHERE task = 1 ORDER BY row");
+    assert_eq!(rows, ["3", "700", "1999"]);
+
+    let told = daemon.command(["deadletters", "replay", "2"]);
+    assert!(told.stderr.contains("task 2 replays rows of task 1"), "{}", told.stderr);
+}

@@ -1,0 +1,14 @@
+//! The daemon as its users know it: files dropped with `cp`, commands, configuration; and what no kill may change.
+
+#![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
+
+mod apps;
+mod bad_drops;
+mod drops;
+mod failpoints;
+mod fairness;
+mod kills;
+mod letters;
+mod limits;
+mod records;
+mod submit;
