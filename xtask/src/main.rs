@@ -9,6 +9,7 @@ mod fuzz;
 mod generate;
 mod lint;
 mod plugins;
+mod soak;
 mod test;
 mod workshop;
 
@@ -24,7 +25,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// See it work: builds everything in release, then ten files of two tenants go through the sandbox into their sinks
+    /// See it work: builds everything in release, then a daemon ingests ten files of two tenants and meets what nobody should drop
     Demo,
     /// Run every test; on a fresh Debian machine a Rust toolchain is all it needs
     Test(test::Arguments),
@@ -32,6 +33,8 @@ enum Command {
     Lint,
     /// Measure speed and memory side by side and write docs/benchmarks.md
     Bench(bench::Arguments),
+    /// Kill the daemon at random moments, two hundred times, and compare the documents
+    Soak(soak::Arguments),
     /// Feed the parsers of hostile bytes with mutated input
     Fuzz(fuzz::Arguments),
     /// Build every app under tenant-plugins/, those in C too
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Lint => lint::run(),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Plugins(arguments) => plugins::run(&arguments),
         Command::Data(arguments) => generate::run(&arguments),
