@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the commands talk to people on the terminal")]
 
 mod bench;
+mod daemon;
 mod demo;
 mod fuzz;
 mod generate;

@@ -131,7 +131,10 @@ impl Daemon {
         let recovered = queue.recover(HOST).await?;
         let prober = Prober::new(spawner.clone(), config.isolation);
         let apps = Apps::open(&data.join("apps.db"), &data.join("apps"), prober)?;
-        apps.troubles().iter().for_each(|trouble| tracing::error!("{trouble}"));
+        for trouble in apps.troubles() {
+            tracing::error!("{trouble}");
+            journal.record(Event::now(None, Happening::Trouble { reason: trouble.clone() })).await;
+        }
         let files = FileStore::new(data.join("tenants"));
         let sinks: Arc<dyn Sinks> = Arc::new(EmbeddedSinks::new(&data.join("tenants")));
         let tenants = Tenants::new(Arc::clone(&config));

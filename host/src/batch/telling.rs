@@ -109,6 +109,21 @@ pub(super) fn entry(
     }
 }
 
+/// The limit that ended an attempt, as the configuration names it, and what was measured.
+pub(super) fn limit(entry: &TaskEntry) -> Option<(String, String)> {
+    let limit = match entry.cause.as_deref()? {
+        "rows" => "rows_per_task",
+        "documents" => "documents_per_task",
+        "dead_letters" => "dead_letters",
+        "killing_rows" => "killing_rows",
+        "cpu" => "cpu_seconds",
+        "time" => "wall_seconds",
+        "storage" => "storage_bytes",
+        _ => return None,
+    };
+    Some((limit.to_owned(), format!("task {} ({}): {}", entry.task, entry.file, entry.reason.as_deref()?)))
+}
+
 /// Rows and documents that became dead letters.
 fn letters(counts: &Counts) -> u64 {
     counts.rows.rejected + counts.documents.refused

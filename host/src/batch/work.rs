@@ -110,6 +110,9 @@ pub(super) async fn work(
             return end(desk, key, ending, task.checkpoint.clone()).await;
         }
     };
+    let (app, generation) = (task.app.clone(), ready.generation.hash().to_owned());
+    let began_now = Happening::TaskBegan { task: key.task, app, generation, epoch: key.epoch };
+    desk.journal.record(Event::now(Some(&task.tenant), began_now)).await;
     let (stopper, stop) = Stop::pair();
     if *stopping.borrow() {
         stopper.stop(Why::Shutdown);
@@ -211,6 +214,9 @@ async fn watch_over(
 async fn tell(desk: &Desk, task: &TaskRecord, entry: crate::journal::TaskEntry) {
     if let Err(error) = desk.usage.meter(&task.tenant, &entry, jiff::Timestamp::now()).await {
         tracing::error!(%error, task = task.number, "an attempt is missing from the usage");
+    }
+    if let Some((limit, reason)) = telling::limit(&entry) {
+        desk.journal.record(Event::now(Some(&task.tenant), Happening::LimitReached { limit, reason })).await;
     }
     desk.journal.record(Event::now(Some(&task.tenant), Happening::TaskEnded(entry))).await;
 }

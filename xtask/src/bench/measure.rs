@@ -85,7 +85,7 @@ fn last_json(output: &str) -> Result<Value> {
 }
 
 /// Waits for `child` and answers how it ended, with the CPU seconds of it and of all that it has waited for.
-pub(super) fn wait(child: &Child) -> Result<(ExitStatus, f64)> {
+pub(crate) fn wait(child: &Child) -> Result<(ExitStatus, f64)> {
     use std::os::unix::process::ExitStatusExt as _;
     let pid = libc::pid_t::try_from(child.id())?;
     let mut status = 0;

@@ -3,17 +3,21 @@
 //! Each comparison has a file of its own and makes one section of the report. A promise that is not kept ends the command
 //! with a failure, after the report is written. Nothing here is a test: tests are not timed.
 
+mod daemon;
 mod footprint;
 mod isolation;
 mod measure;
 mod memory;
 mod pairs;
 mod report;
+mod scaling;
 mod shop;
 mod sink;
 mod start;
 mod stream;
 mod wasm;
+
+pub(crate) use measure::wait;
 
 use crate::workshop::{need_c_compiler, root, shown, step};
 use anyhow::{Context as _, Result, bail};
@@ -48,16 +52,28 @@ enum Comparison {
     Memory,
     /// A worker's start
     Start,
+    /// The daemon's path beside `mysimbdp run`
+    Path,
+    /// From a dropped app to a live one
+    Drops,
+    /// A thousand tenants with nothing to do
+    Idle,
+    /// The cost of a file, with ever more of them
+    Growth,
 }
 
 impl Comparison {
-    const ALL: [Comparison; 6] = [
+    const ALL: [Comparison; 10] = [
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,
         Comparison::Sink,
         Comparison::Memory,
         Comparison::Start,
+        Comparison::Path,
+        Comparison::Drops,
+        Comparison::Idle,
+        Comparison::Growth,
     ];
 
     fn measure(self, shop: &Shop) -> Result<Section> {
@@ -68,6 +84,10 @@ impl Comparison {
             Comparison::Sink => sink::measure(shop),
             Comparison::Memory => footprint::measure(shop),
             Comparison::Start => start::measure(shop),
+            Comparison::Path => daemon::path(shop),
+            Comparison::Drops => daemon::drops(shop),
+            Comparison::Idle => daemon::idle(shop),
+            Comparison::Growth => daemon::growth(shop),
         }
     }
 }

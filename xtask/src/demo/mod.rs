@@ -4,13 +4,11 @@
 //! each. Then `acme` drops what nobody should: a broken `.so`, a file with bad rows, a row that kills. Everything is under
 //! `target/demo/`; running it again starts from nothing.
 
-mod daemon;
-
+use crate::daemon::Daemon;
 use crate::generate;
 use crate::plugins::Profile;
 use crate::workshop::{self, cargo, need_c_compiler, shown, step, target};
 use anyhow::{Context as _, Result, bail, ensure};
-use daemon::Daemon;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,7 +53,9 @@ pub(crate) fn run() -> Result<()> {
     check(&host, &app)?;
 
     step("The daemon, without any configuration");
+    println!("  $ cd {} && mysimbdp serve", shown(&folder));
     let daemon = Daemon::start(&host, &folder)?;
+    daemon.log().lines().for_each(|line| println!("  {line}"));
 
     step("Each tenant drops its app");
     for tenant in &tenants {
