@@ -227,7 +227,7 @@ fn a_worker_steps_back_and_leaves_nothing_of_its_host_open() {
     let stat = of("stat");
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
     assert_eq!((fields[2], fields[3]), (id.as_str(), id.as_str()), "a process group and session of its own");
-    assert_eq!(fields[16], "5", "nice");
+    assert_eq!(fields[16], "2", "nice");
 }
 
 #[test]

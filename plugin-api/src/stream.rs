@@ -4,7 +4,7 @@ use crate::bson::{DateTime, DocumentRef, ValueRef};
 use crate::create::Create;
 use crate::error::Reject;
 use crate::sink::Sink;
-use mysimbdp_abi::{Bytes, MessageV1, property};
+use mysimbdp_abi::{Bytes, MessageV1, PropertiesV1, property};
 
 /// A stream app: `clientstreamingestapp`. It is given one message at a time and turns it into documents.
 ///
@@ -113,6 +113,54 @@ pub struct Properties<'a> {
 }
 
 impl<'a> Properties<'a> {
+    /// # Safety
+    /// Everything that `raw` points to can be read and stays unchanged during `'a`.
+    #[inline]
+    unsafe fn new(raw: &'a PropertiesV1) -> Properties<'a> {
+        let texts = [
+            raw.content_type,
+            raw.content_encoding,
+            raw.headers,
+            raw.correlation_id,
+            raw.reply_to,
+            raw.expiration,
+            raw.message_id,
+            raw.kind,
+            raw.user_id,
+            raw.app_id,
+        ];
+        // Most messages have none, and are many.
+        if raw.present == 0 && texts.iter().all(|text| text.ptr.is_null()) {
+            return Properties::default();
+        }
+        // SAFETY: the caller vouches for it.
+        unsafe { Properties::some(raw) }
+    }
+
+    /// # Safety
+    /// As for [`new`](Self::new).
+    unsafe fn some(raw: &'a PropertiesV1) -> Properties<'a> {
+        // SAFETY: the caller vouches for all bytes of `raw`.
+        let bytes = |bytes: Bytes| unsafe { bytes.get::<'a>() };
+        let text = |raw: Bytes| bytes(raw).and_then(|text| std::str::from_utf8(text).ok());
+        let is_set = |bit: u32| raw.present & bit != 0;
+        Properties {
+            content_type: text(raw.content_type),
+            content_encoding: text(raw.content_encoding),
+            headers: DocumentRef::new(bytes(raw.headers).unwrap_or_default()),
+            delivery_mode: is_set(property::DELIVERY_MODE).then_some(raw.delivery_mode),
+            priority: is_set(property::PRIORITY).then_some(raw.priority),
+            correlation_id: text(raw.correlation_id),
+            reply_to: text(raw.reply_to),
+            expiration: text(raw.expiration),
+            message_id: text(raw.message_id),
+            timestamp: is_set(property::TIMESTAMP).then(|| seconds(raw.timestamp)),
+            kind: text(raw.kind),
+            user_id: text(raw.user_id),
+            app_id: text(raw.app_id),
+        }
+    }
+
     /// The header of this name.
     pub fn header(&self, name: &str) -> Option<ValueRef<'a>> {
         self.headers.get(name)
@@ -130,11 +178,11 @@ pub(crate) struct Message<'a> {
 impl<'a> Message<'a> {
     /// # Safety
     /// Everything that `raw` points to can be read and stays unchanged during `'a`.
+    #[inline]
     pub(crate) unsafe fn new(raw: &'a MessageV1) -> Message<'a> {
         // SAFETY: the caller vouches for all bytes of `raw`.
         let bytes = |bytes: Bytes| unsafe { bytes.get::<'a>() };
         let text = |raw: Bytes| bytes(raw).and_then(|text| std::str::from_utf8(text).ok());
-        let is_set = |bit: u32| raw.properties.present & bit != 0;
         let MessageV1 { channel, delivery, properties, body } = raw;
         Message {
             channel: Channel {
@@ -148,21 +196,8 @@ impl<'a> Message<'a> {
                 exchange: text(delivery.exchange).unwrap_or_default(),
                 routing_key: text(delivery.routing_key).unwrap_or_default(),
             },
-            properties: Properties {
-                content_type: text(properties.content_type),
-                content_encoding: text(properties.content_encoding),
-                headers: DocumentRef::new(bytes(properties.headers).unwrap_or_default()),
-                delivery_mode: is_set(property::DELIVERY_MODE).then_some(properties.delivery_mode),
-                priority: is_set(property::PRIORITY).then_some(properties.priority),
-                correlation_id: text(properties.correlation_id),
-                reply_to: text(properties.reply_to),
-                expiration: text(properties.expiration),
-                message_id: text(properties.message_id),
-                timestamp: is_set(property::TIMESTAMP).then(|| seconds(properties.timestamp)),
-                kind: text(properties.kind),
-                user_id: text(properties.user_id),
-                app_id: text(properties.app_id),
-            },
+            // SAFETY: as above.
+            properties: unsafe { Properties::new(properties) },
             body: bytes(*body).unwrap_or_default(),
         }
     }

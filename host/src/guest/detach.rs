@@ -18,10 +18,12 @@ use rustix::process::{DumpableBehavior, Pid, Signal};
 
 /// Where the socket to the host lives from here on.
 const WIRE: i32 = 3;
-/// How much lower a worker's priority is than its host's: a third of its weight.
-const NICENESS: i32 = 5;
+/// How much lower a worker's priority is than its host's: two thirds of its weight. The host goes first where both want the
+/// processor; but what is weighed against the host is weighed against every other session of the machine as well, and with
+/// a third of the weight one busy program beside it leaves a worker a quarter of a processor.
+const NICENESS: i32 = 2;
 /// The same as text, for a session of its own.
-const AUTOGROUP_NICENESS: &[u8] = b"5";
+const AUTOGROUP_NICENESS: &[u8] = b"2";
 /// The kernel's "kill me first".
 const OOM_SCORE: &[u8] = b"1000";
 

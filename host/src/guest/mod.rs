@@ -29,6 +29,7 @@ mod layout;
 mod link;
 mod loader;
 mod machine;
+mod message;
 mod outcomes;
 mod plan;
 mod preload;
@@ -41,6 +42,7 @@ mod text;
 
 use crate::worker::protocol::{GuestKind, Hello, HostKind, Ready, Refused, Stage, Task, VERSION};
 use crate::worker::recorder::State;
+use clock::Ticks;
 use context::Context;
 use host_table::HostTable;
 use link::{Frame, Inbox, LinkError, Outbox};
@@ -109,6 +111,7 @@ struct Worker {
     plugin: &'static PluginV1,
     recorder: Recorder,
     config: Option<String>,
+    ticks: Ticks,
     ready: Ready,
 }
 
@@ -120,6 +123,7 @@ fn start(inbox: &mut Inbox, started: Instant) -> Result<Worker, Refused> {
 
     crash::install(recorder).map_err(|error| by_sandbox(format!("no crash handler can be installed: {error}")))?;
     preload::time_zone();
+    let ticks = Ticks::new();
     if hello.preload_iconv {
         preload::converters();
     }
@@ -141,7 +145,7 @@ fn start(inbox: &mut Inbox, started: Instant) -> Result<Worker, Refused> {
         sandbox,
         start_micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
     };
-    Ok(Worker { plugin, recorder, config: hello.config, ready })
+    Ok(Worker { plugin, recorder, config: hello.config, ticks, ready })
 }
 
 /// Reads the first frame and what came with it, and maps the recorder.
@@ -171,7 +175,7 @@ impl Worker {
     fn serve(self, mut inbox: Inbox, mut outbox: Outbox) -> Result<Exit, LinkError> {
         outbox.send(GuestKind::Ready, 0, &self.ready)?;
         let mut host = HostTable::new(Context::new(outbox, self.recorder));
-        let mut stream = stream::Stream::default();
+        let mut stream = stream::Stream::new(self.ticks);
         let config = self.config.as_deref();
         loop {
             self.recorder.set_state(State::Idle);

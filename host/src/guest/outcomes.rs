@@ -47,7 +47,7 @@ impl Outcomes {
 
     /// The app has returned. Unless it took the message, its documents are discarded for the reason.
     #[inline]
-    pub(super) fn end(&mut self, fate: OutcomeFate, reason: &str, nanos: u128) {
+    pub(super) fn end(&mut self, fate: OutcomeFate, reason: &str, nanos: u64) {
         if fate != OutcomeFate::Taken {
             self.frame.truncate(self.at + OUTCOME_HEAD);
             self.frame.extend_from_slice(reason.as_bytes());

@@ -5,7 +5,7 @@
 //!   Deliver  = message*      message = head texts body
 //!     head     delivery_tag: u64 | timestamp: u64 | length: u32 | body: u32 | channel: u16 | texts: u16
 //!              | present: u8 | delivery_mode: u8 | priority: u8 | redelivered: u8            (32 bytes)
-//!     texts    for each bit set in `texts`, lowest first, in the order of `Message::texts`: length: u32 | bytes
+//!     texts    for each bit set in `texts`, lowest first, in the order of `Message::each_text`: length: u32 | bytes
 //!     body     `body` bytes; `length` counts texts and body together
 //!
 //!   Outcomes = outcome*      outcome = head bytes
@@ -77,30 +77,30 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The texts in the order they travel in.
-    fn texts(&self) -> [Option<&'a [u8]>; TEXTS] {
-        [
-            self.stream,
-            self.consumer_tag,
-            self.exchange,
-            self.routing_key,
-            self.content_type,
-            self.content_encoding,
-            self.headers,
-            self.correlation_id,
-            self.reply_to,
-            self.expiration,
-            self.message_id,
-            self.kind,
-            self.user_id,
-            self.app_id,
-        ]
-    }
-
-    /// Bytes that [`encode`](Message::encode) appends.
-    pub fn encoded_len(&self) -> usize {
-        let texts: usize = self.texts().iter().flatten().map(|text| 4 + text.len()).sum();
-        MESSAGE_HEAD + texts + self.body.len()
+    /// Hands each text that the message has to `each`, in the order they travel in, with its place in that order.
+    #[inline]
+    fn each_text(&self, mut each: impl FnMut(usize, &'a [u8])) {
+        let mut next = 0;
+        let mut at_next_place = |text: Option<&'a [u8]>| {
+            if let Some(text) = text {
+                each(next, text);
+            }
+            next += 1;
+        };
+        at_next_place(self.stream);
+        at_next_place(self.consumer_tag);
+        at_next_place(self.exchange);
+        at_next_place(self.routing_key);
+        at_next_place(self.content_type);
+        at_next_place(self.content_encoding);
+        at_next_place(self.headers);
+        at_next_place(self.correlation_id);
+        at_next_place(self.reply_to);
+        at_next_place(self.expiration);
+        at_next_place(self.message_id);
+        at_next_place(self.kind);
+        at_next_place(self.user_id);
+        at_next_place(self.app_id);
     }
 
     /// Appends the message to the payload of a `Deliver`.
@@ -108,55 +108,43 @@ impl<'a> Message<'a> {
     /// # Errors
     /// A message of 4 GiB or more; nothing is appended then.
     pub fn encode(&self, payload: &mut Vec<u8>) -> Result<(), CodecError> {
-        let length = self.encoded_len();
-        let rest = u32::try_from(length - MESSAGE_HEAD).map_err(|_| CodecError::HostTooLong(length))?;
-        // Both are parts of `rest`, which fits.
-        let in_32_bits = |part: usize| u32::try_from(part).unwrap_or(rest);
-        let texts = self.texts();
-        let mask = texts.iter().enumerate().fold(0u16, |mask, (bit, text)| mask | u16::from(text.is_some()) << bit);
-
-        payload.reserve(length);
-        payload.extend_from_slice(&self.delivery_tag.to_le_bytes());
-        payload.extend_from_slice(&self.timestamp.to_le_bytes());
-        payload.extend_from_slice(&rest.to_le_bytes());
-        payload.extend_from_slice(&in_32_bits(self.body.len()).to_le_bytes());
-        payload.extend_from_slice(&self.channel.to_le_bytes());
-        payload.extend_from_slice(&mask.to_le_bytes());
-        payload.extend_from_slice(&[self.present, self.delivery_mode, self.priority, u8::from(self.redelivered)]);
-        for text in texts.iter().flatten() {
-            payload.extend_from_slice(&in_32_bits(text.len()).to_le_bytes());
+        let at = payload.len();
+        payload.reserve(MESSAGE_HEAD + self.body.len());
+        payload.extend_from_slice(&[0; MESSAGE_HEAD]);
+        let mut mask = 0_u16;
+        self.each_text(|place, text| {
+            mask |= 1 << place;
+            // One that does not fit is too long for the whole message, which is seen below.
+            payload.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
             payload.extend_from_slice(text);
-        }
+        });
         payload.extend_from_slice(self.body);
+        let length = payload.len() - at;
+        let Ok(rest) = u32::try_from(length - MESSAGE_HEAD) else {
+            payload.truncate(at);
+            return Err(CodecError::HostTooLong(length));
+        };
+        // A part of `rest`, which fits.
+        let body = u32::try_from(self.body.len()).unwrap_or(rest);
+        let head = &mut payload[at..at + MESSAGE_HEAD];
+        head[..8].copy_from_slice(&self.delivery_tag.to_le_bytes());
+        head[8..16].copy_from_slice(&self.timestamp.to_le_bytes());
+        head[16..20].copy_from_slice(&rest.to_le_bytes());
+        head[20..24].copy_from_slice(&body.to_le_bytes());
+        head[24..26].copy_from_slice(&self.channel.to_le_bytes());
+        head[26..28].copy_from_slice(&mask.to_le_bytes());
+        head[28..].copy_from_slice(&[self.present, self.delivery_mode, self.priority, u8::from(self.redelivered)]);
         Ok(())
     }
 
     /// Takes one message off the front of `rest`; `None` at its end.
     ///
     /// # Errors
-    /// A payload that ends inside a message, or a message whose parts do not fill it.
+    /// As for [`Delivered::take`] and [`Delivered::each_text`].
     pub fn decode(rest: &mut &'a [u8]) -> Result<Option<Message<'a>>, CodecError> {
-        if rest.is_empty() {
-            return Ok(None);
-        }
-        let head = take(rest, MESSAGE_HEAD)?;
-        let length = u32_at(head, 16);
-        let mut parts = take(rest, length)?;
-        let mask = u16_at(head, 26);
-        if mask >> TEXTS != 0 {
-            return Err(CodecError::Padding);
-        }
+        let Some(delivered) = Delivered::take(rest)? else { return Ok(None) };
         let mut texts = [None; TEXTS];
-        let mut left = mask;
-        while left != 0 {
-            let length = u32_at(take(&mut parts, 4)?, 0);
-            texts[left.trailing_zeros() as usize] = Some(take(&mut parts, length)?);
-            left &= left - 1;
-        }
-        let body = take(&mut parts, u32_at(head, 20))?;
-        if !parts.is_empty() {
-            return Err(CodecError::Padding);
-        }
+        delivered.each_text(|place, text| texts[place] = Some(text))?;
         let [
             stream,
             consumer_tag,
@@ -174,13 +162,13 @@ impl<'a> Message<'a> {
             app_id,
         ] = texts;
         Ok(Some(Message {
-            channel: u16_at(head, 24),
-            delivery_tag: u64_at(head, 0),
-            redelivered: head[31] != 0,
-            present: head[28],
-            delivery_mode: head[29],
-            priority: head[30],
-            timestamp: u64_at(head, 8),
+            channel: delivered.channel,
+            delivery_tag: delivered.delivery_tag,
+            redelivered: delivered.redelivered,
+            present: delivered.present,
+            delivery_mode: delivered.delivery_mode,
+            priority: delivered.priority,
+            timestamp: delivered.timestamp,
             stream,
             consumer_tag,
             exchange,
@@ -195,8 +183,80 @@ impl<'a> Message<'a> {
             kind,
             user_id,
             app_id,
-            body,
+            body: delivered.body,
         }))
+    }
+}
+
+/// A message where it lies in a payload. Most messages carry few texts, so those are walked and not gathered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered<'a> {
+    /// See [`Message::channel`].
+    pub channel: u16,
+    /// See [`Message::delivery_tag`].
+    pub delivery_tag: u64,
+    /// See [`Message::redelivered`].
+    pub redelivered: bool,
+    /// See [`Message::present`].
+    pub present: u8,
+    /// See [`Message::delivery_mode`].
+    pub delivery_mode: u8,
+    /// See [`Message::priority`].
+    pub priority: u8,
+    /// See [`Message::timestamp`].
+    pub timestamp: u64,
+    /// Which texts it has: a bit for each place in the order they travel in.
+    pub mask: u16,
+    /// See [`Message::body`].
+    pub body: &'a [u8],
+    texts: &'a [u8],
+}
+
+impl<'a> Delivered<'a> {
+    /// Takes one message off the front of `rest`; `None` at its end.
+    ///
+    /// # Errors
+    /// A payload that ends inside a message, a body that is longer than its message, a bit that means no text.
+    #[inline]
+    pub fn take(rest: &mut &'a [u8]) -> Result<Option<Delivered<'a>>, CodecError> {
+        let Some((head, behind)) = rest.split_first_chunk::<MESSAGE_HEAD>() else {
+            return if rest.is_empty() { Ok(None) } else { Err(CodecError::Short(MESSAGE_HEAD - rest.len())) };
+        };
+        *rest = behind;
+        let parts = take(rest, u32_at(head, 16))?;
+        let (mask, body) = (u16_at(head, 26), u32_at(head, 20));
+        if mask >> TEXTS != 0 {
+            return Err(CodecError::Padding);
+        }
+        let Some(texts) = parts.len().checked_sub(body) else { return Err(CodecError::Short(body - parts.len())) };
+        let (texts, body) = parts.split_at(texts);
+        Ok(Some(Delivered {
+            channel: u16_at(head, 24),
+            delivery_tag: u64_at(head, 0),
+            redelivered: head[31] != 0,
+            present: head[28],
+            delivery_mode: head[29],
+            priority: head[30],
+            timestamp: u64_at(head, 8),
+            mask,
+            body,
+            texts,
+        }))
+    }
+
+    /// Hands each text that the message has to `each`, with its place in the order they travel in.
+    ///
+    /// # Errors
+    /// Texts that do not fill the room before the body.
+    #[inline]
+    pub fn each_text(&self, mut each: impl FnMut(usize, &'a [u8])) -> Result<(), CodecError> {
+        let (mut left, mut texts) = (self.mask, self.texts);
+        while left != 0 {
+            let length = u32_at(take(&mut texts, 4)?, 0);
+            each(left.trailing_zeros() as usize, take(&mut texts, length)?);
+            left &= left - 1;
+        }
+        if texts.is_empty() { Ok(()) } else { Err(CodecError::Padding) }
     }
 }
 
@@ -231,6 +291,7 @@ pub struct OutcomeHead {
 
 impl OutcomeHead {
     /// The head as it travels.
+    #[inline]
     pub fn encode(&self) -> [u8; OUTCOME_HEAD] {
         let mut bytes = [0; OUTCOME_HEAD];
         bytes[..4].copy_from_slice(&self.nanos.to_le_bytes());
@@ -245,11 +306,12 @@ impl OutcomeHead {
     ///
     /// # Errors
     /// A payload that ends inside an outcome, an unknown fate, a reason that is none.
+    #[inline]
     pub fn decode<'a>(rest: &mut &'a [u8]) -> Result<Option<(OutcomeHead, &'a [u8])>, CodecError> {
-        if rest.is_empty() {
-            return Ok(None);
-        }
-        let head = take(rest, OUTCOME_HEAD)?;
+        let Some((head, behind)) = rest.split_first_chunk::<OUTCOME_HEAD>() else {
+            return if rest.is_empty() { Ok(None) } else { Err(CodecError::Short(OUTCOME_HEAD - rest.len())) };
+        };
+        *rest = behind;
         let fate = match head[14] {
             0 => OutcomeFate::Taken,
             1 => OutcomeFate::Rejected,
@@ -273,6 +335,7 @@ impl OutcomeHead {
     }
 }
 
+#[inline]
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], CodecError> {
     let Some((taken, behind)) = rest.split_at_checked(length) else {
         return Err(CodecError::Short(length - rest.len()));
@@ -296,106 +359,4 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn full() -> Message<'static> {
-        Message {
-            channel: 3,
-            delivery_tag: 1 << 40,
-            redelivered: true,
-            present: 7,
-            delivery_mode: 2,
-            priority: 9,
-            timestamp: 1_700_000_000,
-            stream: Some(b"clicks"),
-            consumer_tag: Some(b"ctag"),
-            exchange: Some(b""),
-            routing_key: Some(b"key"),
-            content_type: Some(b"application/json"),
-            content_encoding: Some(b"gzip"),
-            headers: Some(b"\x05\0\0\0\0"),
-            correlation_id: Some(b"c"),
-            reply_to: Some(b"r"),
-            expiration: Some(b"60000"),
-            message_id: Some(b"m-1"),
-            kind: Some(b"t"),
-            user_id: Some(b"u"),
-            app_id: Some(b"a"),
-            body: b"{}",
-        }
-    }
-
-    #[test]
-    fn messages_come_back_as_they_went() {
-        let messages = [
-            full(),
-            Message::default(),
-            Message { body: b"only a body", ..Message::default() },
-            Message { app_id: Some(b"last"), ..Message::default() },
-        ];
-        let mut payload = Vec::new();
-        for message in &messages {
-            let before = payload.len();
-            message.encode(&mut payload).unwrap();
-            assert_eq!(payload.len() - before, message.encoded_len());
-        }
-        let mut rest = payload.as_slice();
-        for message in messages {
-            assert_eq!(Message::decode(&mut rest), Ok(Some(message)));
-        }
-        assert_eq!(Message::decode(&mut rest), Ok(None));
-    }
-
-    #[test]
-    fn an_absent_text_differs_from_an_empty_one() {
-        let mut payload = Vec::new();
-        full().encode(&mut payload).unwrap();
-        let message = Message::decode(&mut payload.as_slice()).unwrap().unwrap();
-        assert_eq!(message.exchange, Some(&b""[..]));
-        assert_eq!(Message::default().exchange, None);
-    }
-
-    #[test]
-    fn a_cut_message_is_told() {
-        let mut payload = Vec::new();
-        full().encode(&mut payload).unwrap();
-        for cut in 1..payload.len() {
-            assert!(Message::decode(&mut &payload[..cut]).is_err(), "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn outcomes_come_back_as_they_went_and_a_cut_one_is_told() {
-        let head = OutcomeHead { nanos: 7, documents: 1, bytes: 5, refused: 2, fate: OutcomeFate::Taken };
-        let mut payload = head.encode().to_vec();
-        payload.extend_from_slice(b"\x05\0\0\0\0");
-        let mut rest = payload.as_slice();
-        assert_eq!(OutcomeHead::decode(&mut rest), Ok(Some((head, &b"\x05\0\0\0\0"[..]))));
-        assert_eq!(OutcomeHead::decode(&mut rest), Ok(None));
-        for cut in 1..payload.len() {
-            assert!(OutcomeHead::decode(&mut &payload[..cut]).is_err(), "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_fate_and_a_rejection_with_documents_are_refused() {
-        let head = OutcomeHead { nanos: 0, documents: 0, bytes: 0, refused: 0, fate: OutcomeFate::Rejected };
-        let mut bytes = head.encode();
-        bytes[14] = 4;
-        assert_eq!(OutcomeHead::decode(&mut &bytes[..]), Err(CodecError::UnknownOutcome(4)));
-        let bytes = OutcomeHead { documents: 1, ..head }.encode();
-        assert_eq!(OutcomeHead::decode(&mut &bytes[..]), Err(CodecError::Padding));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut rest = bytes.as_slice();
-            while let Ok(Some(_)) = Message::decode(&mut rest) {}
-            let mut rest = bytes.as_slice();
-            while let Ok(Some(_)) = OutcomeHead::decode(&mut rest) {}
-        }
-    }
-}
+mod tests;

@@ -166,14 +166,21 @@ impl Link {
         payload: &[u8],
         fds: &[BorrowedFd<'_>],
     ) -> io::Result<()> {
+        // Header and payload go together: a worker that is woken by the header alone would go to sleep once more.
         let header = codec::encode_header(kind as u8, tag, payload.len());
-        if fds.is_empty() {
-            self.socket.write_all(&header).await?;
-        } else {
-            let sent = self.socket.async_io(Interest::WRITABLE, || send_with_fds(&self.socket, &header, fds)).await?;
-            self.socket.write_all(&header[sent..]).await?;
+        let mut sent = 0;
+        if !fds.is_empty() {
+            let parts = [IoSlice::new(&header), IoSlice::new(payload)];
+            sent = self.socket.async_io(Interest::WRITABLE, || send_with_fds(&self.socket, &parts, fds)).await?;
         }
-        self.socket.write_all(payload).await
+        while sent < HEADER_LEN + payload.len() {
+            let (header, payload) = (&header[sent.min(HEADER_LEN)..], &payload[sent.saturating_sub(HEADER_LEN)..]);
+            match self.socket.write_vectored(&[IoSlice::new(header), IoSlice::new(payload)]).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                count => sent += count,
+            }
+        }
+        Ok(())
     }
 
     /// Tells the worker that nothing more comes: it ends once it is idle.
@@ -183,13 +190,13 @@ impl Link {
     }
 }
 
-fn send_with_fds(socket: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
+fn send_with_fds(socket: &UnixStream, parts: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
         return Err(io::Error::other("too many descriptors for one frame"));
     }
-    Ok(sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)?)
+    Ok(sendmsg(socket, parts, &mut ancillary, SendFlags::NOSIGNAL)?)
 }
 
 fn decode(kind: GuestKind, payload: BytesMut) -> Result<Frame, LinkError> {

@@ -24,7 +24,7 @@ pub(super) fn measure(shop: &Shop) -> Result<Section> {
     let commands = vec![workshop::line(&bare()), workshop::line(&platform())];
     let pairs = alternate(shop.pairs, || measure::run(&mut bare(), DONE), || measure::run(&mut platform(), DONE))?;
     let rows = same_work(&pairs)?;
-    let ratio = 1.0 / pairs.ratio(|run| run.cpu_seconds);
+    let ratio = pairs.ratio(|run| run.cpu_seconds).inverse();
     Ok(Section {
         title: "What isolation costs",
         meaning:
@@ -47,9 +47,9 @@ pub(super) fn measure(shop: &Shop) -> Result<Section> {
         ],
         figures: vec![Figure {
             name: "CPU per million rows, over a bare loop with the same validation".to_owned(),
-            measured: format!("{ratio:.2}\u{d7}"),
+            measured: ratio.to_string(),
             promised: format!("\u{2264} {PROMISED}\u{d7}"),
-            kept: ratio <= PROMISED,
+            kept: ratio.median <= PROMISED,
         }],
     })
 }

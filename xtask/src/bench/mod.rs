@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     quick: bool,
     /// How many pairs of runs the figures are the medians of
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..))]
     pairs: u16,
     /// Only these comparisons; the report goes to target/bench/report.md
     #[arg(long, value_enum, value_delimiter = ',')]

@@ -2,6 +2,7 @@
 
 use super::measure::{Run, median};
 use anyhow::Result;
+use std::fmt;
 use std::io::Write as _;
 
 /// What a comparison is made of.
@@ -34,10 +35,35 @@ pub(super) fn alternate(
     Ok(runs)
 }
 
+/// How many times as much.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ratio {
+    /// What counts.
+    pub(super) median: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Ratio {
+    /// The other way round.
+    pub(super) fn inverse(self) -> Ratio {
+        Ratio { median: 1.0 / self.median, least: 1.0 / self.most, most: 1.0 / self.least }
+    }
+}
+
+/// With the least and the greatest of the pairs, by which a reader sees how quiet the machine was.
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2}\u{d7} ({:.2} to {:.2})", self.median, self.least, self.most)
+    }
+}
+
 impl Pairs {
-    /// The median over the pairs of `first / second`.
-    pub(super) fn ratio(&self, of: impl Fn(&Run) -> f64) -> f64 {
-        median(self.first.iter().zip(&self.second).map(|(first, second)| of(first) / of(second)))
+    /// `first / second`, pair by pair.
+    pub(super) fn ratio(&self, of: impl Fn(&Run) -> f64) -> Ratio {
+        let each = || self.first.iter().zip(&self.second).map(|(first, second)| of(first) / of(second));
+        let (least, most) = (each().fold(f64::INFINITY, f64::min), each().fold(f64::NEG_INFINITY, f64::max));
+        Ratio { median: median(each()), least, most }
     }
 
     /// The median of the first program's runs.

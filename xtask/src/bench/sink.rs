@@ -38,7 +38,7 @@ pub(super) fn measure(shop: &Shop) -> Result<Section> {
     remove_database(&platform_sink)?;
     remove_database(&bare_sink)?;
     let rows = same_work(&pairs)?;
-    let ratio = 1.0 / pairs.ratio(|run| run.wall_seconds);
+    let ratio = pairs.ratio(|run| run.wall_seconds).inverse();
     Ok(Section {
         title: "Into the embedded sink",
         meaning:
@@ -60,9 +60,9 @@ pub(super) fn measure(shop: &Shop) -> Result<Section> {
         ],
         figures: vec![Figure {
             name: "documents/s into the embedded sink, over a bare loader".to_owned(),
-            measured: format!("{ratio:.2}\u{d7}"),
+            measured: ratio.to_string(),
             promised: format!("\u{2265} {PROMISED}\u{d7}"),
-            kept: ratio >= PROMISED,
+            kept: ratio.median >= PROMISED,
         }],
     })
 }
