@@ -7,11 +7,11 @@
 //!
 //! - One JSON object ([`Event`]) per line, UTF-8, escaped so that a terminal obeys nothing. Files 0600, directories 0700.
 //! - *Recording* waits for nothing but room in the queue (4 MiB); no event is dropped for a full queue. The disk is the
-//!   business of [`write`], and a disk that fails is too: ingestion goes on without it.
+//!   business of `write`, and a disk that fails is too: ingestion goes on without it.
 //! - *Rotation*: a full `journal.jsonl` becomes `.1`, `.1` becomes `.2`, …; [`Rules`] say how large, how many, how old. The
 //!   first line of each file says its number, which is what a [`Cursor`] names.
 //! - *Recovery*: a torn last line is closed off when the file is next written; readers pass over damaged lines and count them.
-//! - *Reading* ([`read`]), *following* ([`follow`](Journal::follow)) and *statistics* ([`stats`]) work on the files and need
+//! - *Reading* (`read`), *following* ([`follow`](Journal::follow)) and *statistics* ([`stats`]) work on the files and need
 //!   no more memory for large ones.
 //!
 //! `docs/journal.md` is the description for operators.

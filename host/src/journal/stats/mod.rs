@@ -1,7 +1,7 @@
 //! Statistics over tasks, drawn from the journal: one pass over its [`TaskEnded`](Happening::TaskEnded) lines.
 //!
 //! Memory does not grow with the journal: spreads are sketches ([`Quantiles`]), and of the attempts that were counted only
-//! the latest are remembered ([`attempts`]). What an attempt did is counted with the attempt (rows, documents, dead letters
+//! the latest are remembered (`attempts`). What an attempt did is counted with the attempt (rows, documents, dead letters
 //! that are *new* in it, deaths, slot time); what belongs to the task (its bytes, its time in the queue) with the first of
 //! its attempts that is met.
 
