@@ -53,8 +53,8 @@ async fn a_run_stops_while_its_worker_is_being_started() {
 async fn a_run_stops_while_the_app_hangs_and_keeps_what_is_settled() {
     let lines = many_rows() + "%\n";
     let stage = Stage::new(&Lines::default().compile(), &lines).await;
-    let run = stage.begin(Checkpoint::default());
-    stop_after(run.stopper(), Why::Shutdown, A_WHILE);
+    let mut run = stage.begin(Checkpoint::default());
+    (run.observer.deliveries, run.observer.linger) = (Some(1), A_WHILE);
     let report = run.end().await.unwrap();
     is_interrupted(&report);
     let stored = stage.content().documents.len() as u64;

@@ -30,7 +30,7 @@ const NEXT_LOG_LINE: u64 = MAX_LOG_LINES + 1;
 /// The level of what the host adds to that log, as in the plugin ABI.
 const WARN: u32 = 2;
 
-/// How often a checkpoint is kept while rows are settled: what a kill costs is at most so much work.
+/// How often a checkpoint is kept while rows are settled, at most: what a kill costs is about so much work.
 const KEEP_EVERY: Duration = Duration::from_millis(250);
 
 /// What a task may take.
@@ -86,9 +86,9 @@ pub(super) struct Times {
     pub(super) cpu_before: Duration,
     /// Bytes of memory times seconds.
     pub(super) memory_byte_seconds: f64,
-    /// When a checkpoint was kept last.
-    kept: Instant,
-    /// Something has been settled since then.
+    /// When the next checkpoint may be kept.
+    keep_at: Instant,
+    /// Something has been settled that is not kept.
     unkept: bool,
 }
 
@@ -106,7 +106,7 @@ impl Times {
             cpu: none,
             cpu_before: none,
             memory_byte_seconds: 0.0,
-            kept: now,
+            keep_at: now + KEEP_EVERY,
             unkept: false,
         }
     }
@@ -166,18 +166,19 @@ impl Scene<'_> {
     }
 
     fn is_keep_due(&self) -> bool {
-        self.times.unkept && self.times.kept.elapsed() >= KEEP_EVERY
+        self.times.unkept && Instant::now() >= self.times.keep_at
     }
 
     /// Keeps how far the task has come, unless it is told to stop meanwhile: then its report says how far it has come.
     /// Answers how long that took, which counts as held back.
     pub(super) async fn keep(&mut self) -> Result<Duration, RunError> {
         let began = Instant::now();
-        (self.times.kept, self.times.unkept) = (began, false);
         let checkpoint = self.ledger.checkpoint();
         let kept = self.stop.finish(self.keeper.keep(&checkpoint)).await;
         let took = began.elapsed();
         self.times.held_back += took;
+        // A keeper that is slow gets no more than half of the time.
+        (self.times.keep_at, self.times.unkept) = (Instant::now() + KEEP_EVERY.max(took), false);
         match kept {
             // Whoever keeps for others finds out by this that the claim is lost.
             Some(Err(sentence)) if !self.stop.is_lost() => Err(RunError::State(sentence)),

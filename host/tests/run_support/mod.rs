@@ -370,13 +370,15 @@ pub(crate) struct Watch {
     counts: Counts,
     /// When so many deliveries are settled.
     pub(crate) deliveries: Option<usize>,
+    /// And then so much later.
+    pub(crate) linger: Duration,
     /// When a worker has died, this long afterwards.
     pub(crate) on_death: Option<(Why, Duration)>,
 }
 
 impl Watch {
     fn new(stopper: Stopper, counts: Counts) -> Watch {
-        Watch { stopper, counts, deliveries: None, on_death: None }
+        Watch { stopper, counts, deliveries: None, linger: Duration::ZERO, on_death: None }
     }
 }
 
@@ -396,8 +398,10 @@ impl Observer for Watch {
             && moved
         {
             *left = left.saturating_sub(1);
-            if *left == 0 {
-                self.stopper.stop(Why::Shutdown);
+            match (*left, self.linger) {
+                (0, Duration::ZERO) => self.stopper.stop(Why::Shutdown),
+                (0, linger) => stop_after(self.stopper.clone(), Why::Shutdown, linger),
+                _ => {}
             }
         }
     }
