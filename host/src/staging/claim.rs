@@ -3,7 +3,7 @@
 //! ```text
 //!      <tenant>/inbox/<app>/<name>
 //!   1  make <tenant>/.taken/<batch>/<app>/            [`Claim::prepare`]
-//!   2  rename the file into it, sync both directories [`Claim::take`]       from here on it is this batch, whatever happens
+//!   2  rename the file into it, sync the directories  [`Claim::take`]       from here on it is this batch, whatever happens
 //!   3  the inbox's owner has it:                      [`Inbox::take`](super::ports::Inbox::take)
 //!        a  gives it a second name in files/<batch>/, or copies it; synced  [`FileStore::take_over`](super::files::FileStore)
 //!        b  puts the batch into the queue, under its id; synced
@@ -88,35 +88,33 @@ pub struct Outstanding {
 }
 
 impl Claim {
-    /// Step 1: makes the directory that the file is to be renamed into.
+    /// Step 1: makes the directory that the file is to be renamed into. Answers it and those above it, the deepest first.
     ///
     /// # Errors
     /// It cannot be made, or a link is in its place.
-    pub fn prepare(&self, home: &Home) -> Result<OwnedFd, ClaimError> {
+    pub fn prepare(&self, home: &Home) -> Result<Vec<OwnedFd>, ClaimError> {
         let failed = |source| self.failed(self.directory(), "made", source);
-        let mut here = home.folder(Path::new("")).map_err(failed)?;
+        let mut path = vec![home.folder(Path::new("")).map_err(failed)?];
         for name in &self.directory() {
-            let (next, is_new) = make_directory(&here, name, Mode::RWXU, None).map_err(failed)?;
-            if is_new {
-                rustix::fs::fsync(&here).map_err(failed)?;
-            }
-            here = next;
+            let (next, _) = make_directory(&path[0], name, Mode::RWXU, None).map_err(failed)?;
+            path.insert(0, next);
         }
-        Ok(here)
+        Ok(path)
     }
 
-    /// Step 2: renames the file out of the inbox. `false` where it is no more.
+    /// Step 2: renames the file out of the inbox, into the first of these directories. `false` where it is no more.
     ///
     /// # Errors
     /// It cannot be renamed or synced.
-    pub fn take(&self, inbox: impl AsFd, directory: impl AsFd) -> Result<bool, ClaimError> {
+    pub fn take(&self, inbox: impl AsFd, path: Vec<OwnedFd>) -> Result<bool, ClaimError> {
         let failed = |source| self.failed(Path::new(INBOX).join(self.app.as_str()), "emptied", source);
-        match rename_new(&inbox, &self.name, &directory, &self.name) {
+        match rename_new(&inbox, &self.name, &path[0], &self.name) {
             Ok(()) => {}
             Err(Errno::NOENT) if open::look(&inbox, &self.name).is_err() => return Ok(false),
             Err(error) => return Err(failed(error)),
         }
-        rustix::fs::fsync(directory).map_err(failed)?;
+        // The deepest first: file systems with a journal then have little left to do for the others.
+        path.iter().try_for_each(rustix::fs::fsync).map_err(failed)?;
         rustix::fs::fsync(inbox).map_err(failed)?;
         Ok(true)
     }
@@ -325,3 +323,6 @@ fn rename_new(from: impl AsFd, name: &OsStr, to: impl AsFd, new: &OsStr) -> Resu
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests;

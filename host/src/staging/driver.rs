@@ -243,11 +243,11 @@ impl Staging {
                     Some(tenant) => drop(self.wanted.tenants.insert(tenant.clone())),
                     None => self.wanted.all = true,
                 },
-                Place::Spot(name, spot) => {
-                    if let Some(tenant) = self.known.get(&name).cloned() {
-                        self.restless(tenant, spot, Some(sign), at);
-                    }
-                }
+                Place::Spot(name, spot) => match self.known.get(&name).cloned() {
+                    Some(tenant) => self.restless(tenant, spot, Some(sign), at),
+                    // The scan that is going on watches its directory, and may have listed it before this.
+                    None => self.wanted.all |= self.scanner.is_none(),
+                },
                 Place::Nothing if relative.as_os_str().is_empty() => self.wanted.all = true,
                 Place::Nothing => {}
             }
@@ -401,3 +401,6 @@ fn look_at(tools: &Tools, due: Vec<Key>) -> Vec<(Key, Observed, bool)> {
     };
     due.into_iter().map(look).collect()
 }
+
+#[cfg(test)]
+mod tests;

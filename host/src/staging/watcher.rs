@@ -153,6 +153,12 @@ impl Ears {
         self.0.news.notify_one();
     }
 
+    /// As if the system had said that it lost events.
+    #[cfg(test)]
+    pub(super) fn overflow(&self) {
+        self.hear(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), Instant::now());
+    }
+
     /// A path is gone; if it was watched, what is beneath it is not watched any more either.
     fn forget(&self, gone: &Path) {
         let mut watched = self.watched();
@@ -283,7 +289,7 @@ mod tests {
         }
         let heard = ears.next().await;
         assert!(heard.missed && heard.signs.is_empty());
-        ears.hear(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), Instant::now());
+        ears.overflow();
         assert!(ears.next().await.missed);
     }
 

@@ -28,8 +28,8 @@ pub(super) enum Change {
     Some,
 }
 
-/// Keeps the content of `file` as `place`, synced: under a second name, or as a copy that is made as `part`. Nothing is
-/// there where it changed meanwhile.
+/// Keeps the content of `file` as `place`, itself synced: under a second name, or as a copy that is made as `part`. Nothing
+/// is there where it changed meanwhile.
 pub(super) fn keep(file: &File, place: &Path, part: &Path) -> io::Result<Change> {
     let before = state(file)?;
     let hashed = hash(file)?;
@@ -51,7 +51,6 @@ pub(super) fn keep(file: &File, place: &Path, part: &Path) -> io::Result<Change>
         return Ok(Change::Some);
     }
     failpoint::cross("files.after_keep");
-    sync_parent(place)?;
     Ok(Change::None(kept))
 }
 
@@ -68,12 +67,6 @@ pub(super) fn hash(file: &File) -> io::Result<Hashed> {
 /// Makes a file that nobody else has, for writing.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// Syncs the directory of this file, so that its name is there to stay.
-pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().ok_or_else(|| io::Error::other("it is in no directory"))?;
-    File::open(parent)?.sync_all()
 }
 
 /// Gives the very file that is open a second name. `false` where it has to be copied instead.

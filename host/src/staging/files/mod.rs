@@ -191,16 +191,17 @@ impl FileStore {
         shown: String,
     ) -> Result<StoredFile, FileStoreError> {
         let directory = self.make_batch(tenant, batch).map_err(failed(&shown, "kept"))?;
-        let place = directory.join(index.to_string());
+        let place = directory.path.join(index.to_string());
         let hashed = match File::open(&place) {
             Ok(there) => copy::hash(&there).map_err(failed(&shown, "read"))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let part = directory.join(format!(".{index}{PART}"));
+                let part = directory.path.join(format!(".{index}{PART}"));
                 let kept = copy::keep(file, &place, &part).map_err(failed(&shown, "kept"));
                 let Change::None(hashed) = kept? else {
-                    let _ = fs::remove_dir(&directory);
+                    let _ = fs::remove_dir(&directory.path);
                     return Err(FileStoreError::Changed(shown));
                 };
+                directory.sync().map_err(failed(&shown, "kept"))?;
                 self.count(tenant, hashed.bytes, 0);
                 hashed
             }
@@ -236,28 +237,26 @@ impl FileStore {
         self.tenants.join(tenant.as_str()).join(FILES).join(batch.to_string())
     }
 
-    /// Makes the directory of a batch, durably.
-    fn make_batch(&self, tenant: &TenantId, batch: BatchId) -> io::Result<PathBuf> {
+    /// Makes the directory of a batch.
+    fn make_batch(&self, tenant: &TenantId, batch: BatchId) -> io::Result<BatchDirectory> {
         let path = self.batch(tenant, batch);
+        let mut unsynced = vec![path.clone()];
         let mut missing = Vec::new();
         let mut here = path.as_path();
-        while !here.exists() {
+        while !here.exists()
+            && let Some(parent) = here.parent()
+        {
             missing.push(here);
-            match here.parent() {
-                Some(parent) if parent != Path::new("") => here = parent,
-                _ => break,
-            }
+            unsynced.push(parent.to_owned());
+            here = parent;
         }
         for directory in missing.into_iter().rev() {
             match DirBuilder::new().mode(0o700).create(directory) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
-            if let Some(parent) = directory.parent().filter(|parent| *parent != Path::new("")) {
-                File::open(parent)?.sync_all()?;
-            }
         }
-        Ok(path)
+        Ok(BatchDirectory { path, unsynced })
     }
 
     fn all_tenants(&self) -> Vec<TenantId> {
@@ -267,6 +266,19 @@ impl FileStore {
     fn batches(&self, tenant: &TenantId) -> impl Iterator<Item = (BatchId, PathBuf)> + use<> {
         let files = self.tenants.join(tenant.as_str()).join(FILES);
         names(&files).filter_map(|(name, path)| Some((name.parse().ok()?, path)))
+    }
+}
+
+/// The directory of a batch, and what has to be synced before a file in it is there to stay.
+struct BatchDirectory {
+    path: PathBuf,
+    /// The deepest first: file systems with a journal then have little left to do for the others.
+    unsynced: Vec<PathBuf>,
+}
+
+impl BatchDirectory {
+    fn sync(&self) -> io::Result<()> {
+        self.unsynced.iter().try_for_each(|directory| File::open(directory)?.sync_all())
     }
 }
 

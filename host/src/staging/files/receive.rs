@@ -32,7 +32,7 @@ impl FileStore {
             let (store, tenant) = (self.clone(), tenant.clone());
             blocking(&shown, "kept", move || store.make_batch(&tenant, batch)).await?
         };
-        let part = Part::create(&directory, index).map_err(failed(&shown, "kept"))?;
+        let part = Part::create(&directory.path, index).map_err(failed(&shown, "kept"))?;
         let mut file = tokio::fs::File::from_std(part.file.try_clone().map_err(failed(&shown, "kept"))?);
         let mut hasher = blake3::Hasher::new();
         let mut chunk = vec![0; CHUNK];
@@ -53,8 +53,13 @@ impl FileStore {
         let hashed = Hashed { bytes, content: hasher.finalize().to_hex().to_string() };
 
         let wanted = hashed.clone();
-        let place = directory.join(index.to_string());
-        let there = blocking(&shown, "kept", move || part.become_file(&place)).await?;
+        let place = directory.path.join(index.to_string());
+        let there = blocking(&shown, "kept", move || {
+            let there = part.become_file(&place)?;
+            directory.sync()?;
+            Ok(there)
+        })
+        .await?;
         match there {
             None => self.count(tenant, bytes, 0),
             Some(other) if other == wanted => {}
@@ -76,7 +81,7 @@ impl Part {
         Ok(Part { file: copy::create(&path)?, path })
     }
 
-    /// Gives it its name, durably. Answers what is there where there is something already.
+    /// Gives it its name. Answers what is there where there is something already.
     fn become_file(self, place: &Path) -> io::Result<Option<Hashed>> {
         self.file.sync_all()?;
         match fs::hard_link(&self.path, place) {
@@ -87,7 +92,6 @@ impl Part {
             // A file system without links. The queue has one place for each file of a batch, and its owner fills it once.
             Err(_) => fs::rename(&self.path, place)?,
         }
-        copy::sync_parent(place)?;
         Ok(None)
     }
 }

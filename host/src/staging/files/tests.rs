@@ -92,7 +92,7 @@ async fn a_file_with_a_link_of_somebody_elses_is_copied() {
     fs::hard_link(&path, bench.home.path().join("planted")).unwrap();
     // Half a copy of an earlier life is no obstacle.
     let directory = bench.store.make_batch(&bench.tenant, taken.batch).unwrap();
-    fs::write(directory.join(".0.part"), "a").unwrap();
+    fs::write(directory.path.join(".0.part"), "a").unwrap();
     let stored = bench.store.take_over(&taken, 0).await.unwrap();
     fs::write(bench.home.path().join("planted"), "changed").unwrap();
     assert_eq!(fs::read(bench.store.path(&stored.key).unwrap()).unwrap(), b"a,b\n");
