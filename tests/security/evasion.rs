@@ -99,14 +99,14 @@ fn frames_of_rows_without_a_row_do_not_pass_for_progress() {
 fn a_worker_that_reads_its_tasks_no_more_is_stopped() {
     let mut command = Mysimbdp::run(&artefacts::c_villain("answers_in_advance"), "abc\n");
     // More tasks than a socket holds that nobody reads.
-    for number in 1..=400 {
+    for number in 1..=1000 {
         let file = command.directory().join(format!("{number}.csv"));
         std::fs::write(&file, "abc\n").unwrap();
         command = command.arg(file);
     }
     let finished = command.option("--stall-seconds", "2").option("--total-seconds", "20").finish();
     let reports = reports(&finished);
-    assert_eq!(reports.len(), 401);
+    assert_eq!(reports.len(), 1001);
     // What an app says of how far it has read the host cannot check.
     assert_eq!(finished.code(), exit::DONE, "{}", finished.stderr);
     let stopped: Vec<&Report> = reports.iter().filter(|report| !report.deaths.is_empty()).collect();

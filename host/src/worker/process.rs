@@ -22,8 +22,10 @@ use tokio::process::{ChildStderr, ChildStdout};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// Bytes that may lie between worker and host, each way.
-const SOCKET_BUFFER: usize = 1024 * 1024;
+/// Bytes that may lie on the way from a worker: a few flushes, so that it goes on while the host validates.
+const FROM_WORKER: usize = 1024 * 1024;
+/// Bytes that may lie on the way to a worker: a few batches of messages, so that the host goes on meanwhile.
+const TO_WORKER: usize = 256 * 1024;
 /// How long a worker whose socket has closed may take to end by itself.
 const GRACE: Duration = Duration::from_millis(250);
 /// How often the memory of a worker that is starting is looked at.
@@ -178,11 +180,9 @@ impl Worker {
         let recorder = new_recorder().map_err(host("make a flight recorder"))?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(host("make a socket pair"))?;
         ours.set_nonblocking(true).map_err(host("make a socket pair"))?;
-        // Room for a few flushes or batches: each side goes on while the other works. Where the system allows less, it is
-        // less.
-        for end in [&ours, &theirs] {
-            let _ = rustix::net::sockopt::set_socket_send_buffer_size(end, SOCKET_BUFFER);
-        }
+        // Where the system allows less, it is less.
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(&theirs, FROM_WORKER);
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(&ours, TO_WORKER);
         let mut child = spawner.spawn(theirs.into()).await.map_err(host("start a worker process"))?;
         let parts = (|| {
             let link = Link::new(UnixStream::from_std(ours)?);
