@@ -6,8 +6,9 @@
 //!   meanwhile: renew the lease, hear of cancellations, watch the tenant's storage
 //! ```
 //!
-//! The journal and the bill are written before the claim ends: after a kill in between, the attempt is told again under
-//! the same task and epoch, which readers count once. The other way round it could be missing.
+//! The journal and the bill are written before the claim ends; the other way round an attempt could be missing. After a
+//! kill in between, the task is claimed anew, under the next epoch, and what it does then is told too: the bill counts its
+//! documents once all the same, statistics count both attempts.
 
 use super::attempt::Deadlines;
 use super::cast::{Bounds, Cast, Tolerance};
