@@ -1,0 +1,21 @@
+//! Real servers for tests, the demo and the benchmarks: each started on a free loopback port with data of its own in a
+//! directory that is removed with it, and stopped by its process id when it is dropped.
+//!
+//! Nothing is installed here. A server whose program is not to be found says how to get it: `cargo xtask test` and
+//! `cargo xtask servers` install what is missing.
+
+mod mongodb;
+mod process;
+mod redis;
+
+pub use mongodb::MongoDb;
+pub use process::{Server, ServerError};
+pub use redis::Redis;
+
+use std::path::PathBuf;
+
+/// The program of this name on PATH.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}

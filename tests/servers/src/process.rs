@@ -1,0 +1,147 @@
+//! A server process, whichever server it is.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::File;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a server may take until it listens.
+const START: Duration = Duration::from_secs(60);
+
+/// A server could not be started. The sentence says which, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Its program is not installed.
+    #[error("there is no {program} on this machine: {remedy}")]
+    Missing {
+        /// Which.
+        program: &'static str,
+        /// How to get it.
+        remedy: &'static str,
+    },
+    /// It could not be started.
+    #[error("{program} could not be started: {reason}")]
+    Start {
+        /// Which.
+        program: String,
+        /// Why, with the end of what it printed.
+        reason: String,
+    },
+    /// No directory, or no port.
+    #[error("a server cannot be given a directory and a port: {0}")]
+    Place(#[from] io::Error),
+}
+
+/// A server that runs, or was killed and can be started again on the same data and port.
+#[derive(Debug)]
+pub struct Server {
+    program: PathBuf,
+    arguments: Vec<String>,
+    port: u16,
+    child: Option<Child>,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts `program` with the arguments that `arguments` makes of its directory and port, and waits until it listens.
+    ///
+    /// # Errors
+    /// It does not start, or does not listen within a minute.
+    pub(crate) fn start(
+        program: &Path,
+        arguments: impl FnOnce(&Path, u16) -> Vec<String>,
+    ) -> Result<Server, ServerError> {
+        let folder = tempfile::Builder::new().prefix("mysimbdp-server-").tempdir()?;
+        // Another process may take the port in between; then the server says so and the start fails.
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let arguments = arguments(folder.path(), port);
+        let mut server = Server { program: program.to_owned(), arguments, port, child: None, folder };
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// The port on loopback that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where its data are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Ends it at once (`SIGKILL`), if it runs.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Stops it in the middle of what it does (`SIGSTOP`): connections stay open and nothing answers.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on after [`pause`](Server::pause).
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = self.child.as_ref().map(|child| Pid::from_child(child)) {
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Starts it again with the same data and port (killing it first, if it runs), and waits until it listens.
+    ///
+    /// # Errors
+    /// As for the first start.
+    pub fn restart(&mut self) -> Result<(), ServerError> {
+        self.kill();
+        let words = self.folder.path().join("server.log");
+        let log = File::create(&words)?;
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).current_dir(self.folder.path());
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().map_err(|error| self.failed(error.to_string()))?;
+        let child = self.child.insert(child);
+        let began = Instant::now();
+        loop {
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+                return Ok(());
+            }
+            let ended = child.try_wait()?;
+            if ended.is_some() || began.elapsed() > START {
+                let printed = std::fs::read_to_string(&words).unwrap_or_default();
+                let last: Vec<&str> = printed.lines().rev().take(5).collect();
+                let how = ended.map_or_else(|| format!("it does not listen after {START:?}"), |ended| ended.to_string());
+                let reason = format!("{how}; it said: {}", last.into_iter().rev().collect::<Vec<_>>().join(" / "));
+                self.kill();
+                return Err(self.failed(reason));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn failed(&self, reason: String) -> ServerError {
+        ServerError::Start { program: self.program.display().to_string(), reason }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that is paused is killed all the same.
+        self.kill();
+    }
+}
