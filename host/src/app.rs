@@ -2,6 +2,7 @@
 
 pub mod daemon;
 mod lock;
+mod servers;
 
 use crate::sink::DocumentSink;
 pub use crate::sink::embedded::TaskKey;

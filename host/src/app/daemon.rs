@@ -9,6 +9,7 @@
 //! Staging is started last and stopped first: nothing comes in before everything stands that it needs.
 
 use super::lock::{DataLock, LockError};
+use super::servers;
 use crate::api::{ControlSocket, SocketError};
 use crate::apps::{Apps, AppsError, Change, Prober};
 use crate::batch::running::Running;
@@ -21,11 +22,9 @@ use crate::platform::Platform;
 use crate::platform::error::ActionError;
 use crate::platform::housekeeping;
 use crate::platform::intake::Intake;
-use crate::queue::embedded::{EmbeddedQueue, steady_clock};
-use crate::queue::{QueueError, TaskQueue};
+use crate::queue::QueueError;
 use crate::quota::Usage;
 use crate::sink::Sinks;
-use crate::sink::embedded::EmbeddedSinks;
 use crate::sqlite::FileError;
 use crate::staging::candidate::DEFAULT_MAX_SIZE;
 use crate::staging::driver::{self, Staging};
@@ -42,9 +41,6 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-/// What this host is called in the queue. Another host has another data directory, and with the embedded queue another queue.
-const HOST: &str = "localhost";
 
 /// Tenants whose dropped files are handled at the same time.
 const TENANTS_AT_ONCE: usize = 8;
@@ -127,8 +123,8 @@ impl Daemon {
         let rules = Rules { bytes, files: journal_files, age };
         let (journal, journal_thread) = Journal::open(data, rules)?;
         let usage = Usage::open(&data.join("usage.db"))?;
-        let queue: Arc<dyn TaskQueue> = Arc::new(EmbeddedQueue::open(&data.join("queue.db"), steady_clock())?);
-        let recovered = queue.recover(HOST).await?;
+        let (queue, host) = (servers::queue(&config).await?, servers::host(&config));
+        let recovered = queue.recover(&host).await?;
         let prober = Prober::new(spawner.clone(), config.isolation);
         let apps = Apps::open(&data.join("apps.db"), &data.join("apps"), prober)?;
         for trouble in apps.troubles() {
@@ -136,7 +132,7 @@ impl Daemon {
             journal.record(Event::now(None, Happening::Trouble { reason: trouble.clone() })).await;
         }
         let files = FileStore::new(data.join("tenants"));
-        let sinks: Arc<dyn Sinks> = Arc::new(EmbeddedSinks::new(&data.join("tenants")));
+        let sinks = servers::sinks(&config).await?;
         let tenants = Tenants::new(Arc::clone(&config));
         let running = Running::default();
         let batches = Batches {
@@ -159,7 +155,7 @@ impl Daemon {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         journal.record(Event::now(None, Happening::Started { version, recovered })).await;
         let desk = Desk {
-            host: HOST.to_owned(),
+            host,
             queue,
             sinks: Arc::clone(&sinks),
             apps: apps.clone(),

@@ -24,6 +24,7 @@ mod limits;
 mod mistake;
 mod nearest;
 mod read;
+mod servers;
 mod show;
 mod table;
 mod tenants;
@@ -34,6 +35,7 @@ mod written;
 pub use crate::tenant::{AppSettings, Limits, Profile, Sink, Tenant};
 pub use environment::variables;
 pub use mistake::{ConfigErrors, Mistake, Place};
+pub use servers::{AcknowledgedBy, MongoDb, Redis, Secret, Tls};
 
 use crate::tenant::{NORMAL, TenantId};
 use crate::worker::protocol::Isolation;
@@ -65,10 +67,16 @@ pub struct Config {
     pub warm: Duration,
     /// Whether every directory in staging that can be a tenant is one.
     pub adopt_tenants: bool,
+    /// What this host is called among others; the machine's name where it is empty.
+    pub host: String,
     /// Which queue.
     pub queue: QueueKind,
     /// Where documents go.
     pub sink: SinkKind,
+    /// The Redis server, where the queue is on one.
+    pub redis: Redis,
+    /// The MongoDB, where documents go to one.
+    pub mongodb: MongoDb,
     /// How staging directories are watched.
     pub staging_rules: StagingRules,
     /// How long what is kept.
@@ -84,6 +92,8 @@ pub struct Config {
 pub enum QueueKind {
     /// In a file of the data directory.
     Embedded,
+    /// On a Redis server, shared by any number of hosts.
+    Redis,
 }
 
 /// Where documents go.
@@ -91,6 +101,8 @@ pub enum QueueKind {
 pub enum SinkKind {
     /// Into a file for each tenant, in the data directory.
     Embedded,
+    /// Into a MongoDB, a database for each tenant.
+    MongoDb,
 }
 
 /// How staging directories are watched.
@@ -140,8 +152,11 @@ impl Default for Config {
             retry_pause: Duration::from_secs(5),
             warm: Duration::from_secs(60),
             adopt_tenants: true,
+            host: String::new(),
             queue: QueueKind::Embedded,
             sink: SinkKind::Embedded,
+            redis: Redis::default(),
+            mongodb: MongoDb::default(),
             staging_rules: StagingRules::default(),
             keep: Keep::default(),
             profiles: BTreeMap::from([(NORMAL.to_owned(), Profile::normal())]),

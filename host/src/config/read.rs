@@ -1,10 +1,10 @@
 //! From the tree as it was written to the configuration as it is meant.
 
-use super::kind::{Choice, Count, Flag, Folder, Size, Time};
+use super::kind::{Choice, Count, Flag, Folder, Size, Text, Time};
 use super::mistake::Mistake;
 use super::table::{Findings, Known, Reading, Table};
 use super::written::Entries;
-use super::{Config, Keep, OnKnown, QueueKind, SinkKind, StagingRules, environment, tenants, written};
+use super::{Config, Keep, OnKnown, QueueKind, SinkKind, StagingRules, environment, servers, tenants, written};
 use crate::worker::protocol::Isolation;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) const ISOLATION: [(&str, Isolation); 3] =
     [("full", Isolation::Full), ("reduced", Isolation::Reduced), ("insecure", Isolation::Insecure)];
+pub(super) const QUEUES: [(&str, QueueKind); 2] = [("embedded", QueueKind::Embedded), ("redis", QueueKind::Redis)];
+pub(super) const SINKS: [(&str, SinkKind); 2] = [("embedded", SinkKind::Embedded), ("mongodb", SinkKind::MongoDb)];
 pub(super) const ON_KNOWN: [(&str, OnKnown); 2] = [("refuse", OnKnown::Refuse), ("new-batch", OnKnown::NewBatch)];
 
 /// Names every table that there can be, so that reading it asks for every key there is.
@@ -72,8 +74,11 @@ fn config(root: &mut Table<'_>, default: Config, real: &dyn Fn(&Path) -> PathBuf
         retry_pause: time(root, "retry_pause", Duration::ZERO, HOUR, default.retry_pause),
         warm: time(root, "warm", Duration::ZERO, DAY, default.warm),
         adopt_tenants: root.take("adopt_tenants", &Flag).unwrap_or(default.adopt_tenants),
-        queue: kind(root, "queue", &[("embedded", QueueKind::Embedded)], default.queue),
-        sink: kind(root, "sink", &[("embedded", SinkKind::Embedded)], default.sink),
+        host: root.take("host", &Text { what: "a name", such_as: "ingest-1" }).unwrap_or(default.host),
+        queue: kind(root, "queue", &QUEUES, default.queue),
+        sink: kind(root, "sink", &SINKS, default.sink),
+        redis: servers::redis(root, default.redis),
+        mongodb: servers::mongodb(root, default.mongodb),
         staging_rules: staging_rules(root, default.staging_rules),
         keep: keep(root, default.keep),
         tenants: tenants::tenants(root, &profiles),

@@ -1,9 +1,10 @@
 //! The configuration as a file would say it: what `mysimbdp config check` prints.
 //!
-//! Everything is said that can differ, of tenants and apps only what does: reading it gives the same configuration.
+//! Everything is said that can differ, of tenants and apps only what does: reading it gives the same configuration, but for
+//! passwords in URLs, which are not shown.
 
-use super::read::{ISOLATION, ON_KNOWN};
-use super::{Config, QueueKind, SinkKind, limits};
+use super::read::{ISOLATION, ON_KNOWN, QUEUES, SINKS};
+use super::{Config, limits};
 use crate::duration::exact as time;
 use crate::size;
 use crate::tenant::{Profile, Tenant};
@@ -37,8 +38,11 @@ impl Config {
             "retry_pause": time(self.retry_pause),
             "warm": time(self.warm),
             "adopt_tenants": self.adopt_tenants,
-            "queue": { "kind": match self.queue { QueueKind::Embedded => "embedded" } },
-            "sink": { "kind": match self.sink { SinkKind::Embedded => "embedded" } },
+            "host": self.host,
+            "queue": { "kind": word(&QUEUES, &self.queue) },
+            "sink": { "kind": word(&SINKS, &self.sink) },
+            "redis": self.redis.written(),
+            "mongodb": self.mongodb.written(),
             "staging_rules": {
                 "quiet": time(rules.quiet),
                 "rescan": time(rules.rescan),

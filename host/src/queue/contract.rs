@@ -12,7 +12,7 @@ const OTHER: &str = "host-b";
 
 /// The time that a queue under test goes by, in milliseconds.
 #[derive(Clone, Debug)]
-pub(super) struct TestTime(Arc<AtomicI64>);
+pub(super) struct TestTime(pub(super) Arc<AtomicI64>);
 
 impl TestTime {
     pub(super) fn new() -> TestTime {
@@ -98,6 +98,7 @@ pub(super) async fn suite<F: Future<Output = Subject>>(fresh: impl Fn() -> F) {
     idleness_is_not_saved_up(fresh().await).await;
     what_was_kept_is_there_at_the_next_claim(fresh().await).await;
     a_claim_whose_lease_ran_out_is_given_anew_and_the_old_one_is_fenced(fresh().await).await;
+    a_cancelled_task_whose_host_is_gone_does_not_run_again(fresh().await).await;
     a_renewed_lease_holds_on(fresh().await).await;
     a_host_that_begins_anew_gives_back_what_it_held(fresh().await).await;
     a_failed_attempt_waits_for_its_pause(fresh().await).await;
@@ -227,6 +228,15 @@ async fn a_claim_whose_lease_ran_out_is_given_anew_and_the_old_one_is_fenced(sub
     fenced(subject.queue.end(old.key(), Ending::Done, checkpoint(1)).await.unwrap_err());
     subject.end(&new, Ending::Done).await;
     assert_eq!(subject.state(1).await, TaskState::Done);
+}
+
+async fn a_cancelled_task_whose_host_is_gone_does_not_run_again(subject: Subject) {
+    subject.enqueue("acme", 1).await;
+    subject.must_claim().await;
+    subject.queue.cancel(1).await.unwrap();
+    subject.time.pass(LEASE);
+    assert!(subject.claim().await.is_none());
+    assert_eq!(subject.state(1).await, TaskState::Cancelled);
 }
 
 async fn a_renewed_lease_holds_on(subject: Subject) {

@@ -19,11 +19,13 @@
 #[cfg(test)]
 mod contract;
 pub mod embedded;
+pub mod redis;
 pub mod scheduler;
 
 use crate::sink::BoxFuture;
 use crate::task::{BatchId, Checkpoint, Origin, StoredFile, TaskRecord, TaskState, Work};
 use crate::tenant::{AppName, TenantId};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -171,6 +173,19 @@ pub enum QueueError {
 pub trait TaskQueue: Send + Sync {
     /// Says what a tenant may have of the slots. Kept; without it a tenant has weight 1 and one task at a time.
     fn set_share<'a>(&'a self, tenant: &'a TenantId, share: Share) -> BoxFuture<'a, Result<(), QueueError>>;
+
+    /// Says which generation of an app new tasks begin with (`None`: the app is retired), and since when: the newest word
+    /// counts, whichever host it comes from. A claim is then pinned to it in the same step. A queue that one host has for
+    /// itself need not listen: whoever holds a claim that is not pinned [`pin`](TaskQueue::pin)s it.
+    fn announce<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _app: &'a AppName,
+        _generation: Option<&'a str>,
+        _since: Timestamp,
+    ) -> BoxFuture<'a, Result<(), QueueError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Puts a batch into the queue and answers the numbers of its tasks, in order: all of it or nothing. A batch whose id
     /// is known changes nothing and answers the numbers that it has.

@@ -19,7 +19,8 @@ impl MongoDb {
         let remedy = "run `cargo xtask servers`";
         let program = on_path("mongod").ok_or(ServerError::Missing { program: "mongod", remedy })?;
         let server = Server::start(&program, |folder, port| {
-            let own = ["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--dbpath", &folder.display().to_string()];
+            let own =
+                ["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--dbpath", &folder.display().to_string()];
             own.map(str::to_owned).to_vec()
         })?;
         Ok(MongoDb(server))

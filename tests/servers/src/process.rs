@@ -1,11 +1,13 @@
 //! A server process, whichever server it is.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -114,7 +116,7 @@ impl Server {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child = command.spawn().map_err(|error| self.failed(error.to_string()))?;
+        let child = spawn(command).map_err(|error| self.failed(error.to_string()))?;
         let child = self.child.insert(child);
         let began = Instant::now();
         loop {
@@ -125,7 +127,8 @@ impl Server {
             if ended.is_some() || began.elapsed() > START {
                 let printed = std::fs::read_to_string(&words).unwrap_or_default();
                 let last: Vec<&str> = printed.lines().rev().take(5).collect();
-                let how = ended.map_or_else(|| format!("it does not listen after {START:?}"), |ended| ended.to_string());
+                let how =
+                    ended.map_or_else(|| format!("it does not listen after {START:?}"), |ended| ended.to_string());
                 let reason = format!("{how}; it said: {}", last.into_iter().rev().collect::<Vec<_>>().join(" / "));
                 self.kill();
                 return Err(self.failed(reason));
@@ -137,6 +140,28 @@ impl Server {
     fn failed(&self, reason: String) -> ServerError {
         ServerError::Start { program: self.program.display().to_string(), reason }
     }
+}
+
+/// Starts a process that is killed when this one ends, however that comes about: a static is never dropped, and a test
+/// program may be killed itself. The kernel goes by the *thread* that started it, so one thread starts all, and stays.
+fn spawn(mut command: Command) -> io::Result<Child> {
+    type Order = (Command, mpsc::SyncSender<io::Result<Child>>);
+    static STARTER: LazyLock<mpsc::Sender<Order>> = LazyLock::new(|| {
+        let (orders, taken) = mpsc::channel::<Order>();
+        std::thread::spawn(move || {
+            for (mut command, answer) in taken {
+                let _ = answer.send(command.spawn());
+            }
+        });
+        orders
+    });
+    let die_with_us = || set_parent_process_death_signal(Some(Signal::KILL)).map_err(io::Error::from);
+    // SAFETY: between fork and exec it makes one system call and touches no memory.
+    unsafe { command.pre_exec(die_with_us) };
+    let (answer, answered) = mpsc::sync_channel(1);
+    let gone = || io::Error::other("the thread that starts servers is gone");
+    STARTER.send((command, answer)).map_err(|_| gone())?;
+    answered.recv().map_err(|_| gone())?
 }
 
 impl Drop for Server {

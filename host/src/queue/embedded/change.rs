@@ -63,7 +63,9 @@ fn join(db: &Connection, tenant: &str, now: Millis) -> rusqlite::Result<()> {
     if contenders.iter().any(|(busy, _)| busy == tenant) {
         return Ok(());
     }
-    let busy: Vec<_> = contenders.into_iter().map(|(_, contender)| contender).collect();
+    // Whoever only waits for a pause to end takes no turn, and says nothing of where the others are.
+    let takes_turns = |contender: &scheduler::Contender| contender.running > 0 || contender.head.is_some();
+    let busy: Vec<_> = contenders.into_iter().map(|(_, contender)| contender).filter(takes_turns).collect();
     make_share(db, tenant)?;
     let own: f64 = db
         .prepare_cached("SELECT virtual_time FROM shares WHERE tenant = ?1")?

@@ -7,6 +7,12 @@ use crate::queue::{ClaimKey, Ending, QueueError, Standing};
 use crate::task::{Checkpoint, TaskRecord};
 use rusqlite::{Connection, OptionalExtension, params};
 
+/// Ends a claim whose holder is gone; ?2 is the time.
+const GIVE_BACK: &str = "UPDATE tasks SET
+        state = CASE WHEN cancel THEN 'cancelled' ELSE 'waiting' END,
+        ended_at = CASE WHEN cancel THEN ?2 END,
+        host = NULL, lease_until = NULL, charged_at = NULL, cancel = 0";
+
 /// What a look for a task came to.
 pub(super) struct Turn {
     pub(super) claimed: Option<TaskRecord>,
@@ -16,15 +22,14 @@ pub(super) struct Turn {
 
 /// Gives the next task to a host.
 pub(super) fn claim(db: &Connection, host: &str, now: Millis, until: Millis) -> rusqlite::Result<Turn> {
-    // A lease that ran out: its task waits again, at the head, since it has the lowest number.
+    // A lease that ran out: its task waits again, at the head, since it has the lowest number; unless somebody asked that it
+    // be cancelled.
     let expired = "SELECT number FROM tasks WHERE state = 'running' AND lease_until <= ?1";
     let expired: Vec<i64> =
         db.prepare_cached(expired)?.query_map([now], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for task in expired {
         charge(db, task, now)?;
-        let free =
-            "UPDATE tasks SET state = 'waiting', host = NULL, lease_until = NULL, charged_at = NULL WHERE number = ?1";
-        db.prepare_cached(free)?.execute([task])?;
+        db.prepare_cached(&format!("{GIVE_BACK} WHERE number = ?1"))?.execute(params![task, now])?;
     }
     let contenders = contenders(db, now)?;
     let shares: Vec<Contender> = contenders.iter().map(|(_, contender)| *contender).collect();
@@ -179,7 +184,7 @@ pub(super) fn end(
     let end = "UPDATE tasks SET
             state = CASE WHEN ?3 = 'waiting' AND cancel THEN 'cancelled' ELSE ?3 END,
             ended_at = CASE WHEN ?3 = 'waiting' AND NOT cancel THEN NULL ELSE ?7 END,
-            reason = ?4, attempts = attempts + ?5, not_before = ?6, checkpoint = ?2,
+            reason = ?4, attempts = attempts + ?5, not_before = CASE WHEN NOT cancel THEN ?6 END, checkpoint = ?2,
             host = NULL, lease_until = NULL, charged_at = NULL, cancel = 0
         WHERE number = ?1";
     let values = params![task, as_json(checkpoint)?, state, reason, failed, not_before, now];
@@ -192,10 +197,6 @@ pub(super) fn recover(db: &Connection, host: &str, now: Millis, latest: Millis) 
     db.prepare_cached("UPDATE tasks SET not_before = ?1 WHERE state = 'waiting' AND not_before > ?1")?
         .execute([latest])?;
     // What it used before it was killed is charged as far as it can be known: until its last renewal.
-    let free = "UPDATE tasks SET
-            state = CASE WHEN cancel THEN 'cancelled' ELSE 'waiting' END,
-            ended_at = CASE WHEN cancel THEN ?2 END,
-            host = NULL, lease_until = NULL, charged_at = NULL, cancel = 0
-        WHERE state = 'running' AND host = ?1";
-    db.prepare_cached(free)?.execute(params![host, now]).map(|freed| freed as u64)
+    let free = format!("{GIVE_BACK} WHERE state = 'running' AND host = ?1");
+    db.prepare_cached(&free)?.execute(params![host, now]).map(|freed| freed as u64)
 }

@@ -1,0 +1,72 @@
+//! Which queue and which sinks the configuration names, opened.
+
+use super::daemon::DaemonError;
+use crate::config::{Config, QueueKind, SinkKind};
+use crate::queue::embedded::{EmbeddedQueue, steady_clock};
+use crate::queue::redis::{RedisQueue, RedisSettings};
+use crate::queue::{QueueError, TaskQueue};
+use crate::sink::Sinks;
+use crate::sink::embedded::EmbeddedSinks;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a server that cannot be reached is waited for at the start: host and servers may come up together.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The task queue.
+pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonError> {
+    match config.queue {
+        QueueKind::Embedded => Ok(Arc::new(EmbeddedQueue::open(&config.data.join("queue.db"), steady_clock())?)),
+        QueueKind::Redis => {
+            let redis = &config.redis;
+            let settings = RedisSettings {
+                url: redis.url.0.clone(),
+                prefix: redis.prefix.clone(),
+                ca: redis.tls.ca.clone(),
+                certificate: redis.tls.certificate.clone(),
+            };
+            let until = Instant::now() + PATIENCE;
+            let mut told = false;
+            let (queue, warnings) = loop {
+                match RedisQueue::connect(&settings).await {
+                    Ok(connected) => break connected,
+                    Err(QueueError::Transient(reason)) if Instant::now() < until => {
+                        if !std::mem::replace(&mut told, true) {
+                            let server = redis.url.shown();
+                            tracing::warn!(
+                                reason,
+                                server,
+                                "the task queue cannot be reached; trying again for {PATIENCE:?}"
+                            );
+                        }
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            };
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            Ok(Arc::new(queue))
+        }
+    }
+}
+
+/// Where documents go.
+pub(super) async fn sinks(config: &Config) -> Result<Arc<dyn Sinks>, DaemonError> {
+    match config.sink {
+        SinkKind::Embedded => Ok(Arc::new(EmbeddedSinks::new(&config.data.join("tenants")))),
+        SinkKind::MongoDb => Err(DaemonError::Thread(std::io::Error::other("not yet"))),
+    }
+}
+
+/// What this host is called in the queue: as it is configured, else as the machine is.
+pub(super) fn host(config: &Config) -> String {
+    if !config.host.is_empty() {
+        return config.host.clone();
+    }
+    match config.queue {
+        QueueKind::Embedded => "localhost".to_owned(),
+        QueueKind::Redis => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    }
+}

@@ -1,0 +1,184 @@
+//! The servers that the platform uses instead of its embedded twins, and where files and apps are shared between hosts.
+//!
+//! The tables are always there, with their defaults; they count where `queue.kind` or `sink.kind` names their server. What
+//! is left empty is not set: certificate authorities of the system, no certificate of our own.
+
+use super::kind::{Choice, Text};
+use super::table::Table;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// A Redis server, for the task queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redis {
+    /// `redis://[user:password@]host:port/database`, or `rediss://` for TLS.
+    pub url: Secret,
+    /// What all keys begin with.
+    pub prefix: String,
+    /// Certificates, where TLS is spoken.
+    pub tls: Tls,
+}
+
+/// A MongoDB, for documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MongoDb {
+    /// A connection string: `mongodb://[user:password@]host:port/?options`.
+    pub url: Secret,
+    /// What the name of each tenant's database begins with.
+    pub prefix: String,
+    /// How many members must have a write before it counts.
+    pub acknowledged_by: AcknowledgedBy,
+    /// Certificates, where TLS is spoken.
+    pub tls: Tls,
+}
+
+/// Who must have a write before it counts as stored. Its journal is always synced first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcknowledgedBy {
+    /// Most members of the replica set.
+    Majority,
+    /// The primary alone: a failover may lose what was answered.
+    Primary,
+}
+
+pub(super) const ACKNOWLEDGED_BY: [(&str, AcknowledgedBy); 2] =
+    [("majority", AcknowledgedBy::Majority), ("primary", AcknowledgedBy::Primary)];
+
+/// Certificates in PEM files. A URL says whether TLS is spoken at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Whom to trust instead of the system's authorities.
+    pub ca: Option<PathBuf>,
+    /// Our own certificate, and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+}
+
+/// A URL that may hold a password: shown without it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl Secret {
+    /// The URL with `***` in the password's place.
+    pub fn shown(&self) -> String {
+        let hide = || {
+            let (scheme, rest) = self.0.split_once("://")?;
+            let end = rest.find(['/', '?']).unwrap_or(rest.len());
+            let (user, host) = rest[..end].rsplit_once('@')?;
+            let (name, _) = user.split_once(':')?;
+            Some(format!("{scheme}://{name}:***@{host}{}", &rest[end..]))
+        };
+        hide().unwrap_or_else(|| self.0.clone())
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.shown())
+    }
+}
+
+impl Default for Redis {
+    fn default() -> Redis {
+        Redis { url: Secret("redis://127.0.0.1:6379/".to_owned()), prefix: "mysimbdp".to_owned(), tls: Tls::default() }
+    }
+}
+
+impl Default for MongoDb {
+    fn default() -> MongoDb {
+        MongoDb {
+            url: Secret("mongodb://127.0.0.1:27017/".to_owned()),
+            prefix: "mysimbdp_".to_owned(),
+            acknowledged_by: AcknowledgedBy::Majority,
+            tls: Tls::default(),
+        }
+    }
+}
+
+pub(super) fn redis(root: &mut Table<'_>, default: Redis) -> Redis {
+    let mut table = root.table("redis");
+    let url = Text { what: "the URL of a Redis server", such_as: "redis://127.0.0.1:6379/" };
+    let prefix = Text { what: "what keys begin with", such_as: "mysimbdp" };
+    let redis = Redis {
+        url: table.take("url", &url).map_or(default.url, Secret),
+        prefix: table.take("prefix", &prefix).unwrap_or(default.prefix),
+        tls: tls(&mut table),
+    };
+    table.finish();
+    redis
+}
+
+pub(super) fn mongodb(root: &mut Table<'_>, default: MongoDb) -> MongoDb {
+    let mut table = root.table("mongodb");
+    let url = Text { what: "the connection string of a MongoDB", such_as: "mongodb://127.0.0.1:27017/" };
+    let prefix = Text { what: "what the names of databases begin with", such_as: "mysimbdp_" };
+    let mongodb = MongoDb {
+        url: table.take("url", &url).map_or(default.url, Secret),
+        prefix: table.take("prefix", &prefix).unwrap_or(default.prefix),
+        acknowledged_by: table.take("acknowledged_by", &Choice(&ACKNOWLEDGED_BY)).unwrap_or(default.acknowledged_by),
+        tls: tls(&mut table),
+    };
+    table.finish();
+    mongodb
+}
+
+fn tls(table: &mut Table<'_>) -> Tls {
+    let file = |table: &mut Table<'_>, key, what| {
+        let path = table.take(key, &Text { what, such_as: "/etc/mysimbdp/ca.pem" }).filter(|path| !path.is_empty());
+        path.map(PathBuf::from)
+    };
+    let ca = file(table, "ca", "the path of a PEM file");
+    let certificate = file(table, "certificate", "the path of a PEM file");
+    let key = file(table, "key", "the path of a PEM file");
+    if certificate.is_some() != key.is_some() {
+        let given = if certificate.is_some() { "certificate" } else { "key" };
+        table.dangles(given, format_args!("a certificate needs its key, and a key its certificate: name both or none"));
+    }
+    Tls { ca, certificate: certificate.zip(key) }
+}
+
+impl Redis {
+    pub(super) fn written(&self) -> Value {
+        let mut written = json!({ "url": self.url.shown(), "prefix": self.prefix });
+        self.tls.write_into(&mut written);
+        written
+    }
+}
+
+impl MongoDb {
+    pub(super) fn written(&self) -> Value {
+        let acknowledged =
+            ACKNOWLEDGED_BY.iter().find(|(_, by)| *by == self.acknowledged_by).map_or("", |(word, _)| word);
+        let mut written = json!({ "url": self.url.shown(), "prefix": self.prefix, "acknowledged_by": acknowledged });
+        self.tls.write_into(&mut written);
+        written
+    }
+}
+
+impl Tls {
+    fn write_into(&self, written: &mut Value) {
+        let shown = |path: Option<&Path>| path.map_or(String::new(), |path| path.display().to_string());
+        let own = self.certificate.as_ref();
+        written["ca"] = shown(self.ca.as_deref()).into();
+        written["certificate"] = shown(own.map(|(certificate, _)| certificate.as_path())).into();
+        written["key"] = shown(own.map(|(_, key)| key.as_path())).into();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for (url, shown) in [
+            ("redis://127.0.0.1:6379/", "redis://127.0.0.1:6379/"),
+            ("redis://host:pass@r:6379/1", "redis://host:***@r:6379/1"),
+            ("redis://:p@ss@r/", "redis://:***@r/"),
+            ("mongodb://u:p@a,b:27017/?x=u:p@q", "mongodb://u:***@a,b:27017/?x=u:p@q"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(Secret(url.to_owned()).shown(), shown);
+            assert_eq!(format!("{:?}", Secret(url.to_owned())), format!("{shown:?}"));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What only looks. A list is read in several requests and is no snapshot: a task that changes its state meanwhile is in it
+//! or not.
+
+use super::rows::{self, Fields};
+use super::steps::parsed;
+use super::{RedisQueue, scripts};
+use crate::queue::{Load, QueueError, TaskFilter};
+use crate::task::{BatchId, TaskRecord, TaskState};
+use crate::tenant::{AppName, TenantId};
+
+/// Tasks that are read at a time.
+const PAGE: usize = 500;
+
+pub(super) async fn batch(queue: &RedisQueue, id: BatchId) -> Result<Vec<u64>, QueueError> {
+    queue.line.query(redis::cmd("LRANGE").arg(queue.line.key(&format!("batch:{id}"))).arg(0).arg(-1)).await
+}
+
+pub(super) async fn task(queue: &RedisQueue, number: u64) -> Result<Option<TaskRecord>, QueueError> {
+    Ok(read(queue, &[number]).await?.pop())
+}
+
+pub(super) async fn known(
+    queue: &RedisQueue,
+    tenant: &TenantId,
+    app: &AppName,
+    content: &str,
+) -> Result<Option<TaskRecord>, QueueError> {
+    let given = vec![tenant.to_string(), app.to_string(), content.to_owned()];
+    let (number, fields): (String, Fields) = queue.line.run(&scripts::KNOWN, queue.now(), given).await?;
+    if number.is_empty() {
+        return Ok(None);
+    }
+    rows::record(parsed(&number)?, &fields).map(Some)
+}
+
+pub(super) async fn load(queue: &RedisQueue, tenant: &TenantId) -> Result<Load, QueueError> {
+    let mut asked = redis::pipe();
+    for state in [TaskState::Waiting, TaskState::Running, TaskState::Parked] {
+        asked.zcard(queue.line.key(&format!("tasks:{tenant}:{state}")));
+    }
+    let (waiting, running, parked) = queue.line.pipe(asked).await?;
+    Ok(Load { waiting, running, parked })
+}
+
+pub(super) async fn tasks(
+    queue: &RedisQueue,
+    filter: &TaskFilter,
+    limit: usize,
+) -> Result<Vec<TaskRecord>, QueueError> {
+    let mut found = Vec::new();
+    let mut after = filter.after;
+    while found.len() < limit {
+        let numbers = numbers(queue, filter, after).await?;
+        let Some(last) = numbers.last() else { break };
+        after = Some(*last);
+        let is_asked_for = |task: &TaskRecord| {
+            filter.tenant.as_ref().is_none_or(|tenant| *tenant == task.tenant)
+                && filter.app.as_ref().is_none_or(|app| *app == task.app)
+                && filter.state.is_none_or(|state| state == task.state)
+        };
+        let read = read(queue, &numbers).await?;
+        found.extend(read.into_iter().filter(is_asked_for).take(limit - found.len()));
+    }
+    Ok(found)
+}
+
+/// The next numbers behind `after`, in the order that is asked for: of a batch, or of all tenants and states in question,
+/// merged.
+async fn numbers(queue: &RedisQueue, filter: &TaskFilter, after: Option<u64>) -> Result<Vec<u64>, QueueError> {
+    let is_behind = |number: &u64| match (after, filter.newest_first) {
+        (None, _) => true,
+        (Some(after), false) => *number > after,
+        (Some(after), true) => *number < after,
+    };
+    let mut numbers: Vec<u64> = match filter.batch {
+        Some(id) => batch(queue, id).await?.into_iter().filter(is_behind).collect(),
+        None => {
+            let tenants = match &filter.tenant {
+                Some(tenant) => vec![tenant.to_string()],
+                None => queue.line.query(redis::cmd("SMEMBERS").arg(queue.line.key("tenants"))).await?,
+            };
+            let mut asked = redis::pipe();
+            for tenant in &tenants {
+                for state in filter.state.map_or(TaskState::ALL.to_vec(), |state| vec![state]) {
+                    let key = queue.line.key(&format!("tasks:{tenant}:{state}"));
+                    let beyond = after.map(|after| format!("({after}"));
+                    let page = isize::try_from(PAGE).unwrap_or(isize::MAX);
+                    match filter.newest_first {
+                        false => asked.zrangebyscore_limit(key, beyond.unwrap_or("-inf".into()), "+inf", 0, page),
+                        true => asked.zrevrangebyscore_limit(key, beyond.unwrap_or("+inf".into()), "-inf", 0, page),
+                    };
+                }
+            }
+            if tenants.is_empty() {
+                return Ok(Vec::new());
+            }
+            queue.line.pipe::<Vec<Vec<u64>>>(asked).await?.into_iter().flatten().collect()
+        }
+    };
+    numbers.sort_unstable();
+    if filter.newest_first {
+        numbers.reverse();
+    }
+    // One that changed its state in between may be met twice.
+    numbers.dedup();
+    numbers.truncate(PAGE);
+    Ok(numbers)
+}
+
+/// Those of the tasks that there are.
+async fn read(queue: &RedisQueue, numbers: &[u64]) -> Result<Vec<TaskRecord>, QueueError> {
+    let mut asked = redis::pipe();
+    for number in numbers {
+        asked.hgetall(queue.line.key(&format!("task:{number}")));
+    }
+    let found: Vec<Fields> = queue.line.pipe(asked).await?;
+    let there = numbers.iter().zip(&found).filter(|(_, fields)| !fields.is_empty());
+    there.map(|(number, fields)| rows::record(*number, fields)).collect()
+}

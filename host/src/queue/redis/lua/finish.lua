@@ -1,0 +1,24 @@
+-- ARGV: number, epoch, state, reason or '', failed attempts, pause in milliseconds or -1, checkpoint.
+-- Answers 'kept' or 'fenced'; 'kept' again where this very claim was ended before: the answer was lost.
+local number, epoch, state, reason, failed, pause = ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local task = key_of(number)
+local tenant, cancel = held(number, epoch)
+if not tenant then
+  return call('HGET', task, 'ended_epoch') == epoch and 'kept' or 'fenced'
+end
+leave(number, tenant)
+call('HDEL', task, 'host', 'cancel', 'reason')
+call('HSET', task, 'checkpoint', ARGV[8], 'ended_epoch', epoch)
+if reason ~= '' then call('HSET', task, 'reason', reason) end
+if failed > 0 then call('HINCRBY', task, 'attempts', failed) end
+-- Somebody who asked for a cancellation meanwhile gets it, unless there is nothing left to cancel.
+if state == 'waiting' and cancel then state = 'cancelled' end
+move(number, tenant, 'running', state)
+if state == 'waiting' then
+  ready(number, tenant, pause >= 0 and now + pause or nil)
+else
+  over(number)
+  place(tenant)
+end
+news()
+return 'kept'

@@ -1,0 +1,166 @@
+//! What changes something: each one script.
+
+use super::rows::{self, Fields, Job, as_json};
+use super::scripts;
+use super::{LONGEST_PAUSE, RedisQueue};
+use crate::queue::{Claim, ClaimKey, Ending, NewBatch, QueueError, Share, Standing};
+use crate::task::{Checkpoint, TaskRecord, TaskState, Work};
+use crate::tenant::{AppName, TenantId};
+use jiff::Timestamp;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+/// Arguments of a script, after the time.
+macro_rules! arguments {
+    ($($value:expr),* $(,)?) => { vec![$($value.to_string()),*] };
+}
+
+pub(super) async fn set_share(queue: &RedisQueue, tenant: &TenantId, share: Share) -> Result<(), QueueError> {
+    let concurrent = share.concurrent.min(u64::from(u32::MAX));
+    let given = arguments![tenant, share.weight.max(1), concurrent];
+    queue.line.run::<String>(&scripts::SHARE, queue.now(), given).await.map(drop)
+}
+
+pub(super) async fn announce(
+    queue: &RedisQueue,
+    tenant: &TenantId,
+    app: &AppName,
+    generation: Option<&str>,
+    since: Timestamp,
+) -> Result<(), QueueError> {
+    let given = arguments![tenant, app, since.as_millisecond(), generation.unwrap_or("-")];
+    queue.line.run::<u8>(&scripts::ANNOUNCE, queue.now(), given).await.map(drop)
+}
+
+pub(super) async fn enqueue(queue: &RedisQueue, batch: NewBatch) -> Result<Vec<u64>, QueueError> {
+    let NewBatch { id, tenant, app, origin, files, generation } = batch;
+    let empty = as_json(&Checkpoint::default())?;
+    let mut given = arguments![id, tenant, app, generation.unwrap_or_default(), empty];
+    for (file, work) in files {
+        let content = file.content.clone();
+        let job = Job { batch: id, origin, tenant: tenant.clone(), app: app.clone(), file };
+        given.extend([as_json(&job)?, as_json(&work)?, content]);
+    }
+    queue.line.run(&scripts::ENQUEUE, queue.now(), given).await
+}
+
+pub(super) async fn claim(queue: &RedisQueue, host: &str, lease: Duration) -> Result<Option<Claim>, QueueError> {
+    let unanswered = || queue.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+    let token = unanswered().pop().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+    let given = arguments![host, millis(lease), token];
+    let answer = queue.line.run(&scripts::CLAIM, queue.now(), given).await;
+    if let Err(QueueError::Transient(_)) = answer {
+        unanswered().push(token);
+    }
+    let (due, number, fields): (i64, String, Fields) = answer?;
+    queue.remember_due(due);
+    if number.is_empty() {
+        return Ok(None);
+    }
+    // There may be more, and whoever waits has not heard of it if it came in one piece with this.
+    queue.line.wake();
+    Ok(Some(Claim { task: rows::record(parsed(&number)?, &fields)? }))
+}
+
+pub(super) async fn renew(queue: &RedisQueue, key: ClaimKey, lease: Duration) -> Result<Standing, QueueError> {
+    let given = arguments![key.task, key.epoch, millis(lease)];
+    match queue.line.run::<String>(&scripts::RENEW, queue.now(), given).await?.as_str() {
+        "held" => Ok(Standing::Held),
+        "cancel" => Ok(Standing::Cancel),
+        _ => Err(fenced(key)),
+    }
+}
+
+pub(super) async fn pin(queue: &RedisQueue, key: ClaimKey, generation: &str) -> Result<String, QueueError> {
+    let given = arguments![key.task, key.epoch, generation];
+    let pinned: String = queue.line.run(&scripts::PIN, queue.now(), given).await?;
+    if pinned.is_empty() { Err(fenced(key)) } else { Ok(pinned) }
+}
+
+pub(super) async fn save(queue: &RedisQueue, key: ClaimKey, checkpoint: Checkpoint) -> Result<(), QueueError> {
+    let given = arguments![key.task, key.epoch, as_json(&checkpoint)?];
+    kept(key, queue.line.run(&scripts::SAVE, queue.now(), given).await?)
+}
+
+pub(super) async fn end(
+    queue: &RedisQueue,
+    key: ClaimKey,
+    ending: Ending,
+    checkpoint: Checkpoint,
+) -> Result<(), QueueError> {
+    let after = |pause: &Duration| i64::try_from(millis(*pause)).unwrap_or(i64::MAX);
+    let (state, reason, failed, pause) = match &ending {
+        Ending::Done => ("done", "", 0, -1),
+        Ending::Partial(reason) => ("partial", reason.as_str(), 0, -1),
+        Ending::Again(reason, pause) => ("waiting", reason.as_str(), 1, after(pause)),
+        Ending::Deferred(reason, pause) => ("waiting", reason.as_str(), 0, after(pause)),
+        Ending::Parked(reason) => ("parked", reason.as_str(), 1, -1),
+        Ending::Cancelled => ("cancelled", "", 0, -1),
+        Ending::Released => ("waiting", "", 0, -1),
+    };
+    let given = arguments![key.task, key.epoch, state, reason, failed, pause, as_json(&checkpoint)?];
+    kept(key, queue.line.run(&scripts::FINISH, queue.now(), given).await?)
+}
+
+pub(super) async fn recover(queue: &RedisQueue, host: &str) -> Result<u64, QueueError> {
+    queue.line.run(&scripts::RECOVER, queue.now(), arguments![host, millis(LONGEST_PAUSE)]).await
+}
+
+pub(super) async fn retry(queue: &RedisQueue, task: u64) -> Result<(), QueueError> {
+    let states = " parked partial cancelled ";
+    change(queue, task, arguments![task, "retry", states], "retried", "parked, partial or cancelled").await
+}
+
+pub(super) async fn cancel(queue: &RedisQueue, task: u64) -> Result<(), QueueError> {
+    let states = " waiting running parked ";
+    change(queue, task, arguments![task, "cancel", states], "cancelled", "waiting, running or parked").await
+}
+
+pub(super) async fn rerun(queue: &RedisQueue, task: u64, generation: Option<&str>) -> Result<(), QueueError> {
+    let (work, empty) = (as_json(&Work::EraseAndIngest)?, as_json(&Checkpoint::default())?);
+    let states = " done partial parked cancelled ";
+    let given = arguments![task, "rerun", states, work, empty, generation.unwrap_or_default()];
+    change(queue, task, given, "run again from nothing", "over").await
+}
+
+async fn change(
+    queue: &RedisQueue,
+    task: u64,
+    given: Vec<String>,
+    what: &'static str,
+    wanted: &'static str,
+) -> Result<(), QueueError> {
+    let state: String = queue.line.run(&scripts::CHANGE, queue.now(), given).await?;
+    match state.as_str() {
+        "" => Ok(()),
+        "none" => Err(QueueError::Unknown(task)),
+        name => match TaskState::ALL.into_iter().find(|state| state.name() == name) {
+            Some(state) => Err(QueueError::NotNow { task, state, what, wanted }),
+            None => Err(QueueError::Permanent(format!("the state of task {task} cannot be read: {name}"))),
+        },
+    }
+}
+
+pub(super) async fn forget(queue: &RedisQueue, age: Duration, limit: usize) -> Result<Vec<TaskRecord>, QueueError> {
+    let given = arguments![millis(age), limit];
+    let forgotten: Vec<(String, Fields)> = queue.line.run(&scripts::FORGET, queue.now(), given).await?;
+    forgotten.iter().map(|(number, fields)| rows::record(parsed(number)?, fields)).collect()
+}
+
+fn kept(key: ClaimKey, answer: String) -> Result<(), QueueError> {
+    if answer == "kept" { Ok(()) } else { Err(fenced(key)) }
+}
+
+fn fenced(key: ClaimKey) -> QueueError {
+    QueueError::Fenced { task: key.task, epoch: key.epoch }
+}
+
+/// A task number as a script answers it.
+pub(super) fn parsed(number: &str) -> Result<u64, QueueError> {
+    number.parse().map_err(|error| QueueError::Permanent(format!("{number} is no number of a task: {error}")))
+}
+
+/// Whole milliseconds.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 50)
+}
