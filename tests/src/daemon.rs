@@ -2,6 +2,7 @@
 
 use crate::artefacts;
 use crate::leftovers;
+use mysimbdp_servers::Redis;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -20,7 +21,12 @@ pub struct Daemon {
     directory: TempDir,
     child: Option<Child>,
     environment: Vec<(String, String)>,
+    /// The Redis that it uses instead of its embedded queue, where the whole test program runs on one.
+    redis: Option<Redis>,
 }
+
+/// Where this is set to `redis`, every daemon of a test program has its task queue on a Redis of its own.
+const QUEUE: &str = "MYSIMBDP_TEST_QUEUE";
 
 /// What a command of the command line has come to.
 #[derive(Debug)]
@@ -52,7 +58,16 @@ impl Daemon {
     pub fn prepare(config: &str) -> Daemon {
         // A short path: a Unix socket's has at most 107 bytes.
         let directory = TempDir::new().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
-        let daemon = Daemon { directory, child: None, environment: Vec::new() };
+        let redis = std::env::var(QUEUE).is_ok_and(|queue| queue == "redis").then(|| {
+            let started = Redis::start();
+            started.unwrap_or_else(|error| panic!("{error}"))
+        });
+        let mut daemon = Daemon { directory, child: None, environment: Vec::new(), redis: None };
+        if let Some(redis) = redis {
+            daemon.set("MYSIMBDP_QUEUE__KIND", "redis");
+            daemon.set("MYSIMBDP_REDIS__URL", &redis.url());
+            daemon.redis = Some(redis);
+        }
         if !config.is_empty() {
             daemon.write("mysimbdp.toml", config);
         }

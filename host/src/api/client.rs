@@ -41,6 +41,7 @@ impl Client {
     /// # Errors
     /// No client can be made.
     pub fn new(socket: &Path) -> Result<Client, ClientError> {
+        crate::tls::ready();
         let http = reqwest::Client::builder().unix_socket(socket).build();
         let http = http.map_err(|error| ClientError::Broken(error.to_string()))?;
         Ok(Client { socket: socket.to_owned(), http })

@@ -12,16 +12,19 @@ use super::lock::{DataLock, LockError};
 use super::servers;
 use crate::api::{ControlSocket, SocketError};
 use crate::apps::{Apps, AppsError, Change, Prober};
+use crate::batch::parts::Parts;
 use crate::batch::running::Running;
 use crate::batch::slots::Slots;
 use crate::batch::submit::Batches;
 use crate::batch::work::Desk;
 use crate::config::{Config, Keep, StagingRules};
+use crate::depot::DepotError;
 use crate::journal::{Event, Happening, Journal, JournalError, JournalThread, Rules};
 use crate::platform::Platform;
 use crate::platform::error::ActionError;
 use crate::platform::housekeeping;
 use crate::platform::intake::Intake;
+use crate::platform::neighbours;
 use crate::queue::QueueError;
 use crate::quota::Usage;
 use crate::sink::Sinks;
@@ -37,6 +40,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
@@ -65,9 +69,20 @@ pub enum DaemonError {
     /// The registry of apps cannot be opened.
     #[error(transparent)]
     Apps(#[from] AppsError),
+    /// What hosts share cannot be reached.
+    #[error(transparent)]
+    Depot(#[from] DepotError),
     /// The journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Another host goes by the same name on the same queue.
+    #[error("another host goes by the name {name} on this queue, and gave a sign of life {ago:?} ago: give this one another name (host), or wait until that one is gone")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Since its last sign of life.
+        ago: Duration,
+    },
     /// The queue does not answer.
     #[error(transparent)]
     Queue(#[from] QueueError),
@@ -100,6 +115,7 @@ pub struct Daemon {
     staging: JoinHandle<()>,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    neighbours: JoinHandle<()>,
     journal: JournalThread,
     // Given back last of all.
     _lock: DataLock,
@@ -124,7 +140,6 @@ impl Daemon {
         let (journal, journal_thread) = Journal::open(data, rules)?;
         let usage = Usage::open(&data.join("usage.db"))?;
         let (queue, host) = (servers::queue(&config).await?, servers::host(&config));
-        let recovered = queue.recover(&host).await?;
         let prober = Prober::new(spawner.clone(), config.isolation);
         let apps = Apps::open(&data.join("apps.db"), &data.join("apps"), prober)?;
         for trouble in apps.troubles() {
@@ -135,33 +150,36 @@ impl Daemon {
         let sinks = servers::sinks(&config).await?;
         let tenants = Tenants::new(Arc::clone(&config));
         let running = Running::default();
-        let batches = Batches {
-            queue: Arc::clone(&queue),
+        let depot = servers::depot(&config)?;
+        let parts = Parts {
+            host,
+            queue,
             sinks: Arc::clone(&sinks),
             apps: apps.clone(),
             tenants: tenants.clone(),
-            files: Arc::clone(&files),
+            files,
+            depot,
             journal: journal.clone(),
-            on_known: config.staging_rules.on_known,
         };
-        let platform = Platform::new(batches.clone(), running.clone(), usage.clone(), config.slots);
+        let batches = Batches { parts: parts.clone(), on_known: config.staging_rules.on_known };
+        let platform = Platform::new(batches, running.clone(), usage.clone(), config.slots);
         if config.adopt_tenants {
             adopt(&tenants, [staging, &data.join("tenants")]);
         }
         for tenant in tenants.all() {
             platform.welcome(&tenant).await?;
         }
+        let id = servers::identity(data)?;
+        if let Some(ago) = platform.greet(&id).await? {
+            return Err(DaemonError::NameTaken { name: platform.batches.parts.host.clone(), ago });
+        }
+        let recovered = platform.batches.parts.queue.recover(&platform.batches.parts.host).await?;
+        platform.join_the_others().await;
         housekeeping::sweep(&platform).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         journal.record(Event::now(None, Happening::Started { version, recovered })).await;
         let desk = Desk {
-            host,
-            queue,
-            sinks: Arc::clone(&sinks),
-            apps: apps.clone(),
-            tenants,
-            files,
-            journal,
+            parts,
             usage,
             spawner,
             isolation: config.isolation,
@@ -175,6 +193,7 @@ impl Daemon {
         let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());
         let serving = tokio::spawn(socket.serve(platform.clone(), stop_serving.clone()));
         let housekeeping = tokio::spawn(housekeeping::run(platform.clone(), config.keep.clone(), stop_staging.clone()));
+        let neighbours = tokio::spawn(neighbours::run(platform.clone(), id, stop_staging.clone()));
         let ports = Intake::ports(&platform);
         let StagingRules { quiet, rescan, poll, .. } = config.staging_rules;
         let rules = driver::Rules { quiet, rescan, poll, at_once: TENANTS_AT_ONCE, app_bytes: DEFAULT_MAX_SIZE };
@@ -191,6 +210,7 @@ impl Daemon {
             staging,
             serving,
             housekeeping,
+            neighbours,
             journal: journal_thread,
             _lock: lock,
         })
@@ -212,16 +232,18 @@ impl Daemon {
             staging,
             serving,
             housekeeping,
+            neighbours,
             journal: thread,
             _lock,
         } = self;
         stop_staging.cancel();
         ended("staging", staging.await);
         ended("housekeeping", housekeeping.await);
+        ended("what looks after neighbours", neighbours.await);
         let released = tokio::task::spawn_blocking(move || slots.stop()).await.unwrap_or_default();
         stop_serving.cancel();
         ended("the control socket", serving.await);
-        let journal = platform.batches.journal.clone();
+        let journal = platform.batches.parts.journal.clone();
         journal.record(Event::now(None, Happening::Stopped { released })).await;
         drop(platform);
         let closed = tokio::task::spawn_blocking(move || {

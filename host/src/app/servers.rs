@@ -2,11 +2,13 @@
 
 use super::daemon::DaemonError;
 use crate::config::{Config, QueueKind, SinkKind};
+use crate::depot::Depot;
 use crate::queue::embedded::{EmbeddedQueue, steady_clock};
 use crate::queue::redis::{RedisQueue, RedisSettings};
 use crate::queue::{QueueError, TaskQueue};
 use crate::sink::Sinks;
 use crate::sink::embedded::EmbeddedSinks;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,6 +62,12 @@ pub(super) async fn sinks(config: &Config) -> Result<Arc<dyn Sinks>, DaemonError
     }
 }
 
+/// Where files and apps are that hosts share, if they do.
+pub(super) fn depot(config: &Config) -> Result<Option<Depot>, DaemonError> {
+    let url = config.depot.as_ref();
+    Ok(url.map(|url| Depot::open(url, std::env::vars())).transpose()?)
+}
+
 /// What this host is called in the queue: as it is configured, else as the machine is.
 pub(super) fn host(config: &Config) -> String {
     if !config.host.is_empty() {
@@ -69,4 +77,16 @@ pub(super) fn host(config: &Config) -> String {
         QueueKind::Embedded => "localhost".to_owned(),
         QueueKind::Redis => rustix::system::uname().nodename().to_string_lossy().into_owned(),
     }
+}
+
+/// What tells this host from every other, whatever they are called: made once, and kept in the data directory.
+pub(super) fn identity(data: &Path) -> Result<String, DaemonError> {
+    let path = data.join("host-id");
+    let kept = std::fs::read_to_string(&path).ok().map(|id| id.trim().to_owned());
+    if let Some(id) = kept.filter(|id| uuid::Uuid::parse_str(id).is_ok()) {
+        return Ok(id);
+    }
+    let id = uuid::Uuid::now_v7().to_string();
+    std::fs::write(&path, &id).map_err(|source| DaemonError::Directory { path, source })?;
+    Ok(id)
 }

@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 const MAX_VERSION: usize = 256;
 
 /// What is known of a candidate while it is judged.
-struct Case {
+pub(super) struct Case {
     tenant: TenantId,
     file: String,
     identity: FileIdentity,
@@ -42,10 +42,10 @@ impl Inner {
         if let Some(verdict) = self.judged_before(&case) {
             return Ok(verdict);
         }
-        if let Some(reasons) = reasons(case.examination.refusals()) {
+        if let Some(reasons) = case.reasons() {
             return self.refuse(case, reasons).await;
         }
-        let descriptor = case.examination.descriptor.clone();
+        let descriptor = case.descriptor();
         let Some((descriptor, app)) =
             descriptor.and_then(|found| AppName::parse(&found.name).ok().map(|app| (found, app)))
         else {
@@ -91,7 +91,7 @@ impl Inner {
     }
 
     /// Keeps the bytes and has them probed, unless that was done before. `Err` is the reason of a refusal.
-    async fn keep_and_probe(
+    pub(super) async fn keep_and_probe(
         &self,
         case: &Case,
         snapshot: Snapshot,
@@ -245,6 +245,22 @@ impl Inner {
 }
 
 impl Case {
+    /// Of bytes that are in no staging directory.
+    pub(super) fn elsewhere(tenant: TenantId, file: &str, examination: Examination) -> Case {
+        let identity = FileIdentity { dev: 0, ino: 0, size: 0, mtime_ns: 0 };
+        Case { tenant, file: file.to_owned(), identity, last_change: None, examination }
+    }
+
+    /// Why it is refused, if it is.
+    pub(super) fn reasons(&self) -> Option<String> {
+        reasons(self.examination.refusals())
+    }
+
+    /// What it says of itself.
+    pub(super) fn descriptor(&self) -> Option<Descriptor> {
+        self.examination.descriptor.clone()
+    }
+
     /// `None` where the bytes could not be read.
     fn generation(&self) -> Option<String> {
         Some(self.examination.generation.clone()).filter(|generation| !generation.is_empty())

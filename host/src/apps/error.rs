@@ -38,6 +38,16 @@ pub enum AppsError {
         /// Why not.
         source: ProbeError,
     },
+    /// What another host has will not do here.
+    #[error("generation {} of app {app} of another host cannot be used here: {reason}", hash.get(..12).unwrap_or(hash))]
+    Unfit {
+        /// The app.
+        app: AppName,
+        /// The generation.
+        hash: String,
+        /// Why not.
+        reason: String,
+    },
     /// Nobody dropped such an app.
     #[error("tenant {tenant} has no app {app}: it has {known}")]
     NoApp {

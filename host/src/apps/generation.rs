@@ -121,6 +121,11 @@ impl Generation {
         })
     }
 
+    /// Where this host keeps its file.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.copy.path()
+    }
+
     pub(super) fn copy(&self) -> &Arc<StoredCopy> {
         &self.copy
     }

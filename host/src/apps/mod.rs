@@ -34,6 +34,7 @@
 //! Changes of one tenant's apps happen one after another, each in a task of its own: an asker that goes away stops none
 //! half-way. A probe that hangs holds up its own tenant, and one of the places for probes. Questions wait for nobody.
 
+mod adopt;
 mod change;
 mod consider;
 mod error;
@@ -58,8 +59,10 @@ pub use verdict::{
 };
 
 use crate::sqlite::Database;
+use crate::staging::snapshot::Snapshot;
 use crate::tenant::{AppName, TenantId};
 use index::Index;
+use jiff::Timestamp;
 use records::{ReadHistory, Transaction};
 use std::path::Path;
 use std::sync::atomic::AtomicI64;
@@ -161,6 +164,39 @@ impl Apps {
     pub async fn retire(&self, tenant: &TenantId, app: &AppName) -> Result<Arc<Generation>, AppsError> {
         let (inner, tenant, app) = (Arc::clone(&self.inner), tenant.clone(), app.clone());
         uninterrupted(async move { inner.retire(tenant, app).await }).await
+    }
+
+    /// Keeps a generation of an app that another host has, judged like one that was dropped here. What is live stays so.
+    ///
+    /// # Errors
+    /// It is not what it should be, or will not do here; or the host could not do its part.
+    pub async fn adopt(
+        &self,
+        tenant: &TenantId,
+        app: &AppName,
+        hash: &str,
+        snapshot: Snapshot,
+    ) -> Result<Arc<Generation>, AppsError> {
+        let (inner, tenant, app) = (Arc::clone(&self.inner), tenant.clone(), app.clone());
+        let hash = hash.to_owned();
+        uninterrupted(async move { inner.adopt(tenant, app, hash, snapshot).await }).await
+    }
+
+    /// Does as another host has said at `since`: a kept generation is live from now on, or (`None`) the app is retired. What
+    /// was said later here stays. Answers whether something has changed.
+    ///
+    /// # Errors
+    /// The registry cannot be written; nothing has changed.
+    pub async fn follow(
+        &self,
+        tenant: &TenantId,
+        app: &AppName,
+        hash: Option<&str>,
+        since: Timestamp,
+    ) -> Result<bool, AppsError> {
+        let (inner, tenant, app) = (Arc::clone(&self.inner), tenant.clone(), app.clone());
+        let hash = hash.map(str::to_owned);
+        uninterrupted(async move { inner.follow(tenant, app, hash, since).await }).await
     }
 
     /// Gives up the generations that are not needed: neither live (or, of a retired app, last live), nor among the newest

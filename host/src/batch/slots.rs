@@ -105,7 +105,7 @@ impl Slot {
                 return None;
             }
             let mut nap = NAP;
-            match self.desk.queue.claim(&self.desk.host, self.desk.lease).await {
+            match self.desk.parts.queue.claim(&self.desk.parts.host, self.desk.lease).await {
                 Ok(Some(claim)) => return Some(claim),
                 Ok(None) => unavailable = false,
                 Err(error) => {
@@ -121,7 +121,7 @@ impl Slot {
             let idle = shelf.tidy(Instant::now(), is_live).await;
             let nap = idle.map_or(nap, |idle| nap.min(idle.max(Duration::from_millis(10))));
             tokio::select! {
-                () = self.desk.queue.changed(), if !unavailable => {}
+                () = self.desk.parts.queue.changed(), if !unavailable => {}
                 () = tokio::time::sleep(nap) => {}
                 _ = self.stopped.changed() => {}
             }

@@ -8,34 +8,21 @@
 //! A batch has its id before anything happens, chosen by whoever submits it. Every step can be done twice under the same
 //! id, so whoever was cut off does it again.
 
-use crate::apps::Apps;
+use super::parts::Parts;
 use crate::config::OnKnown;
 use crate::failpoint;
-use crate::journal::{Event, Happening, Journal};
+use crate::journal::{Event, Happening};
 use crate::platform::error::{ActionError, Kind};
-use crate::queue::{NewBatch, TaskQueue};
+use crate::queue::NewBatch;
 use crate::quota::check::{self, Candidate};
-use crate::sink::Sinks;
-use crate::staging::files::FileStore;
 use crate::task::{BatchId, Origin, StoredFile, Work};
-use crate::tenant::{AppName, TenantId, Tenants};
-use std::sync::Arc;
+use crate::tenant::{AppName, TenantId};
 
 /// Takes batches in. Clones share everything.
 #[derive(Clone)]
 pub struct Batches {
-    /// Tasks.
-    pub queue: Arc<dyn TaskQueue>,
-    /// Where documents go: their bytes count.
-    pub sinks: Arc<dyn Sinks>,
-    /// Apps.
-    pub apps: Apps,
-    /// Tenants and their limits.
-    pub tenants: Tenants,
-    /// Data files.
-    pub files: Arc<FileStore>,
-    /// What happened.
-    pub journal: Journal,
+    /// What it stands on.
+    pub parts: Parts,
     /// What becomes of content that is known.
     pub on_known: OnKnown,
 }
@@ -72,8 +59,8 @@ impl Batches {
         files: &[(String, u64)],
         kept: u64,
     ) -> Result<(), ActionError> {
-        let settings = self.tenants.app(tenant, app).ok_or_else(|| unknown_tenant(tenant))?;
-        match self.apps.live(tenant, app) {
+        let settings = self.parts.tenants.app(tenant, app).ok_or_else(|| unknown_tenant(tenant))?;
+        match self.parts.apps.live(tenant, app) {
             None => {
                 let sentence = format!(
                     "tenant {tenant} has no app {app}: drop its .so into the staging directory, or look at `mysimbdp apps list`"
@@ -89,8 +76,8 @@ impl Batches {
             }
             Some(_) => {}
         }
-        let load = self.queue.load(tenant).await?;
-        let stored = self.sinks.stored_bytes(tenant) + self.files.bytes(tenant);
+        let load = self.parts.queue.load(tenant).await?;
+        let stored = self.parts.sinks.stored_bytes(tenant) + self.parts.files.bytes(tenant);
         let files: Vec<Candidate<'_>> = files.iter().map(|(name, bytes)| Candidate { name, bytes: *bytes }).collect();
         let admitted = check::admit(tenant, &settings.limits, &files, &load, stored.saturating_sub(kept));
         admitted.map_err(|refusal| ActionError { kind: Kind::Limit, code: refusal.limit, sentence: refusal.sentence })
@@ -108,13 +95,13 @@ impl Batches {
             Ok((tasks, true)) => {
                 let (tasks, bytes) = (tasks.clone(), files.iter().map(|file| file.bytes).sum());
                 let happened = Happening::BatchAccepted { batch: id, app, origin, tasks, bytes };
-                self.journal.record(Event::now(Some(&tenant), happened)).await;
+                self.parts.journal.record(Event::now(Some(&tenant), happened)).await;
             }
             Ok((_, false)) => {}
             // What may pass by itself is tried again under the same id, and needs the files.
             Err(error) if matches!(error.kind, Kind::Unavailable | Kind::Internal) => {}
             Err(error) => {
-                if let Err(error) = self.files.remove(&tenant, id).await {
+                if let Err(error) = self.parts.remove_files(&tenant, id).await {
                     tracing::warn!(%error, batch = %id, "the files of a refused batch could not be removed");
                 }
                 self.refused(&tenant, app.as_str(), files.into_iter().map(|file| file.name).collect(), error).await;
@@ -127,13 +114,13 @@ impl Batches {
     pub async fn refused(&self, tenant: &TenantId, app: &str, files: Vec<String>, error: &ActionError) {
         let reason = error.sentence.clone();
         let refused = Happening::BatchRefused { app: app.to_owned(), files, reason };
-        self.journal.record(Event::now(Some(tenant), refused)).await;
+        self.parts.journal.record(Event::now(Some(tenant), refused)).await;
     }
 
     /// Answers the tasks, and whether they are new.
     async fn accept(&self, submission: &Submission) -> Result<(Vec<u64>, bool), ActionError> {
         let Submission { id, tenant, app, origin, files } = submission;
-        let there = self.queue.batch(*id).await?;
+        let there = self.parts.queue.batch(*id).await?;
         if !there.is_empty() {
             return Ok((there, false));
         }
@@ -142,16 +129,18 @@ impl Batches {
         self.check_kept(tenant, app, &sizes, kept).await?;
         if self.on_known == OnKnown::Refuse {
             for file in files {
-                if let Some(known) = self.queue.known(tenant, app, &file.content).await? {
+                if let Some(known) = self.parts.queue.known(tenant, app, &file.content).await? {
                     return Err(known_content(file, &known));
                 }
             }
         }
+        let shared = self.parts.share_files(files).await;
+        shared.map_err(|sentence| ActionError::unavailable("depot_unavailable", sentence))?;
         let files = files.iter().map(|file| (file.clone(), Work::Ingest)).collect();
         let (id, tenant, app, origin) = (*id, tenant.clone(), app.clone(), *origin);
         let batch = NewBatch { id, tenant, app, origin, files, generation: None };
         failpoint::cross("batch.before_enqueue");
-        let numbers = self.queue.enqueue(batch).await?;
+        let numbers = self.parts.queue.enqueue(batch).await?;
         failpoint::cross("batch.after_enqueue");
         Ok((numbers, true))
     }

@@ -14,25 +14,27 @@ use super::attempt::Deadlines;
 use super::cast::{Bounds, Cast, Tolerance};
 use super::data_file::DataFile;
 use super::keeping::QueueKeeper;
+use super::parts::Parts;
 use super::runner::{self, Assignment, RunError};
 use super::running::Running;
 use super::shelf::{Shelf, Use};
 use super::stop::{Stop, Stopper, Why};
+use super::supply::Missing;
 use super::telling::{self, Listener};
 use super::verdict::{self, Patience};
-use crate::apps::{Apps, Generation};
+use crate::apps::Generation;
 use crate::failpoint;
-use crate::journal::{Event, Happening, Journal};
-use crate::queue::{Claim, ClaimKey, Ending, QueueError, Standing, TaskQueue};
+use crate::journal::{Event, Happening};
+use crate::queue::{Claim, ClaimKey, Ending, QueueError, Standing};
 use crate::quota::Usage;
-use crate::sink::{DocumentSink, SinkError, Sinks};
+use crate::sink::{DocumentSink, SinkError};
 use crate::staging::candidate::Kind;
-use crate::staging::files::FileStore;
 use crate::task::{Checkpoint, TaskRecord, Work};
-use crate::tenant::{AppName, AppSettings, Limits, TenantId, Tenants};
+use crate::tenant::{AppName, AppSettings, Limits, TenantId};
 use crate::worker::protocol::{GuestLimits, Isolation};
 use crate::worker::spawner::Spawner;
 use crate::worker::supervisor::Policy;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -47,20 +49,8 @@ const INSISTENCE: Duration = Duration::from_secs(30);
 
 /// Everything that the slots of a host share.
 pub struct Desk {
-    /// Name of this host in the queue.
-    pub host: String,
-    /// Tasks.
-    pub queue: Arc<dyn TaskQueue>,
-    /// Where documents go.
-    pub sinks: Arc<dyn Sinks>,
-    /// Apps and their generations.
-    pub apps: Apps,
-    /// Tenants and their limits.
-    pub tenants: Tenants,
-    /// Data files.
-    pub files: Arc<FileStore>,
-    /// What happened.
-    pub journal: Journal,
+    /// What it stands on.
+    pub parts: Parts,
     /// The bill.
     pub usage: Usage,
     /// Starts workers.
@@ -79,14 +69,14 @@ pub struct Desk {
 
 impl std::fmt::Debug for Desk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desk").field("host", &self.host).finish_non_exhaustive()
+        f.debug_struct("Desk").field("host", &self.parts.host).finish_non_exhaustive()
     }
 }
 
 impl Desk {
     /// Whether new tasks of this app would run on this generation.
     pub(super) fn is_live(&self, tenant: &TenantId, app: &AppName, generation: &str) -> bool {
-        self.apps.live(tenant, app).is_some_and(|live| live.hash() == generation)
+        self.parts.apps.live(tenant, app).is_some_and(|live| live.hash() == generation)
     }
 }
 
@@ -113,7 +103,7 @@ pub(super) async fn work(
     };
     let (app, generation) = (task.app.clone(), ready.generation.hash().to_owned());
     let began_now = Happening::TaskBegan { task: key.task, app, generation, epoch: key.epoch };
-    desk.journal.record(Event::now(Some(&task.tenant), began_now)).await;
+    desk.parts.journal.record(Event::now(Some(&task.tenant), began_now)).await;
     let (stopper, stop) = Stop::pair();
     if *stopping.borrow() {
         stopper.stop(Why::Shutdown);
@@ -121,8 +111,8 @@ pub(super) async fn work(
     let entry = desk.running.enter(slot, task, ready.generation.hash(), stopper.clone());
     let of = ready.used_for(task);
     let mut worker = shelf.take(&of);
-    let mut keeper = QueueKeeper::new(Arc::clone(&desk.queue), key, stopper.clone());
-    let mut listener = Listener::new(desk.journal.clone(), task, entry);
+    let mut keeper = QueueKeeper::new(Arc::clone(&desk.parts.queue), key, stopper.clone());
+    let mut listener = Listener::new(desk.parts.journal.clone(), task, entry);
     let run = async {
         ready.erase(task, &stop).await?;
         let assignment = Assignment {
@@ -187,7 +177,7 @@ async fn watch_over(
     let mut renew_at = Instant::now() + desk.lease / 3;
     loop {
         sleep(STORAGE.min(renew_at.saturating_duration_since(Instant::now()))).await;
-        let stored = desk.sinks.stored_bytes(&task.tenant) + desk.files.bytes(&task.tenant);
+        let stored = desk.parts.sinks.stored_bytes(&task.tenant) + desk.parts.files.bytes(&task.tenant);
         if stored > limits.storage_bytes {
             let sentence = format!(
                 "tenant {} keeps {stored} bytes, where {} are allowed (storage_bytes)",
@@ -199,7 +189,7 @@ async fn watch_over(
             continue;
         }
         let asked = Instant::now();
-        match desk.queue.renew(key, desk.lease).await {
+        match desk.parts.queue.renew(key, desk.lease).await {
             Ok(Standing::Held) => held_until = asked + desk.lease,
             Ok(Standing::Cancel) => stopper.stop(Why::Cancelled),
             Err(QueueError::Transient(_)) if Instant::now() < held_until => {}
@@ -217,9 +207,9 @@ async fn tell(desk: &Desk, task: &TaskRecord, entry: crate::journal::TaskEntry) 
         tracing::error!(%error, task = task.number, "an attempt is missing from the usage");
     }
     if let Some((limit, reason)) = telling::limit(&entry) {
-        desk.journal.record(Event::now(Some(&task.tenant), Happening::LimitReached { limit, reason })).await;
+        desk.parts.journal.record(Event::now(Some(&task.tenant), Happening::LimitReached { limit, reason })).await;
     }
-    desk.journal.record(Event::now(Some(&task.tenant), Happening::TaskEnded(entry))).await;
+    desk.parts.journal.record(Event::now(Some(&task.tenant), Happening::TaskEnded(entry))).await;
 }
 
 /// Ends the claim. Where the queue cannot answer it is tried until the lease must have run out; then another attempt goes on
@@ -229,7 +219,7 @@ async fn end(desk: &Desk, key: ClaimKey, ending: Ending, checkpoint: Checkpoint)
     let until = Instant::now() + desk.lease.min(INSISTENCE);
     failpoint::cross("work.before_end");
     loop {
-        match desk.queue.end(key, ending.clone(), checkpoint.clone()).await {
+        match desk.parts.queue.end(key, ending.clone(), checkpoint.clone()).await {
             Ok(()) => {
                 failpoint::cross("work.after_end");
                 return released;
@@ -252,6 +242,13 @@ enum Obstacle {
 }
 
 impl Obstacle {
+    fn of(cause: &'static str, why: Missing) -> Obstacle {
+        match why {
+            Missing::Lasting(sentence) => Obstacle::Missing { cause, sentence },
+            Missing::Passing(sentence) => Obstacle::Passing { cause, sentence },
+        }
+    }
+
     fn ending(self, patience: &Patience) -> (&'static str, Ending) {
         match self {
             Obstacle::Missing { cause, sentence } => (cause, Ending::Parked(sentence)),
@@ -284,23 +281,25 @@ impl Ready {
     async fn prepare(desk: &Desk, task: &TaskRecord, key: ClaimKey) -> Result<Ready, Obstacle> {
         let TaskRecord { tenant, app, .. } = task;
         let missing = |cause, sentence| Obstacle::Missing { cause, sentence };
-        let settings = desk.tenants.app(tenant, app).ok_or_else(|| {
+        let settings = desk.parts.tenants.app(tenant, app).ok_or_else(|| {
             missing("tenant", format!("tenant {tenant} is not registered any more, or disabled: enable it, then retry"))
         })?;
-        let generation = generation(desk, task).map_err(|sentence| missing("app", sentence))?;
-        let pinned = desk.queue.pin(key, generation.hash()).await?;
-        debug_assert_eq!(pinned, generation.hash());
-        let collection = desk.tenants.collection(tenant, &settings.sink).ok_or_else(|| {
+        let generation = generation(desk, task).await?;
+        if task.generation.is_none() {
+            desk.parts.queue.pin(key, generation.hash()).await?;
+        }
+        let collection = desk.parts.tenants.collection(tenant, &settings.sink).ok_or_else(|| {
             missing(
                 "sink",
                 format!("tenant {tenant} has no sink {}: name it in the configuration, then retry", settings.sink),
             )
         })?;
-        let sink = desk.sinks.open(tenant, &collection).await.map_err(|error| match error {
+        let sink = desk.parts.sinks.open(tenant, &collection).await.map_err(|error| match error {
             SinkError::Transient { .. } => Obstacle::Passing { cause: "sink", sentence: error.to_string() },
             SinkError::Permanent { .. } => missing("sink", error.to_string()),
         })?;
-        let file = open(desk, task).map_err(|sentence| missing("file", sentence))?;
+        let path = desk.parts.file(task).await.map_err(|why| Obstacle::of("file", why))?;
+        let file = open(&path, task).map_err(|sentence| missing("file", sentence))?;
         let limits = &settings.limits;
         let guest = GuestLimits { memory: limits.memory_bytes, cpu_seconds: None };
         let spec = generation.worker_spec(desk.isolation, guest, settings.config.clone());
@@ -346,30 +345,28 @@ impl Ready {
 }
 
 /// The generation a task runs on: the one that began it, else the one that is live.
-fn generation(desk: &Desk, task: &TaskRecord) -> Result<Arc<Generation>, String> {
+async fn generation(desk: &Desk, task: &TaskRecord) -> Result<Arc<Generation>, Obstacle> {
     let TaskRecord { tenant, app, .. } = task;
     let found = match &task.generation {
-        Some(hash) => desk.apps.generation(tenant, app, hash).ok_or_else(|| {
-            let short = hash.get(..12).unwrap_or(hash);
-            format!(
-                "generation {short} of app {app}, which began this task, is not kept any more: rerun it with another"
-            )
+        Some(hash) => desk.parts.generation(tenant, app, hash).await,
+        None => desk.parts.apps.live(tenant, app).ok_or_else(|| {
+            Missing::Lasting(format!(
+                "no app {app} is live for tenant {tenant}: drop its .so into the staging directory, then retry"
+            ))
         }),
-        None => desk.apps.live(tenant, app).ok_or_else(|| {
-            format!("no app {app} is live for tenant {tenant}: drop its .so into the staging directory, then retry")
-        }),
-    }?;
+    };
+    let found = found.map_err(|why| Obstacle::of("app", why))?;
     if found.provides(Kind::Batch) {
         return Ok(found);
     }
     let kinds: Vec<&str> = found.kinds().iter().map(|kind| kind.name()).collect();
-    Err(format!("app {} is no batch app (its kinds: {}): name another app", found.label(), kinds.join(", ")))
+    let sentence = format!("app {} is no batch app (its kinds: {}): name another app", found.label(), kinds.join(", "));
+    Err(Obstacle::Missing { cause: "app", sentence })
 }
 
 /// The kept file, which has to be what was submitted.
-fn open(desk: &Desk, task: &TaskRecord) -> Result<DataFile, String> {
-    let path = desk.files.path(&task.file.key).map_err(|error| error.to_string())?;
-    let file = DataFile::open_as(&path, &task.file.name)
+fn open(path: &Path, task: &TaskRecord) -> Result<DataFile, String> {
+    let file = DataFile::open_as(path, &task.file.name)
         .map_err(|error| format!("the kept file {} is not there any more: {error}; submit it again", task.file.name))?;
     if file.size() != task.file.bytes {
         return Err(format!(

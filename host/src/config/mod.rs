@@ -73,6 +73,8 @@ pub struct Config {
     pub queue: QueueKind,
     /// Where documents go.
     pub sink: SinkKind,
+    /// Where files and apps are that hosts share; a URL.
+    pub depot: Option<String>,
     /// The Redis server, where the queue is on one.
     pub redis: Redis,
     /// The MongoDB, where documents go to one.
@@ -155,6 +157,7 @@ impl Default for Config {
             host: String::new(),
             queue: QueueKind::Embedded,
             sink: SinkKind::Embedded,
+            depot: None,
             redis: Redis::default(),
             mongodb: MongoDb::default(),
             staging_rules: StagingRules::default(),

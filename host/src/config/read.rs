@@ -77,6 +77,7 @@ fn config(root: &mut Table<'_>, default: Config, real: &dyn Fn(&Path) -> PathBuf
         host: root.take("host", &Text { what: "a name", such_as: "ingest-1" }).unwrap_or(default.host),
         queue: kind(root, "queue", &QUEUES, default.queue),
         sink: kind(root, "sink", &SINKS, default.sink),
+        depot: servers::depot(root),
         redis: servers::redis(root, default.redis),
         mongodb: servers::mongodb(root, default.mongodb),
         staging_rules: staging_rules(root, default.staging_rules),

@@ -121,6 +121,14 @@ pub(super) fn mongodb(root: &mut Table<'_>, default: MongoDb) -> MongoDb {
     mongodb
 }
 
+pub(super) fn depot(root: &mut Table<'_>) -> Option<String> {
+    let mut table = root.table("depot");
+    let url = Text { what: "the URL of a directory or bucket", such_as: "file:///mnt/shared" };
+    let depot = table.take("url", &url).filter(|url| !url.is_empty());
+    table.finish();
+    depot
+}
+
 fn tls(table: &mut Table<'_>) -> Tls {
     let file = |table: &mut Table<'_>, key, what| {
         let path = table.take(key, &Text { what, such_as: "/etc/mysimbdp/ca.pem" }).filter(|path| !path.is_empty());

@@ -41,6 +41,7 @@ impl Config {
             "host": self.host,
             "queue": { "kind": word(&QUEUES, &self.queue) },
             "sink": { "kind": word(&SINKS, &self.sink) },
+            "depot": { "url": self.depot.as_deref().unwrap_or("") },
             "redis": self.redis.written(),
             "mongodb": self.mongodb.written(),
             "staging_rules": {

@@ -12,7 +12,7 @@ const MAX_HISTORY: usize = 1_000;
 impl Platform {
     /// Apps of one tenant, or of all.
     pub fn apps(&self, tenant: Option<&TenantId>) -> Vec<AppStatus> {
-        self.batches.apps.list(tenant)
+        self.batches.parts.apps.list(tenant)
     }
 
     /// What became of an app, the newest first; refused files whose name could be read too.
@@ -21,7 +21,7 @@ impl Platform {
     /// There is no such tenant, the registry cannot be read, or has never heard of the app.
     pub async fn app_history(&self, tenant: &TenantId, app: &AppName) -> Result<Vec<HistoryEntry>, ActionError> {
         self.tenant(tenant)?;
-        let history = self.batches.apps.history(tenant, Some(app), MAX_HISTORY).await?;
+        let history = self.batches.parts.apps.history(tenant, Some(app), MAX_HISTORY).await?;
         if history.is_empty() {
             let sentence = format!("tenant {tenant} never had an app {app}: see `mysimbdp apps list`");
             return Err(ActionError::not_found("unknown_app", sentence));
@@ -41,9 +41,10 @@ impl Platform {
         to: Option<&str>,
     ) -> Result<AppStatus, ActionError> {
         self.tenant(tenant)?;
-        let generation = self.batches.apps.rollback(tenant, app, to).await?;
+        let generation = self.batches.parts.apps.rollback(tenant, app, to).await?;
+        self.announce(tenant, app).await;
         let sentence = format!("app {} of tenant {tenant} was rolled back to", generation.label());
-        self.batches.journal.record(Event::now(Some(tenant), Happening::Deed { sentence })).await;
+        self.batches.parts.journal.record(Event::now(Some(tenant), Happening::Deed { sentence })).await;
         let mut apps = self.apps(Some(tenant)).into_iter();
         apps.find(|line| line.app == *app).ok_or_else(|| ActionError::internal("a live app is not listed"))
     }
@@ -54,7 +55,7 @@ impl From<AppsError> for ActionError {
         let sentence = error.to_string();
         match error {
             AppsError::NoApp { .. } => ActionError::not_found("unknown_app", sentence),
-            AppsError::NotLive { .. } | AppsError::Rollback(_) | AppsError::Copy(_) => {
+            AppsError::Unfit { .. } | AppsError::NotLive { .. } | AppsError::Rollback(_) | AppsError::Copy(_) => {
                 ActionError::conflict("no_generation", sentence)
             }
             AppsError::Database(_) | AppsError::ShuttingDown | AppsError::Store(_) | AppsError::Probe { .. } => {

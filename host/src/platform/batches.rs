@@ -51,7 +51,7 @@ impl Platform {
     /// # Errors
     /// The queue cannot answer.
     pub async fn tasks(&self, filter: &TaskFilter, limit: usize) -> Result<Vec<TaskView>, ActionError> {
-        let tasks = self.batches.queue.tasks(filter, limit.min(MAX_PAGE)).await?;
+        let tasks = self.batches.parts.queue.tasks(filter, limit.min(MAX_PAGE)).await?;
         Ok(tasks.into_iter().map(|task| TaskView { running: self.running.get(task.number), task }).collect())
     }
 }

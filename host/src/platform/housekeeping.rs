@@ -46,16 +46,16 @@ async fn once(platform: &Platform, keep: &Keep) {
 /// Tasks that are long over, and files that nobody needs any more.
 async fn forget(platform: &Platform, keep: &Keep) {
     loop {
-        let forgotten = match platform.batches.queue.forget(keep.tasks, AT_ONCE).await {
+        let forgotten = match platform.batches.parts.queue.forget(keep.tasks, AT_ONCE).await {
             Ok(forgotten) => forgotten,
             Err(error) => return tracing::warn!(%error, "old tasks could not be forgotten"),
         };
         let batches: HashSet<(TenantId, BatchId)> =
             forgotten.iter().map(|task| (task.tenant.clone(), task.batch)).collect();
         for (tenant, batch) in batches {
-            let left = platform.batches.queue.batch(batch).await;
+            let left = platform.batches.parts.queue.batch(batch).await;
             if left.is_ok_and(|left| left.is_empty())
-                && let Err(error) = platform.batches.files.remove(&tenant, batch).await
+                && let Err(error) = platform.batches.parts.remove_files(&tenant, batch).await
             {
                 tracing::warn!(%error, %batch, "the files of a forgotten batch could not be removed");
             }
@@ -72,7 +72,7 @@ async fn collect(platform: &Platform) {
     for state in [TaskState::Waiting, TaskState::Running, TaskState::Parked] {
         let mut filter = TaskFilter { state: Some(state), ..TaskFilter::default() };
         loop {
-            let tasks = match platform.batches.queue.tasks(&filter, AT_ONCE).await {
+            let tasks = match platform.batches.parts.queue.tasks(&filter, AT_ONCE).await {
                 Ok(tasks) => tasks,
                 Err(error) => return tracing::warn!(%error, "old generations could not be looked for"),
             };
@@ -84,7 +84,7 @@ async fn collect(platform: &Platform) {
             }
         }
     }
-    if let Err(error) = platform.batches.apps.collect(move |hash| pinned.contains(hash)).await {
+    if let Err(error) = platform.batches.parts.apps.collect(move |hash| pinned.contains(hash)).await {
         tracing::warn!(%error, "old generations could not be removed");
     }
 }
@@ -95,9 +95,9 @@ async fn collect(platform: &Platform) {
 /// # Errors
 /// The queue cannot say, or something cannot be removed.
 pub async fn sweep(platform: &Platform) -> Result<(), ActionError> {
-    let queue = &platform.batches.queue;
+    let queue = &platform.batches.parts.queue;
     let is_known = async |_: &TenantId, batch: BatchId| Ok::<_, ActionError>(!queue.batch(batch).await?.is_empty());
-    let swept = platform.batches.files.sweep(is_known).await?;
+    let swept = platform.batches.parts.files.sweep(is_known).await?;
     if swept.batches > 0 {
         tracing::info!(
             batches = swept.batches,

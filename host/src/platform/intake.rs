@@ -22,7 +22,7 @@ impl Intake {
     /// What staging is given to talk to a platform.
     pub fn ports(platform: &Platform) -> Ports {
         let intake = Arc::new(Intake { platform: platform.clone() });
-        let (tenants, journal) = (platform.clone(), platform.batches.journal.clone());
+        let (tenants, journal) = (platform.clone(), platform.batches.parts.journal.clone());
         Ports {
             apps: Arc::clone(&intake) as _,
             inbox: intake,
@@ -39,7 +39,7 @@ impl Intake {
             let sentence = format!("{shown} is in the queue as task {}", numbers.join(", "));
             Taken::Accepted { tasks, sentence }
         };
-        match batches.queue.batch(batch).await {
+        match batches.parts.queue.batch(batch).await {
             Ok(tasks) if tasks.is_empty() => {}
             Ok(tasks) => return accepted(tasks),
             Err(error) => return Taken::Later { sentence: error.to_string() },
@@ -54,7 +54,7 @@ impl Intake {
                 }
             };
         }
-        let stored = match batches.files.take_over(&taken, 0).await {
+        let stored = match batches.parts.files.take_over(&taken, 0).await {
             Ok(stored) => stored,
             Err(error) => return Taken::Later { sentence: error.to_string() },
         };
@@ -71,10 +71,10 @@ impl Intake {
 
 impl Inbox for Intake {
     fn holds_back(&self, tenant: &TenantId, app: &AppName) -> Option<String> {
-        if self.platform.batches.tenants.active(tenant).is_none() {
+        if self.platform.batches.parts.tenants.active(tenant).is_none() {
             return Some(format!("waiting: tenant {tenant} is not registered, or disabled"));
         }
-        match self.platform.batches.apps.live(tenant, app) {
+        match self.platform.batches.parts.apps.live(tenant, app) {
             Some(_) => None,
             None => Some(format!(
                 "waiting: no app {app} is live for tenant {tenant}; drop its .so into the staging directory"
@@ -90,7 +90,7 @@ impl Inbox for Intake {
 impl Intake {
     async fn judge(&self, candidate: AppCandidate) -> AppVerdict {
         let AppCandidate { tenant, file, identity, snapshot, last_change, .. } = candidate;
-        let apps = &self.platform.batches.apps;
+        let apps = &self.platform.batches.parts.apps;
         let (file, identity) = (known_as(&file), identity_of(&identity));
         let candidate = Candidate { tenant: tenant.clone(), file, identity, snapshot, last_change };
         let verdict = match apps.consider(candidate).await {
@@ -108,13 +108,14 @@ impl Intake {
         if let (Decision::Live, Some(app)) = (decision, &app) {
             let kinds = kinds.iter().map(|kind| kind.name().to_owned()).collect();
             let (app, generation, reason) = (app.clone(), generation.clone(), format!("{file} was dropped"));
+            self.platform.announce(&tenant, &app).await;
             self.tell(&tenant, Happening::AppLive { app, generation, version, kinds, after_ms, reason }).await;
         }
         AppVerdict::Live { apps: app.into_iter().collect(), generation, sentence, findings }
     }
 
     async fn retire(&self, tenant: &TenantId, file: &str) -> Option<String> {
-        let retired = match self.platform.batches.apps.removed(tenant, file).await {
+        let retired = match self.platform.batches.parts.apps.removed(tenant, file).await {
             Ok(retired) => retired,
             Err(error) => {
                 tracing::error!(%error, %tenant, file, "a removed app could not be retired");
@@ -126,13 +127,14 @@ impl Intake {
             let reason = format!("{file} was removed");
             sentences.push(format!("app {} of tenant {tenant} is retired: {reason}", generation.label()));
             let (app, hash) = (generation.app().clone(), generation.hash().to_owned());
+            self.platform.announce(tenant, &app).await;
             self.tell(tenant, Happening::AppRetired { app, generation: hash, reason }).await;
         }
         (!sentences.is_empty()).then(|| sentences.join("; "))
     }
 
     async fn tell(&self, tenant: &TenantId, what: Happening) {
-        self.platform.batches.journal.record(Event::now(Some(tenant), what)).await;
+        self.platform.batches.parts.journal.record(Event::now(Some(tenant), what)).await;
     }
 }
 
@@ -169,15 +171,15 @@ impl AppIntake for Intake {
     }
 
     fn is_known(&self, tenant: &TenantId, file: &OsStr, identity: &FileIdentity) -> bool {
-        self.platform.batches.apps.is_judged(tenant, &known_as(file), &identity_of(identity))
+        self.platform.batches.parts.apps.is_judged(tenant, &known_as(file), &identity_of(identity))
     }
 
     fn files(&self, tenant: &TenantId) -> Vec<OsString> {
-        self.platform.batches.apps.judged_files(tenant).iter().map(|file| known_of(file)).collect()
+        self.platform.batches.parts.apps.judged_files(tenant).iter().map(|file| known_of(file)).collect()
     }
 
     fn live(&self, tenant: &TenantId) -> Vec<AppName> {
-        let apps = self.platform.batches.apps.list(Some(tenant));
+        let apps = self.platform.batches.parts.apps.list(Some(tenant));
         apps.into_iter().filter(|app| app.state == AppState::Live).map(|app| app.app).collect()
     }
 }

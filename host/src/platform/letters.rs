@@ -115,7 +115,7 @@ impl Platform {
             files: vec![(task.file.clone(), work)],
             generation: None,
         };
-        let numbers = self.batches.queue.enqueue(batch).await?;
+        let numbers = self.batches.parts.queue.enqueue(batch).await?;
         self.deed(&task, format!("{count} dead rows of task {number} ({}) are replayed", task.file.name)).await;
         let replay = numbers.first().copied();
         replay

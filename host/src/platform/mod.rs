@@ -15,6 +15,7 @@ pub mod error;
 pub mod housekeeping;
 pub mod intake;
 mod letters;
+pub mod neighbours;
 mod overview;
 mod records;
 mod tasks;
@@ -22,7 +23,7 @@ mod uploads;
 
 pub use batches::{BatchView, TaskView};
 pub use letters::{LetterLine, LetterPage, ReplayAnswer};
-pub use overview::{Overview, TenantLine};
+pub use overview::{HostLine, Overview, TenantLine};
 pub use uploads::{OpenBatch, OpenedBatch, PlannedFile};
 
 use crate::batch::running::Running;
@@ -75,12 +76,12 @@ impl Platform {
     /// The queue cannot be told.
     pub async fn welcome(&self, tenant: &Tenant) -> Result<(), QueueError> {
         let share = Share { weight: tenant.weight, concurrent: tenant.limits.concurrent_tasks };
-        self.batches.queue.set_share(&tenant.id, share).await
+        self.batches.parts.queue.set_share(&tenant.id, share).await
     }
 
     /// Whose a directory in staging is; where tenants are adopted, a new one is registered for it.
     pub(crate) fn tenant_of_directory(&self, name: &str) -> Option<TenantId> {
-        let (tenant, is_new) = self.batches.tenants.of_directory(name)?;
+        let (tenant, is_new) = self.batches.parts.tenants.of_directory(name)?;
         if is_new {
             let (platform, newcomer) = (self.clone(), Arc::clone(&tenant));
             // Until that is kept, the queue lets it have one task at a time.
@@ -90,7 +91,7 @@ impl Platform {
                 }
                 let sentence = format!("tenant {} was registered: it has a directory in staging", newcomer.id);
                 let told = Event::now(Some(&newcomer.id), Happening::Deed { sentence });
-                platform.batches.journal.record(told).await;
+                platform.batches.parts.journal.record(told).await;
             });
         }
         Some(tenant.id.clone())
@@ -98,22 +99,22 @@ impl Platform {
 
     /// A tenant that is there and not disabled.
     fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ActionError> {
-        self.batches.tenants.active(id).ok_or_else(|| crate::batch::submit::unknown_tenant(id))
+        self.batches.parts.tenants.active(id).ok_or_else(|| crate::batch::submit::unknown_tenant(id))
     }
 
     /// A sink of a tenant, by its name; the default one where none is named.
     async fn sink(&self, tenant: &TenantId, name: Option<&SinkName>) -> Result<Arc<dyn DocumentSink>, ActionError> {
         let known = self.tenant(tenant)?;
         let name = name.unwrap_or(&known.default_sink);
-        let collection = self.batches.tenants.collection(tenant, name).ok_or_else(|| {
+        let collection = self.batches.parts.tenants.collection(tenant, name).ok_or_else(|| {
             let names: Vec<&str> = known.sinks.keys().map(SinkName::as_str).collect();
             let sentence = format!("tenant {tenant} has no sink {name}; it has: {}", names.join(", "));
             ActionError::not_found("unknown_sink", sentence)
         })?;
-        Ok(self.batches.sinks.open(tenant, &collection).await?)
+        Ok(self.batches.parts.sinks.open(tenant, &collection).await?)
     }
 
     fn sinks(&self) -> &Arc<dyn Sinks> {
-        &self.batches.sinks
+        &self.batches.parts.sinks
     }
 }

@@ -4,10 +4,11 @@ use super::Platform;
 use super::error::ActionError;
 use crate::apps::AppState;
 use crate::batch::running::RunningTask;
-use crate::queue::Load;
+use crate::queue::{HostCard, Load};
 use crate::tenant::{Tenant, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The platform, as this host sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,8 +21,20 @@ pub struct Overview {
     pub slots: usize,
     /// What runs on them.
     pub running: Vec<RunningTask>,
+    /// The hosts that share this queue, this one among them.
+    pub hosts: Vec<HostLine>,
     /// Tenants that have or had something to do, and how much.
     pub tenants: Vec<TenantLine>,
+}
+
+/// A host, as it is listed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostLine {
+    /// What it tells of itself.
+    #[serde(flatten)]
+    pub card: HostCard,
+    /// Seconds since its last sign of life.
+    pub silent_seconds: u64,
 }
 
 /// A tenant, as it is listed.
@@ -59,7 +72,17 @@ impl Platform {
             None => self.tenants().await?,
         };
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(Overview { version, since: self.since, slots: self.slots, running, tenants })
+        let hosts = self.hosts().await?;
+        Ok(Overview { version, since: self.since, slots: self.slots, running, hosts, tenants })
+    }
+
+    /// The hosts that share this queue.
+    async fn hosts(&self) -> Result<Vec<HostLine>, ActionError> {
+        let mut hosts = self.batches.parts.queue.hosts().await?;
+        if hosts.is_empty() {
+            hosts.push((self.card(), Duration::ZERO));
+        }
+        Ok(hosts.into_iter().map(|(card, silent)| HostLine { card, silent_seconds: silent.as_secs() }).collect())
     }
 
     /// All tenants, by name.
@@ -68,7 +91,7 @@ impl Platform {
     /// The queue cannot answer.
     pub async fn tenants(&self) -> Result<Vec<TenantLine>, ActionError> {
         let mut lines = Vec::new();
-        for tenant in self.batches.tenants.all() {
+        for tenant in self.batches.parts.tenants.all() {
             lines.push(self.line(&tenant).await?);
         }
         Ok(lines)
@@ -81,9 +104,9 @@ impl Platform {
             profile: tenant.profile.clone(),
             weight: tenant.weight,
             enabled: tenant.enabled,
-            apps: self.batches.apps.list(Some(id)).iter().filter(|app| app.state == AppState::Live).count(),
-            load: self.batches.queue.load(id).await?,
-            stored_bytes: self.sinks().stored_bytes(id) + self.batches.files.bytes(id),
+            apps: self.batches.parts.apps.list(Some(id)).iter().filter(|app| app.state == AppState::Live).count(),
+            load: self.batches.parts.queue.load(id).await?,
+            stored_bytes: self.sinks().stored_bytes(id) + self.batches.parts.files.bytes(id),
         })
     }
 }

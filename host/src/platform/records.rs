@@ -21,7 +21,7 @@ impl Platform {
     /// There is no such tenant, or its journal cannot be read.
     pub async fn stats(&self, tenant: Option<&TenantId>, since: Option<Timestamp>) -> Result<Stats, ActionError> {
         let scope = self.scope(tenant)?;
-        Ok(self.batches.journal.stats(&scope, since).await?)
+        Ok(self.batches.parts.journal.stats(&scope, since).await?)
     }
 
     /// What tenants have used, by tenant and day.
@@ -46,7 +46,7 @@ impl Platform {
     pub async fn logs(&self, scope: Scope, filter: Filter, limit: usize) -> Result<Vec<Event>, ActionError> {
         self.known(&scope)?;
         let limit = limit.min(MAX_PAGE);
-        let page = self.batches.journal.read(&scope, &filter, Order::NewestFirst, limit, None).await?;
+        let page = self.batches.parts.journal.read(&scope, &filter, Order::NewestFirst, limit, None).await?;
         let mut events = page.events;
         events.reverse();
         Ok(events)
@@ -63,13 +63,13 @@ impl Platform {
         last: usize,
     ) -> Result<impl Stream<Item = Arc<Event>> + Send + use<>, ActionError> {
         self.known(&scope)?;
-        Ok(self.batches.journal.follow(&scope, filter, last.min(MAX_PAGE)).await?)
+        Ok(self.batches.parts.journal.follow(&scope, filter, last.min(MAX_PAGE)).await?)
     }
 
     /// Puts what each tenant keeps just now on the bill.
     pub(super) async fn sample_storage(&self) {
-        for tenant in self.batches.tenants.all() {
-            let bytes = self.sinks().stored_bytes(&tenant.id) + self.batches.files.bytes(&tenant.id);
+        for tenant in self.batches.parts.tenants.all() {
+            let bytes = self.sinks().stored_bytes(&tenant.id) + self.batches.parts.files.bytes(&tenant.id);
             if bytes > 0
                 && let Err(error) = self.usage.sample_storage(&tenant.id, bytes, Timestamp::now()).await
             {
@@ -87,7 +87,7 @@ impl Platform {
     fn known(&self, scope: &Scope) -> Result<(), ActionError> {
         match scope {
             Scope::General => Ok(()),
-            Scope::Tenant(tenant) => match self.batches.tenants.get(tenant) {
+            Scope::Tenant(tenant) => match self.batches.parts.tenants.get(tenant) {
                 Some(_) => Ok(()),
                 None => Err(crate::batch::submit::unknown_tenant(tenant)),
             },

@@ -12,7 +12,7 @@ impl Platform {
     /// # Errors
     /// There is none of this number.
     pub async fn task(&self, number: u64) -> Result<TaskRecord, ActionError> {
-        let task = self.batches.queue.task(number).await?;
+        let task = self.batches.parts.queue.task(number).await?;
         task.ok_or_else(|| ActionError::not_found("unknown_task", format!("there is no task {number}")))
     }
 
@@ -22,7 +22,7 @@ impl Platform {
     /// There is no such task, or it is in another state.
     pub async fn retry(&self, number: u64) -> Result<TaskRecord, ActionError> {
         let task = self.task(number).await?;
-        self.batches.queue.retry(number).await?;
+        self.batches.parts.queue.retry(number).await?;
         self.deed(&task, format!("task {number} ({}) was put back into the queue", task.file.name)).await;
         self.task(number).await
     }
@@ -33,7 +33,7 @@ impl Platform {
     /// There is no such task, or it is over.
     pub async fn cancel(&self, number: u64) -> Result<TaskRecord, ActionError> {
         let task = self.task(number).await?;
-        self.batches.queue.cancel(number).await?;
+        self.batches.parts.queue.cancel(number).await?;
         self.running.stop(number, Why::Cancelled);
         self.deed(&task, format!("task {number} ({}) was cancelled", task.file.name)).await;
         self.task(number).await
@@ -61,7 +61,7 @@ impl Platform {
             return Err(ActionError::conflict("own_ids", sentence));
         }
         let generation = task.generation.as_deref().filter(|_| same_generation);
-        self.batches.queue.rerun(number, generation).await?;
+        self.batches.parts.queue.rerun(number, generation).await?;
         self.deed(&task, format!("task {number} ({}) is run again from nothing", task.file.name)).await;
         self.task(number).await
     }
@@ -77,6 +77,6 @@ impl Platform {
     }
 
     pub(super) async fn deed(&self, task: &TaskRecord, sentence: String) {
-        self.batches.journal.record(Event::now(Some(&task.tenant), Happening::Deed { sentence })).await;
+        self.batches.parts.journal.record(Event::now(Some(&task.tenant), Happening::Deed { sentence })).await;
     }
 }

@@ -82,7 +82,7 @@ impl Platform {
         let sizes: Vec<(String, u64)> = plan.files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
         let batch = plan.batch.unwrap_or_default();
         // A batch that is there already is committed again, whatever its limits are now.
-        if self.batches.queue.batch(batch).await?.is_empty()
+        if self.batches.parts.queue.batch(batch).await?.is_empty()
             && let Err(error) = self.batches.check(&plan.tenant, &plan.app, &sizes).await
         {
             let names = sizes.into_iter().map(|(name, _)| name).collect();
@@ -119,7 +119,7 @@ impl Platform {
         };
         let place = u32::try_from(index).unwrap_or(u32::MAX);
         let name = OsStr::new(&planned.name);
-        let stored = self.batches.files.receive(&tenant, batch, place, name, content, planned.bytes).await?;
+        let stored = self.batches.parts.files.receive(&tenant, batch, place, name, content, planned.bytes).await?;
         if stored.bytes < planned.bytes {
             self.abandon(batch, &tenant).await;
             let sentence = format!(
@@ -140,7 +140,7 @@ impl Platform {
     /// # Errors
     /// It is not open, a file is missing, or it is refused after all.
     pub async fn commit_batch(&self, batch: BatchId) -> Result<Vec<u64>, ActionError> {
-        let there = self.batches.queue.batch(batch).await?;
+        let there = self.batches.parts.queue.batch(batch).await?;
         if !there.is_empty() {
             self.uploads.lock().remove(&batch);
             return Ok(there);
@@ -179,7 +179,7 @@ impl Platform {
 
     async fn abandon(&self, batch: BatchId, tenant: &TenantId) {
         self.uploads.lock().remove(&batch);
-        if let Err(error) = self.batches.files.remove(tenant, batch).await {
+        if let Err(error) = self.batches.parts.remove_files(tenant, batch).await {
             tracing::warn!(%error, %batch, "the files of an abandoned batch could not be removed");
         }
     }

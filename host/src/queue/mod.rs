@@ -46,6 +46,35 @@ pub struct NewBatch {
     pub generation: Option<String>,
 }
 
+/// Which generation new tasks of an app begin with, as some host has said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// Whose app it is.
+    pub tenant: TenantId,
+    /// The app.
+    pub app: AppName,
+    /// The generation; `None` where the app is retired.
+    pub generation: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What a host tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostCard {
+    /// Its name among those that share a queue.
+    pub name: String,
+    /// Tasks that it runs at the same time.
+    pub slots: usize,
+    /// Its version.
+    pub version: String,
+    /// Since when it runs.
+    pub since: Timestamp,
+}
+
+/// How long a sign of life counts.
+pub const HOST_WORD: Duration = Duration::from_secs(15);
+
 /// What a tenant may have of the slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
@@ -185,6 +214,30 @@ pub trait TaskQueue: Send + Sync {
         _since: Timestamp,
     ) -> BoxFuture<'a, Result<(), QueueError>> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// What was announced, by every host: what each has to follow. Nothing where one host has the queue for itself.
+    fn announced(&self) -> BoxFuture<'_, Result<Vec<Announced>, QueueError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// Says that this host is there; said again within [`HOST_WORD`], so that others see it. `id` is this host's alone, even
+    /// where two were given one name.
+    ///
+    /// Answers how long ago another host gave a sign of life under this name, where there is one: then this one must not
+    /// claim anything.
+    fn greet<'a>(
+        &'a self,
+        _host: &'a HostCard,
+        _id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Duration>, QueueError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// The hosts that have given a sign of life today, each with the time since; none where one host has the queue for
+    /// itself.
+    fn hosts(&self) -> BoxFuture<'_, Result<Vec<(HostCard, Duration)>, QueueError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
     /// Puts a batch into the queue and answers the numbers of its tasks, in order: all of it or nothing. A batch whose id

@@ -81,7 +81,7 @@ impl StoredCopy {
         self.size
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::apps) fn path(&self) -> &Path {
         &self.path
     }
 

@@ -4,7 +4,8 @@ use super::{Remote, table};
 use crate::api::client::ClientError;
 use crate::cli::exit::Exit;
 use crate::cli::out;
-use crate::platform::{Overview, TenantLine};
+use crate::platform::{HostLine, Overview, TenantLine};
+use crate::queue::HostCard;
 use crate::size;
 use crate::tenant::TenantId;
 use serde_json::json;
@@ -48,7 +49,7 @@ pub(crate) async fn run(args: &Tenants) -> Exit {
 async fn overview(args: &Status) -> Result<Exit, ClientError> {
     let overview: Overview = args.remote.client()?.get("/v1/status", &json!({ "tenant": args.tenant })).await?;
     args.remote.tell(&overview, |overview| {
-        let Overview { version, since, slots, running, tenants } = overview;
+        let Overview { version, since, slots, running, hosts, tenants } = overview;
         out::line(format_args!("mysimbdp {version}, up since {since}; {} of {slots} slots busy", running.len()));
         for task in running {
             #[expect(clippy::cast_precision_loss, reason = "a percentage needs no more than 52 bits")]
@@ -58,9 +59,20 @@ async fn overview(args: &Status) -> Result<Exit, ClientError> {
                 task.slot, task.task, task.tenant, task.file, task.app, task.counts.documents.stored
             ));
         }
+        if hosts.len() > 1 {
+            tell_hosts(hosts);
+        }
         tell_tenants(tenants);
     });
     Ok(Exit::Done)
+}
+
+fn tell_hosts(hosts: &[HostLine]) {
+    let row = |HostLine { card, silent_seconds }: &HostLine| {
+        let HostCard { name, slots, version, since } = card;
+        vec![name.clone(), slots.to_string(), version.clone(), since.to_string(), format!("{silent_seconds} s ago")]
+    };
+    table(&["host", "slots", "version", "up since", "last seen"], &hosts.iter().map(row).collect::<Vec<_>>());
 }
 
 async fn list(remote: &Remote) -> Result<Exit, ClientError> {

@@ -105,8 +105,8 @@ fn percents_flags_choices_and_paths_that_are_none() {
         ("adopt_tenants = 'true'", "f:1: adopt_tenants = \"true\": neither yes nor no: true or false, without quotes"),
         ("isolation = 'ful'", "f:1: isolation = \"ful\": no such choice; did you mean \"full\"?"),
         ("isolation = 1", "f:1: isolation = 1: no such choice; there is \"full\", \"reduced\", \"insecure\""),
-        ("[queue]\nkind = 'redis'", "f:2: queue.kind = \"redis\": no such choice; there is \"embedded\""),
-        ("[sink]\nkind = 'mongodb'", "f:2: sink.kind = \"mongodb\": no such choice; there is \"embedded\""),
+        ("[queue]\nkind = 'kafka'", "f:2: queue.kind = \"kafka\": no such choice; there is \"embedded\", \"redis\""),
+        ("[sink]\nkind = 'mysql'", "f:2: sink.kind = \"mysql\": no such choice; there is \"embedded\", \"mongodb\""),
         (
             "[staging_rules]\non_known = 'ignore'",
             "f:2: staging_rules.on_known = \"ignore\": no such choice; there is \"refuse\", \"new-batch\"",

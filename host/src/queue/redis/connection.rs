@@ -1,5 +1,6 @@
 //! The connection to a Redis server: one for all requests of a host, healed with back-off, and what is said of the server.
 
+use crate::failpoint;
 use crate::queue::QueueError;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{
@@ -83,7 +84,10 @@ impl Line {
             for argument in given {
                 invocation.arg(argument);
             }
-            invocation.invoke_async(&mut manager).await
+            failpoint::cross("queue.before_commit");
+            let answer = invocation.invoke_async(&mut manager).await;
+            failpoint::cross("queue.after_commit");
+            answer
         })
         .await
     }
@@ -179,6 +183,7 @@ impl Line {
 
 /// A client of the settings; connects to nothing.
 fn client(settings: &RedisSettings) -> Result<Client, QueueError> {
+    crate::tls::ready();
     let unfit = |error: RedisError| QueueError::Permanent(format!("the URL of the Redis server will not do: {error}"));
     let info = settings.url.as_str().into_connection_info().map_err(unfit)?;
     let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);

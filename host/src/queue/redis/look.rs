@@ -4,12 +4,45 @@
 use super::rows::{self, Fields};
 use super::steps::parsed;
 use super::{RedisQueue, scripts};
-use crate::queue::{Load, QueueError, TaskFilter};
+use crate::queue::{Announced, HostCard, Load, QueueError, TaskFilter};
 use crate::task::{BatchId, TaskRecord, TaskState};
 use crate::tenant::{AppName, TenantId};
+use jiff::Timestamp;
+use std::time::Duration;
 
 /// Tasks that are read at a time.
 const PAGE: usize = 500;
+
+/// How long a host that is gone is listed.
+const DAY: u64 = 86_400_000;
+
+pub(super) async fn announced(queue: &RedisQueue) -> Result<Vec<Announced>, QueueError> {
+    let live: Fields = queue.line.query(redis::cmd("HGETALL").arg(queue.line.key("live"))).await?;
+    let unreadable = |field: &str| QueueError::Permanent(format!("what was announced of {field} cannot be read"));
+    let read = |field: &str, value: &str| {
+        let (tenant, app) = field.split_once(' ')?;
+        let (since, generation) = value.split_once(' ')?;
+        Some(Announced {
+            tenant: TenantId::parse(tenant).ok()?,
+            app: AppName::parse(app).ok()?,
+            generation: (generation != "-").then(|| generation.to_owned()),
+            since: Timestamp::from_millisecond(since.parse().ok()?).ok()?,
+        })
+    };
+    live.iter().map(|(field, value)| read(field, value).ok_or_else(|| unreadable(field))).collect()
+}
+
+pub(super) async fn hosts(queue: &RedisQueue) -> Result<Vec<(HostCard, Duration)>, QueueError> {
+    let told: Vec<(String, u64)> = queue.line.run(&scripts::HOSTS, queue.now(), vec![DAY.to_string()]).await?;
+    let read = |(card, ago): &(String, u64)| {
+        let card: HostCard = serde_json::from_str(card)
+            .map_err(|error| QueueError::Permanent(format!("what a host tells of itself cannot be read: {error}")))?;
+        Ok((card, Duration::from_millis(*ago)))
+    };
+    let mut hosts = told.iter().map(read).collect::<Result<Vec<_>, QueueError>>()?;
+    hosts.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    Ok(hosts)
+}
 
 pub(super) async fn batch(queue: &RedisQueue, id: BatchId) -> Result<Vec<u64>, QueueError> {
     queue.line.query(redis::cmd("LRANGE").arg(queue.line.key(&format!("batch:{id}"))).arg(0).arg(-1)).await

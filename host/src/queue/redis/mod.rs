@@ -20,6 +20,7 @@
 //!   known:<tenant>:<app>:<content>  zset  numbers of the tasks with that content
 //!   ended                 zset    numbers that are over, since when
 //!   live                  hash    "<tenant> <app>" → since when, and the generation that new tasks begin with, or -
+//!   hosts                 hash    name → when it last gave a sign of life, its id, what it tells of itself
 //!   token:<token>         string  what a claim request was answered, for its lease
 //!   last, tenants                 the last number given out; every tenant that has had a task
 //!   news                  channel something may be claimable
@@ -50,7 +51,9 @@ mod tests;
 
 pub use connection::RedisSettings;
 
-use super::{Claim, ClaimKey, Ending, Load, NewBatch, QueueError, Share, Standing, TaskFilter, TaskQueue};
+use super::{
+    Announced, Claim, ClaimKey, Ending, HostCard, Load, NewBatch, QueueError, Share, Standing, TaskFilter, TaskQueue,
+};
 use crate::sink::BoxFuture;
 use crate::task::{BatchId, Checkpoint, TaskRecord};
 use crate::tenant::{AppName, TenantId};
@@ -124,6 +127,18 @@ impl TaskQueue for RedisQueue {
         since: Timestamp,
     ) -> BoxFuture<'a, Result<(), QueueError>> {
         Box::pin(steps::announce(self, tenant, app, generation, since))
+    }
+
+    fn announced(&self) -> BoxFuture<'_, Result<Vec<Announced>, QueueError>> {
+        Box::pin(look::announced(self))
+    }
+
+    fn greet<'a>(&'a self, host: &'a HostCard, id: &'a str) -> BoxFuture<'a, Result<Option<Duration>, QueueError>> {
+        Box::pin(steps::greet(self, host, id))
+    }
+
+    fn hosts(&self) -> BoxFuture<'_, Result<Vec<(HostCard, Duration)>, QueueError>> {
+        Box::pin(look::hosts(self))
     }
 
     fn enqueue(&self, batch: NewBatch) -> BoxFuture<'_, Result<Vec<u64>, QueueError>> {

@@ -17,6 +17,8 @@ scripts! {
     ENQUEUE "lua/enqueue.lua"
     FINISH "lua/finish.lua"
     FORGET "lua/forget.lua"
+    GREET "lua/greet.lua"
+    HOSTS "lua/hosts.lua"
     KNOWN "lua/known.lua"
     PIN "lua/pin.lua"
     RECOVER "lua/recover.lua"

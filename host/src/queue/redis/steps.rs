@@ -3,7 +3,7 @@
 use super::rows::{self, Fields, Job, as_json};
 use super::scripts;
 use super::{LONGEST_PAUSE, RedisQueue};
-use crate::queue::{Claim, ClaimKey, Ending, NewBatch, QueueError, Share, Standing};
+use crate::queue::{Claim, ClaimKey, Ending, HOST_WORD, HostCard, NewBatch, QueueError, Share, Standing};
 use crate::task::{Checkpoint, TaskRecord, TaskState, Work};
 use crate::tenant::{AppName, TenantId};
 use jiff::Timestamp;
@@ -30,6 +30,12 @@ pub(super) async fn announce(
 ) -> Result<(), QueueError> {
     let given = arguments![tenant, app, since.as_millisecond(), generation.unwrap_or("-")];
     queue.line.run::<u8>(&scripts::ANNOUNCE, queue.now(), given).await.map(drop)
+}
+
+pub(super) async fn greet(queue: &RedisQueue, host: &HostCard, id: &str) -> Result<Option<Duration>, QueueError> {
+    let given = arguments![host.name, id, as_json(host)?, millis(HOST_WORD)];
+    let ago: String = queue.line.run(&scripts::GREET, queue.now(), given).await?;
+    if ago.is_empty() { Ok(None) } else { Ok(Some(Duration::from_millis(parsed(&ago)?))) }
 }
 
 pub(super) async fn enqueue(queue: &RedisQueue, batch: NewBatch) -> Result<Vec<u64>, QueueError> {
