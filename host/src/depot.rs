@@ -30,7 +30,9 @@ use crate::tenant::TenantId;
 #[derive(Debug, thiserror::Error)]
 pub enum DepotError {
     /// The URL will not do.
-    #[error("{url} is no place for what hosts share: {reason}; name one such as \"file:///mnt/shared\" or \"s3://bucket/folder\" in depot.url")]
+    #[error(
+        "{url} is no place for what hosts share: {reason}; name one such as \"file:///mnt/shared\" or \"s3://bucket/folder\" in depot.url"
+    )]
     Url {
         /// As it was given.
         url: String,

@@ -76,7 +76,9 @@ pub enum DaemonError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// Another host goes by the same name on the same queue.
-    #[error("another host goes by the name {name} on this queue, and gave a sign of life {ago:?} ago: give this one another name (host), or wait until that one is gone")]
+    #[error(
+        "another host goes by the name {name} on this queue, and gave a sign of life {ago:?} ago: give this one another name (host), or wait until that one is gone"
+    )]
     NameTaken {
         /// The name.
         name: String,

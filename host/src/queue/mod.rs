@@ -226,11 +226,7 @@ pub trait TaskQueue: Send + Sync {
     ///
     /// Answers how long ago another host gave a sign of life under this name, where there is one: then this one must not
     /// claim anything.
-    fn greet<'a>(
-        &'a self,
-        _host: &'a HostCard,
-        _id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Duration>, QueueError>> {
+    fn greet<'a>(&'a self, _host: &'a HostCard, _id: &'a str) -> BoxFuture<'a, Result<Option<Duration>, QueueError>> {
         Box::pin(std::future::ready(Ok(None)))
     }
 

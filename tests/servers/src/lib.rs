@@ -6,10 +6,12 @@
 
 mod mongodb;
 mod process;
+mod proxy;
 mod redis;
 
 pub use mongodb::MongoDb;
 pub use process::{Server, ServerError};
+pub use proxy::{Proxy, Weather};
 pub use redis::Redis;
 
 use std::path::PathBuf;

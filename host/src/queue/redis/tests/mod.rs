@@ -5,6 +5,7 @@ use crate::queue::contract::{Subject, TestTime, batch_of, suite, tenant};
 use mysimbdp_servers::Redis;
 
 mod twins;
+mod weather;
 
 const LEASE: Duration = Duration::from_secs(30);
 
