@@ -27,7 +27,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// See it work: builds everything in release, then a daemon ingests ten files of two tenants and meets what nobody should drop
-    Demo,
+    Demo(demo::Arguments),
     /// Run every test; on a fresh Debian machine a Rust toolchain is all it needs
     Test(test::Arguments),
     /// What a change must pass before the tests: format, clippy and documentation, with warnings as errors
@@ -46,7 +46,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Demo => demo::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Lint => lint::run(),
         Command::Bench(arguments) => bench::run(&arguments),

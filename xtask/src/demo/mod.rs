@@ -7,8 +7,10 @@
 use crate::daemon::Daemon;
 use crate::generate;
 use crate::plugins::Profile;
+use crate::servers;
 use crate::workshop::{self, cargo, need_c_compiler, shown, step, target};
 use anyhow::{Context as _, Result, bail, ensure};
+use mysimbdp_servers::{MongoDb, Redis};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,8 +36,18 @@ struct Tenant {
     bad_rows: u64,
 }
 
-pub(crate) fn run() -> Result<()> {
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// On a Redis and a MongoDB, which are installed where they are missing, instead of their embedded twins
+    #[arg(long)]
+    servers: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     need_c_compiler()?;
+    if arguments.servers {
+        servers::need()?;
+    }
     let folder = target().join("demo");
     step("Building the host and the apps in release (the first time takes a few minutes)");
     workshop::run(&mut cargo(&["build", "--release", "-p", "mysimbdp", "-p", APP, "-p", "villains"]))?;
@@ -52,7 +64,10 @@ pub(crate) fn run() -> Result<()> {
     step("What an operator does with an app that a tenant hands in: check it");
     check(&host, &app)?;
 
-    step("The daemon, without any configuration");
+    let real = arguments.servers.then(|| Real::start(&folder)).transpose()?;
+    if real.is_none() {
+        step("The daemon, without any configuration");
+    }
     println!("  $ cd {} && mysimbdp serve", shown(&folder));
     let daemon = Daemon::start(&host, &folder)?;
     daemon.log().lines().for_each(|line| println!("  {line}"));
@@ -76,8 +91,30 @@ pub(crate) fn run() -> Result<()> {
     daemon.show(&["status"])?;
     daemon.show(&["usage"])?;
     daemon.stop()?;
-    where_to_look(&folder);
+    where_to_look(&folder, real.as_ref());
     Ok(())
+}
+
+/// A Redis and a MongoDB for the demo, stopped at its end, data and all.
+struct Real {
+    _redis: Redis,
+    _mongodb: MongoDb,
+}
+
+impl Real {
+    fn start(folder: &Path) -> Result<Real> {
+        step("A Redis and a MongoDB on free ports, and the daemon with a configuration that names them");
+        let (redis, mongodb) = (Redis::start()?, MongoDb::start()?);
+        let config = format!(
+            "adopt_tenants = true\n\n[queue]\nkind = \"redis\"\n\n[redis]\nurl = \"{}\"\n\n[sink]\nkind = \"mongodb\"\n\n\
+             [mongodb]\nurl = \"{}\"\n",
+            redis.url(),
+            mongodb.url()
+        );
+        config.lines().for_each(|line| println!("  {line}"));
+        fs::write(folder.join("mysimbdp.toml"), config).context("cannot write the configuration")?;
+        Ok(Real { _redis: redis, _mongodb: mongodb })
+    }
 }
 
 fn write_files(folder: &Path) -> Result<Vec<Tenant>> {
@@ -201,22 +238,27 @@ fn words(verdict: &Value) -> &str {
     verdict["sentence"].as_str().unwrap_or_default()
 }
 
-fn where_to_look(folder: &Path) {
+fn where_to_look(folder: &Path, real: Option<&Real>) {
     step("Where to look");
     let folder = shown(folder);
-    for tenant in TENANTS {
+    if real.is_some() {
+        println!("  Redis and MongoDB were stopped and their data removed with them.");
+    }
+    for tenant in TENANTS.iter().filter(|_| real.is_none()) {
         println!("  {tenant}'s documents and dead letters:");
         println!("    sqlite3 {folder}/data/tenants/{tenant}/sink.db \"select doc from documents limit 3\"");
         println!(
             "    sqlite3 {folder}/data/tenants/{tenant}/sink.db \"select source, line, reason from _dead_letters\""
         );
     }
-    if !workshop::has("sqlite3") {
+    if real.is_none() && !workshop::has("sqlite3") {
         println!("  (The shell `sqlite3` is not installed here: apt-get install sqlite3)");
     }
     println!("  What happened to acme, line by line: {folder}/data/tenants/acme/journal/journal.jsonl");
     println!("  The verdicts beside the dropped files: {folder}/staging/");
-    println!("  Go on with it:                       cd {folder} && ../release/mysimbdp serve");
+    if real.is_none() {
+        println!("  Go on with it:                       cd {folder} && ../release/mysimbdp serve");
+    }
     println!("  The app that did it, in safe Rust:   tenant-plugins/{APP}/src/lib.rs");
     println!(
         "  Write your own:                      {} new my-app",
