@@ -64,6 +64,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Has the next start be with this argument too.
+    pub(crate) fn add_argument(&mut self, argument: &str) {
+        self.arguments.push(argument.to_owned());
+    }
+
     /// The port on loopback that it listens on.
     pub fn port(&self) -> u16 {
         self.port
