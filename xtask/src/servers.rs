@@ -60,7 +60,9 @@ fn need_python() -> Result<()> {
     }
     let install = "apt-get install -y python3-venv";
     if !is_root() || !has("apt-get") {
-        bail!("python3 with its venv module is missing, which is needed to install a MongoDB. On Debian or Ubuntu: sudo {install}");
+        bail!(
+            "python3 with its venv module is missing, which is needed to install a MongoDB. On Debian or Ubuntu: sudo {install}"
+        );
     }
     step(&format!("python3 with its venv module is missing: {install}"));
     workshop::install_packages(&["python3-venv"]).with_context(|| format!("cannot install it; try by hand: {install}"))

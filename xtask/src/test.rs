@@ -7,8 +7,8 @@
 //! 4. The host is compiled for aarch64 where that target is installed. Where it is not, that is said at the end:
 //!    nothing is skipped silently.
 
-use crate::{plugins, servers};
 use crate::workshop::{self, cargo, need_c_compiler, step};
+use crate::{plugins, servers};
 use anyhow::Result;
 use std::process::Command;
 

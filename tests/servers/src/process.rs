@@ -130,7 +130,8 @@ impl Server {
             if ended.is_some() || began.elapsed() > START {
                 let printed = std::fs::read_to_string(&words).unwrap_or_default();
                 let last: Vec<&str> = printed.lines().rev().take(5).collect();
-                let how = ended.map_or_else(|| format!("it does not listen after {START:?}"), |ended| ended.to_string());
+                let how =
+                    ended.map_or_else(|| format!("it does not listen after {START:?}"), |ended| ended.to_string());
                 let reason = format!("{how}; it said: {}", last.into_iter().rev().collect::<Vec<_>>().join(" / "));
                 self.kill();
                 return Err(self.failed(reason));
