@@ -52,7 +52,9 @@ impl From<Error> for Trouble {
             ErrorKind::Command(said) => {
                 (blame::of_command(said.code), server_words(&said.message, Some(&said.code_name), said.code))
             }
-            ErrorKind::Authentication { message, .. } => (Blame::Sink, format!("MongoDB does not let us in: {message}")),
+            ErrorKind::Authentication { message, .. } => {
+                (Blame::Sink, format!("MongoDB does not let us in: {message}"))
+            }
             ErrorKind::Io(why) => (Blame::Passing, format!("the connection to MongoDB failed: {why}")),
             ErrorKind::ServerSelection { message, .. } => {
                 (Blame::Passing, format!("no server of MongoDB can be used: {}", without_labels(message)))
