@@ -28,12 +28,47 @@ impl MongoDb {
     /// # Errors
     /// None is installed, or it does not start.
     pub fn start() -> Result<MongoDb, ServerError> {
+        MongoDb::start_as(|_| Vec::new())
+    }
+
+    /// Starts one that can be told to fail, by the command `configureFailPoint` that drivers are tested with.
+    ///
+    /// # Errors
+    /// As for [`start`](MongoDb::start).
+    pub fn start_with_fail_points() -> Result<MongoDb, ServerError> {
+        let arguments = |program: &Program| match program {
+            Program::Mongod(_) => owned(&["--setParameter", "enableTestCommands=1"]),
+            Program::Secantus(_) => owned(&["--enable-test-commands"]),
+        };
+        MongoDb::start_as(arguments)
+    }
+
+    /// Starts one that speaks TLS only, with this certificate and key (PEM, one file), and that takes a client only whose
+    /// certificate one of `ca_file` has signed.
+    ///
+    /// # Errors
+    /// As for [`start`](MongoDb::start).
+    pub fn start_with_tls(certificate: &Path, ca_file: &Path) -> Result<MongoDb, ServerError> {
+        let (own, ca) = (certificate.display().to_string(), ca_file.display().to_string());
+        let arguments = |program: &Program| match program {
+            Program::Mongod(_) => {
+                owned(&["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", &own, "--tlsCAFile", &ca])
+            }
+            Program::Secantus(_) => {
+                let files = ["--tls-cert-file", &own, "--tls-key-file", &own, "--tls-ca-file", &ca];
+                owned(&[&files[..], &["--tls-require-client-cert"]].concat())
+            }
+        };
+        MongoDb::start_as(arguments)
+    }
+
+    fn start_as(more: impl FnOnce(&Program) -> Vec<String>) -> Result<MongoDb, ServerError> {
         let program = Program::find().ok_or(ServerError::Missing {
             program: "MongoDB (mongod or secantusd-rs on PATH)",
             remedy: "run `cargo xtask servers`, which puts one under target/",
         })?;
-        let server = Server::start(program.path(), |folder, port| program.arguments(folder, port))?;
-        Ok(MongoDb(server))
+        let arguments = |folder: &Path, port| [program.arguments(folder, port), more(&program)].concat();
+        Ok(MongoDb(Server::start(program.path(), arguments)?))
     }
 
     /// Starts it again on the same data, and lets only known users in from now on: add one before.
@@ -81,8 +116,12 @@ impl Program {
                 "--sync-on-commit",
             ],
         };
-        own.iter().map(|argument| (*argument).to_owned()).collect()
+        owned(own)
     }
+}
+
+fn owned(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|argument| (*argument).to_owned()).collect()
 }
 
 /// Where `cargo xtask servers` puts one.

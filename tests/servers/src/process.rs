@@ -103,7 +103,7 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.child.as_ref().map(|child| Pid::from_child(child)) {
+        if let Some(pid) = self.child.as_ref().map(Pid::from_child) {
             let _ = kill_process(pid, signal);
         }
     }

@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn documents_over_16_mib_are_left_out() {
         let long = MAX_DOCUMENT + 1;
-        assert_eq!(sendable(&[5, MAX_DOCUMENT, 5]), (vec![0..3], vec![]));
+        let all: Range<usize> = 0..3;
+        assert_eq!(sendable(&[5, MAX_DOCUMENT, 5]), (vec![all], vec![]));
         assert_eq!(sendable(&[long, 5, long, long, 5]), (vec![1..2, 4..5], vec![0, 2, 3]));
         assert_eq!(sendable(&[long]), (vec![], vec![0]));
     }

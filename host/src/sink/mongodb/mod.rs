@@ -12,7 +12,7 @@
 //!                               what waits there goes      insert, unordered,
 //!                               out together               documents as raw bytes
 //! ```
-//! - *Raw.* The `insert` command is put together from the documents' own bytes by copying them ([`command`]); none is
+//! - *Raw.* The `insert` command is put together from the documents' own bytes by copying them (`command.rs`); none is
 //!   parsed or serialised. The driver does the rest as for any command: authentication, TLS, finding the primary.
 //! - *In the body of the command.* The driver sends a command of our own as one BSON document, and MongoDB takes none of
 //!   more than 16 MiB and 16 KiB, whatever its 48 MB for a message: so a command holds [`Settings::command_bytes`], or
@@ -31,11 +31,11 @@
 //!
 //! # Writing again
 //! An answer may be lost after the write was done; then the same documents come again. MongoDB refuses each with 11000,
-//! and those are fetched by `_id` and compared ([`existing`]). That it is the `_id` which is taken, and not a value of a unique
+//! and those are fetched by `_id` and compared (`existing.rs`). That it is the `_id` which is taken, and not a value of a unique
 //! index of the operator's, is told by what is found, not by the words of the server.
 //!
 //! # Whose fault it is
-//! [`blame`] knows the codes: a passing trouble (network, no primary, shutting down, disk full) is for all who wrote, and they
+//! `blame.rs` knows the codes: a passing trouble (network, no primary, shutting down, disk full) is for all who wrote, and they
 //! may try again ([`retry`](crate::sink::retry) does); one of the sink (not authorised, no such command) parks the task;
 //! one of a document refuses that document with the server's words. A code that is in no list is the document's where the
 //! server names a document, and the sink's where it does not. A command refused as a whole because of something in it is

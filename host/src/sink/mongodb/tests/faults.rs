@@ -2,18 +2,10 @@
 
 use super::proxy::Proxy;
 use super::*;
-use crate::sink::retry::{Patience, RetryingSink};
 use mysimbdp_servers::MongoDb;
-use std::time::Duration;
 
 const BATCHES: u64 = 60;
 const ROWS: u64 = 50;
-
-/// As patient as a test machine that is busy with other things needs it.
-fn patient(sink: &Arc<dyn DocumentSink>) -> RetryingSink {
-    let patience = Patience { within: Duration::from_secs(300), ..Patience::default() };
-    RetryingSink::new(Arc::clone(sink), patience)
-}
 
 #[tokio::test]
 async fn a_server_that_is_killed_and_started_again_amid_writes_loses_nothing_and_doubles_nothing() {

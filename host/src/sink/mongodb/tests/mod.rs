@@ -1,14 +1,17 @@
 //! The contract over a real server, and what only MongoDB makes necessary.
 
+mod errors;
 mod faults;
 mod proxy;
 mod refusals;
 mod runtimes;
 mod server;
+mod tls;
 mod users;
 
 use super::*;
 use crate::sink::contract::{Batch, Destination, sink_contract};
+use crate::sink::retry::{Patience, RetryingSink};
 use crate::sink::{
     BoxFuture, DeadLetter, DocumentBatch, DocumentSink, KeptLetter, LetterFilter, SinkError, Sinks, Written,
 };
@@ -17,6 +20,7 @@ use bson::{Bson, Document, doc};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 sink_contract!(MongoDestination);
 
@@ -110,4 +114,10 @@ fn rows(first: u64, count: u64) -> DocumentBatch {
 
 fn stored(stored: u64) -> Written {
     Written { stored, ..Written::default() }
+}
+
+/// As patient as a test machine that is busy with other things needs it.
+fn patient(sink: &Arc<dyn DocumentSink>) -> RetryingSink {
+    let patience = Patience { within: Duration::from_secs(300), ..Patience::default() };
+    RetryingSink::new(Arc::clone(sink), patience)
 }

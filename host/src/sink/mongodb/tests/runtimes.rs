@@ -2,7 +2,6 @@
 
 use super::*;
 use std::thread;
-use std::time::Duration;
 
 fn current_thread() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
