@@ -28,19 +28,43 @@ const RULES: &[Rule] = &[
     Rule {
         within: "host/src/batch",
         except: &[],
-        forbidden: &["sink::embedded", "sink::null", "queue::embedded", "crate::cli", "crate::app::", "crate::guest"],
+        forbidden: &[
+            "sink::embedded",
+            "sink::mongodb",
+            "sink::null",
+            "queue::embedded",
+            "crate::cli",
+            "crate::app::",
+            "crate::guest",
+        ],
         why: "managers name ports, never adapters or the command line",
     },
     Rule {
         within: "host/src/platform",
         except: &[],
-        forbidden: &["::embedded", "sink::null", "crate::cli", "crate::app::", "crate::api", "crate::guest"],
+        forbidden: &[
+            "::embedded",
+            "::mongodb",
+            "sink::null",
+            "crate::cli",
+            "crate::app::",
+            "crate::api",
+            "crate::guest",
+        ],
         why: "the facade calls managers and ports; those who call it are not its business",
     },
     Rule {
         within: "host/src/api",
         except: &[],
-        forbidden: &["::embedded", "sink::null", "crate::cli", "crate::app::", "crate::worker", "crate::guest"],
+        forbidden: &[
+            "::embedded",
+            "::mongodb",
+            "sink::null",
+            "crate::cli",
+            "crate::app::",
+            "crate::worker",
+            "crate::guest",
+        ],
         why: "HTTP reaches the managers through the facade alone",
     },
     Rule {
@@ -64,7 +88,7 @@ const RULES: &[Rule] = &[
     Rule {
         within: "host/src/cli",
         except: &[],
-        forbidden: &["sink::embedded", "sink::null"],
+        forbidden: &["sink::embedded", "sink::mongodb", "sink::null"],
         why: "only app.rs names concrete adapters",
     },
     Rule {

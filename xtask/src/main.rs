@@ -10,6 +10,7 @@ mod fuzz;
 mod generate;
 mod lint;
 mod plugins;
+mod servers;
 mod soak;
 mod test;
 mod workshop;
@@ -40,6 +41,8 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Build every app under tenant-plugins/, those in C too
     Plugins(plugins::Arguments),
+    /// Install the servers that the tests start, where they are missing: a Redis and a MongoDB
+    Servers,
     /// Write the CSV of the demo and the benchmark to a file
     Data(generate::Arguments),
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Plugins(arguments) => plugins::run(&arguments),
+        Command::Servers => servers::need(),
         Command::Data(arguments) => generate::run(&arguments),
     };
     match done {

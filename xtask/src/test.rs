@@ -1,14 +1,14 @@
 //! `cargo xtask test`: every test there is, on a machine that has a Rust toolchain and nothing else of ours.
 //!
-//! 1. `cc` and `make`: installed where we are root, asked for where we are not.
+//! 1. `cc` and `make`, a Redis and a MongoDB: installed where we are root, asked for where we are not.
 //! 2. Everything that the tests start (the host, every app) is built once, and `MYSIMBDP_PREBUILT=1` tells the tests so:
 //!    no test waits for a cargo of its own.
 //! 3. Unit, integration and end-to-end tests, and the examples in the documentation.
 //! 4. The host is compiled for aarch64 where that target is installed. Where it is not, that is said at the end:
 //!    nothing is skipped silently.
 
-use crate::plugins;
 use crate::workshop::{self, cargo, need_c_compiler, step};
+use crate::{plugins, servers};
 use anyhow::Result;
 use std::process::Command;
 
@@ -23,6 +23,7 @@ const AARCH64: &str = "aarch64-unknown-linux-gnu";
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     need_c_compiler()?;
+    servers::need()?;
     step("build");
     // With the same targets as the tests, so that both agree on the features of each crate and nothing is built twice.
     workshop::run(&mut cargo(&["build", "--workspace", "--lib", "--bins", "--examples"]))?;

@@ -28,6 +28,7 @@ use crate::platform::neighbours;
 use crate::queue::QueueError;
 use crate::quota::Usage;
 use crate::sink::Sinks;
+use crate::sink::mongodb::SettingsError;
 use crate::sqlite::FileError;
 use crate::staging::candidate::DEFAULT_MAX_SIZE;
 use crate::staging::driver::{self, Staging};
@@ -69,6 +70,9 @@ pub enum DaemonError {
     /// The registry of apps cannot be opened.
     #[error(transparent)]
     Apps(#[from] AppsError),
+    /// The MongoDB is not named as it should be.
+    #[error(transparent)]
+    MongoDb(#[from] SettingsError),
     /// What hosts share cannot be reached.
     #[error(transparent)]
     Depot(#[from] DepotError),

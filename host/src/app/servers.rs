@@ -1,19 +1,21 @@
 //! Which queue and which sinks the configuration names, opened.
 
 use super::daemon::DaemonError;
-use crate::config::{Config, QueueKind, SinkKind};
+use crate::config::{AcknowledgedBy, Config, MongoDb, QueueKind, SinkKind};
 use crate::depot::Depot;
 use crate::queue::embedded::{EmbeddedQueue, steady_clock};
 use crate::queue::redis::{RedisQueue, RedisSettings};
 use crate::queue::{QueueError, TaskQueue};
 use crate::sink::Sinks;
 use crate::sink::embedded::EmbeddedSinks;
+use crate::sink::mongodb::{Acknowledged, MongoSinks, Settings};
+use crate::sink::retry::{Patience, RetryingSinks};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a server that cannot be reached is waited for at the start: host and servers may come up together.
-const PATIENCE: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(30);
 
 /// The task queue.
 pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonError> {
@@ -27,7 +29,7 @@ pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonE
                 ca: redis.tls.ca.clone(),
                 certificate: redis.tls.certificate.clone(),
             };
-            let until = Instant::now() + PATIENCE;
+            let until = Instant::now() + START;
             let mut told = false;
             let (queue, warnings) = loop {
                 match RedisQueue::connect(&settings).await {
@@ -38,7 +40,7 @@ pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonE
                             tracing::warn!(
                                 reason,
                                 server,
-                                "the task queue cannot be reached; trying again for {PATIENCE:?}"
+                                "the task queue cannot be reached; trying again for {START:?}"
                             );
                         }
                         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -58,7 +60,21 @@ pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonE
 pub(super) async fn sinks(config: &Config) -> Result<Arc<dyn Sinks>, DaemonError> {
     match config.sink {
         SinkKind::Embedded => Ok(Arc::new(EmbeddedSinks::new(&config.data.join("tenants")))),
-        SinkKind::MongoDb => Err(DaemonError::Thread(std::io::Error::other("not yet"))),
+        SinkKind::MongoDb => {
+            let MongoDb { url, prefix, acknowledged_by, ca, certificate } = config.mongodb.clone();
+            let settings = Settings {
+                database_prefix: prefix,
+                acknowledged: match acknowledged_by {
+                    AcknowledgedBy::Majority => Acknowledged::Majority,
+                    AcknowledgedBy::Primary => Acknowledged::Members(1),
+                },
+                ca_file: ca,
+                client_certificate: certificate,
+                ..Settings::new(url.0)
+            };
+            let sinks = MongoSinks::connect(settings).await?;
+            Ok(Arc::new(RetryingSinks::new(sinks, Patience::default())))
+        }
     }
 }
 

@@ -19,6 +19,15 @@ pub struct Redis {
     pub tls: Tls,
 }
 
+/// Certificates in PEM files, for a Redis. Its URL says whether TLS is spoken at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// Whom to trust instead of the system's authorities.
+    pub ca: Option<PathBuf>,
+    /// Our own certificate, and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+}
+
 /// A MongoDB, for documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MongoDb {
@@ -28,8 +37,10 @@ pub struct MongoDb {
     pub prefix: String,
     /// How many members must have a write before it counts.
     pub acknowledged_by: AcknowledgedBy,
-    /// Certificates, where TLS is spoken.
-    pub tls: Tls,
+    /// PEM file of the authorities to trust instead of the system's; TLS is spoken where it is named.
+    pub ca: Option<PathBuf>,
+    /// PEM file with our own certificate and its key; TLS is spoken where it is named.
+    pub certificate: Option<PathBuf>,
 }
 
 /// Who must have a write before it counts as stored. Its journal is always synced first.
@@ -43,15 +54,6 @@ pub enum AcknowledgedBy {
 
 pub(super) const ACKNOWLEDGED_BY: [(&str, AcknowledgedBy); 2] =
     [("majority", AcknowledgedBy::Majority), ("primary", AcknowledgedBy::Primary)];
-
-/// Certificates in PEM files. A URL says whether TLS is spoken at all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Whom to trust instead of the system's authorities.
-    pub ca: Option<PathBuf>,
-    /// Our own certificate, and its key.
-    pub certificate: Option<(PathBuf, PathBuf)>,
-}
 
 /// A URL that may hold a password: shown without it.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,7 +91,8 @@ impl Default for MongoDb {
             url: Secret("mongodb://127.0.0.1:27017/".to_owned()),
             prefix: "mysimbdp_".to_owned(),
             acknowledged_by: AcknowledgedBy::Majority,
-            tls: Tls::default(),
+            ca: None,
+            certificate: None,
         }
     }
 }
@@ -115,7 +118,8 @@ pub(super) fn mongodb(root: &mut Table<'_>, default: MongoDb) -> MongoDb {
         url: table.take("url", &url).map_or(default.url, Secret),
         prefix: table.take("prefix", &prefix).unwrap_or(default.prefix),
         acknowledged_by: table.take("acknowledged_by", &Choice(&ACKNOWLEDGED_BY)).unwrap_or(default.acknowledged_by),
-        tls: tls(&mut table),
+        ca: file(&mut table, "ca"),
+        certificate: file(&mut table, "certificate"),
     };
     table.finish();
     mongodb
@@ -130,13 +134,7 @@ pub(super) fn depot(root: &mut Table<'_>) -> Option<String> {
 }
 
 fn tls(table: &mut Table<'_>) -> Tls {
-    let file = |table: &mut Table<'_>, key, what| {
-        let path = table.take(key, &Text { what, such_as: "/etc/mysimbdp/ca.pem" }).filter(|path| !path.is_empty());
-        path.map(PathBuf::from)
-    };
-    let ca = file(table, "ca", "the path of a PEM file");
-    let certificate = file(table, "certificate", "the path of a PEM file");
-    let key = file(table, "key", "the path of a PEM file");
+    let (ca, certificate, key) = (file(table, "ca"), file(table, "certificate"), file(table, "key"));
     if certificate.is_some() != key.is_some() {
         let given = if certificate.is_some() { "certificate" } else { "key" };
         table.dangles(given, format_args!("a certificate needs its key, and a key its certificate: name both or none"));
@@ -144,31 +142,39 @@ fn tls(table: &mut Table<'_>) -> Tls {
     Tls { ca, certificate: certificate.zip(key) }
 }
 
+fn file(table: &mut Table<'_>, key: &'static str) -> Option<PathBuf> {
+    let path = Text { what: "the path of a PEM file", such_as: "/etc/mysimbdp/ca.pem" };
+    table.take(key, &path).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+fn shown(path: Option<&Path>) -> String {
+    path.map_or(String::new(), |path| path.display().to_string())
+}
+
 impl Redis {
     pub(super) fn written(&self) -> Value {
-        let mut written = json!({ "url": self.url.shown(), "prefix": self.prefix });
-        self.tls.write_into(&mut written);
-        written
+        let Tls { ca, certificate } = &self.tls;
+        let (certificate, key) = certificate.as_ref().map(|(own, key)| (own.as_path(), key.as_path())).unzip();
+        json!({
+            "url": self.url.shown(),
+            "prefix": self.prefix,
+            "ca": shown(ca.as_deref()),
+            "certificate": shown(certificate),
+            "key": shown(key),
+        })
     }
 }
 
 impl MongoDb {
     pub(super) fn written(&self) -> Value {
-        let acknowledged =
-            ACKNOWLEDGED_BY.iter().find(|(_, by)| *by == self.acknowledged_by).map_or("", |(word, _)| word);
-        let mut written = json!({ "url": self.url.shown(), "prefix": self.prefix, "acknowledged_by": acknowledged });
-        self.tls.write_into(&mut written);
-        written
-    }
-}
-
-impl Tls {
-    fn write_into(&self, written: &mut Value) {
-        let shown = |path: Option<&Path>| path.map_or(String::new(), |path| path.display().to_string());
-        let own = self.certificate.as_ref();
-        written["ca"] = shown(self.ca.as_deref()).into();
-        written["certificate"] = shown(own.map(|(certificate, _)| certificate.as_path())).into();
-        written["key"] = shown(own.map(|(_, key)| key.as_path())).into();
+        let acknowledged = ACKNOWLEDGED_BY.iter().find(|(_, by)| *by == self.acknowledged_by);
+        json!({
+            "url": self.url.shown(),
+            "prefix": self.prefix,
+            "acknowledged_by": acknowledged.map_or("", |(word, _)| word),
+            "ca": shown(self.ca.as_deref()),
+            "certificate": shown(self.certificate.as_deref()),
+        })
     }
 }
 

@@ -4,7 +4,11 @@
 //! only after that answer. Writing the same batch again is always safe: a numbered `_id` that exists counts as stored.
 
 pub mod embedded;
+pub mod mongodb;
 pub mod null;
+pub mod retry;
+
+mod refusal;
 
 #[cfg(test)]
 mod contract;

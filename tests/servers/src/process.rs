@@ -66,6 +66,11 @@ impl Server {
         Ok(server)
     }
 
+    /// Has the next start be with this argument too.
+    pub(crate) fn add_argument(&mut self, argument: &str) {
+        self.arguments.push(argument.to_owned());
+    }
+
     /// The port on loopback that it listens on.
     pub fn port(&self) -> u16 {
         self.port
@@ -100,7 +105,7 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.child.as_ref().map(|child| Pid::from_child(child)) {
+        if let Some(pid) = self.child.as_ref().map(Pid::from_child) {
             let _ = kill_process(pid, signal);
         }
     }

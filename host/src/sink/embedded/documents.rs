@@ -3,14 +3,12 @@
 use super::CollectionName;
 use super::prepare::{Document, Prepared};
 use crate::sink::Written;
+use crate::sink::refusal::another_has_this_id;
 use crate::sqlite::Job;
 use crate::sqlite::{Blame, blame};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 use std::sync::Arc;
-
-/// Most characters of an `_id` that a reason names.
-const ID_IN_REASON: usize = 200;
 
 /// The statements of one collection, as text; the connection keeps them prepared.
 #[derive(Debug)]
@@ -138,14 +136,6 @@ impl Table<'_> {
             (false, true) => Fate::Stored,
             (false, false) => Fate::StoredDiffering,
         })
-    }
-}
-
-fn another_has_this_id(id: &[u8]) -> String {
-    let id = String::from_utf8_lossy(id);
-    match id.char_indices().nth(ID_IN_REASON) {
-        Some((cut, _)) => format!("another document has this _id: {}…", &id[..cut]),
-        None => format!("another document has this _id: {id}"),
     }
 }
 

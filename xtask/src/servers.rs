@@ -1,0 +1,85 @@
+//! `cargo xtask servers`: the servers that tests, demo and benchmarks start, installed where they are missing.
+//!
+//! | server | where it comes from |
+//! |---|---|
+//! | Redis | `redis-server` on PATH; else Debian's package of that name, where we are root |
+//! | MongoDB | `mongod` or `secantusd-rs` on PATH; else `SecantusDB` from the Python package index, in a virtual environment of its own |
+//!
+//! ```text
+//!   target/servers/secantus/bin/secantusd-py
+//! ```
+//!
+//! Nothing is started here, and nothing is changed outside of `target/` but by `apt-get`. A virtual environment has its own
+//! path in its scripts, so it is made where it stays; one whose making was interrupted lacks the mark that it is whole,
+//! and is made anew.
+
+use crate::workshop::{self, has, is_root, need as need_packages, run, shown, step};
+use anyhow::{Context as _, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What is installed into the virtual environment.
+const PACKAGE: &str = "SecantusDB";
+/// Its server.
+const PROGRAM: &str = "bin/secantusd-py";
+/// Stands in the environment when it is whole.
+const WHOLE: &str = "whole";
+
+/// Makes sure that there are a Redis and a MongoDB.
+pub(crate) fn need() -> Result<()> {
+    need_packages(&["redis-server"], &["redis-server"], "as the task queue of several hosts")?;
+    if has("mongod") || has("secantusd-rs") || is_whole(&folder()) {
+        return Ok(());
+    }
+    step(&format!("there is no mongod or secantusd-rs on PATH: installing {PACKAGE} into {}", shown(&folder())));
+    need_python()?;
+    install(&folder()).with_context(|| {
+        format!(
+            "cannot install {PACKAGE}. Any of these will do instead: a mongod on PATH, or `cargo install secantus-mdb`"
+        )
+    })
+}
+
+fn folder() -> PathBuf {
+    workshop::target().join("servers/secantus")
+}
+
+fn is_whole(folder: &Path) -> bool {
+    folder.join(WHOLE).is_file() && folder.join(PROGRAM).is_file()
+}
+
+/// Python with `venv`, which Debian has in a package of its own.
+fn need_python() -> Result<()> {
+    let works = || {
+        let tried = Command::new("python3").args(["-c", "import venv, ensurepip"]).output();
+        tried.is_ok_and(|tried| tried.status.success())
+    };
+    if works() {
+        return Ok(());
+    }
+    let install = "apt-get install -y python3-venv";
+    if !is_root() || !has("apt-get") {
+        bail!(
+            "python3 with its venv module is missing, which is needed to install a MongoDB. On Debian or Ubuntu: sudo {install}"
+        );
+    }
+    step(&format!("python3 with its venv module is missing: {install}"));
+    workshop::install_packages(&["python3-venv"]).with_context(|| format!("cannot install it; try by hand: {install}"))
+}
+
+fn install(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", shown(folder)))?;
+    }
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("cannot make {}", shown(parent)))?;
+    }
+    run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    let pip = folder.join("bin/pip");
+    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", PACKAGE]))?;
+    if !folder.join(PROGRAM).is_file() {
+        bail!("{PACKAGE} is installed, but has no {PROGRAM}");
+    }
+    fs::write(folder.join(WHOLE), "").with_context(|| format!("cannot write to {}", shown(folder)))
+}
