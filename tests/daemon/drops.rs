@@ -23,7 +23,7 @@ fn an_app_and_a_file_dropped_without_any_configuration_become_documents() {
     let documents = daemon.documents("acme", "documents");
     assert_eq!(documents.len(), 499);
     assert!(!inbox.join("data.csv").exists(), "it was taken");
-    let letters = daemon.query("acme", "SELECT reason FROM _dead_letters");
+    let letters = daemon.letters("acme");
     assert_eq!(letters.len(), 1);
 
     let log = daemon.log();

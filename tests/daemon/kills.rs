@@ -5,6 +5,7 @@ use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::data::Rows;
 use mysimbdp_tests::leftovers;
 use std::collections::hash_map::RandomState;
+use serde_json::Value;
 use std::fs;
 use std::hash::BuildHasher;
 use std::process::Command;
@@ -29,24 +30,22 @@ fn fill(daemon: &Daemon) {
 /// What each file has become, whatever the numbers of the tasks.
 fn outcome(daemon: &Daemon) -> Vec<(String, String, Vec<String>, Vec<String>)> {
     daemon.until("ten tasks", || (daemon.ask(&["tasks", "list"], &[0]).as_array()?.len() == FILES).then_some(()));
-    let mut outcome: Vec<_> = daemon
-        .settled()
+    let tasks = daemon.settled();
+    let all: Vec<Value> =
+        daemon.documents("acme", "documents").iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let letters = daemon.letters("acme");
+    let mut outcome: Vec<_> = tasks
         .iter()
         .map(|task| {
             let number = task["number"].as_u64().unwrap();
             let prefix = format!("{number:010x}");
-            let documents = daemon.query(
-                "acme",
-                &format!(
-                    "SELECT substr(_id, 11) || (doc ->> '$.n') FROM documents WHERE _id LIKE '{prefix}%' ORDER BY _id"
-                ),
-            );
-            let letters = daemon.query(
-                "acme",
-                &format!(
-                    "SELECT row || ' ' || line || ' ' || hex(raw) FROM _dead_letters WHERE task = {number} ORDER BY row"
-                ),
-            );
+            let documents = all.iter().filter_map(|document| {
+                let id = document["_id"]["$oid"].as_str()?.strip_prefix(&prefix)?;
+                Some(format!("{id} {}", document["n"]))
+            });
+            let letters = letters.iter().filter(|letter| letter["task"] == number);
+            let letters = letters.map(|letter| format!("{} {} {}", letter["row"], letter["line"], letter["text"]));
+            let (documents, letters) = (documents.collect(), letters.collect());
             (task["file"]["name"].as_str().unwrap().to_owned(), task["state"].to_string(), documents, letters)
         })
         .collect();

@@ -30,8 +30,8 @@ fn dead_letters_are_listed_exported_and_replayed() {
     let tasks = daemon.settled();
     assert_eq!((&tasks[1]["state"], &tasks[1]["checkpoint"]["counts"]["rows"]["read"]), (&"done".into(), &3.into()));
     assert_eq!(daemon.documents("acme", "documents"), before);
-    let rows = daemon.query("acme", "SELECT CAST(row AS TEXT) FROM _dead_letters WHERE task = 1 ORDER BY row");
-    assert_eq!(rows, ["3", "700", "1999"]);
+    let rows: Vec<Value> = daemon.letters("acme").iter().map(|letter| letter["row"].clone()).collect();
+    assert_eq!(rows, [3, 700, 1_999]);
 
     let told = daemon.command(["deadletters", "replay", "2"]);
     assert!(told.stderr.contains("task 2 replays rows of task 1"), "{}", told.stderr);

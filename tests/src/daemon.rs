@@ -2,7 +2,7 @@
 
 use crate::artefacts;
 use crate::leftovers;
-use mysimbdp_servers::Redis;
+use crate::servers::Servers;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -21,12 +21,12 @@ pub struct Daemon {
     directory: TempDir,
     child: Option<Child>,
     environment: Vec<(String, String)>,
-    /// The Redis that it uses instead of its embedded queue, where the whole test program runs on one.
-    redis: Option<Redis>,
+    /// Servers that it uses instead of their embedded twins, where the whole test program runs on them.
+    servers: Option<Servers>,
 }
 
-/// Where this is set to `redis`, every daemon of a test program has its task queue on a Redis of its own.
-const QUEUE: &str = "MYSIMBDP_TEST_QUEUE";
+/// Where this is set, every daemon of a test program has its tasks on a Redis and its documents in a MongoDB.
+const SERVERS: &str = "MYSIMBDP_TEST_SERVERS";
 
 /// What a command of the command line has come to.
 #[derive(Debug)]
@@ -58,15 +58,9 @@ impl Daemon {
     pub fn prepare(config: &str) -> Daemon {
         // A short path: a Unix socket's has at most 107 bytes.
         let directory = TempDir::new().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
-        let redis = std::env::var(QUEUE).is_ok_and(|queue| queue == "redis").then(|| {
-            let started = Redis::start();
-            started.unwrap_or_else(|error| panic!("{error}"))
-        });
-        let mut daemon = Daemon { directory, child: None, environment: Vec::new(), redis: None };
-        if let Some(redis) = redis {
-            daemon.set("MYSIMBDP_QUEUE__KIND", "redis");
-            daemon.set("MYSIMBDP_REDIS__URL", &redis.url());
-            daemon.redis = Some(redis);
+        let mut daemon = Daemon { directory, child: None, environment: Vec::new(), servers: None };
+        if std::env::var_os(SERVERS).is_some() {
+            daemon.use_servers(Servers::start());
         }
         if !config.is_empty() {
             daemon.write("mysimbdp.toml", config);
@@ -79,6 +73,14 @@ impl Daemon {
         let mut daemon = Daemon::prepare(config);
         daemon.serve();
         daemon
+    }
+
+    /// Has the daemon use these servers from its next start on, instead of their embedded twins.
+    pub fn use_servers(&mut self, servers: Servers) {
+        for (name, value) in servers.variables() {
+            self.set(name, &value);
+        }
+        self.servers = Some(servers);
     }
 
     /// One variable of the environment for the next start.
@@ -298,11 +300,20 @@ impl Daemon {
         path
     }
 
+    /// Dead letters of a tenant, by task and row.
+    pub fn letters(&self, tenant: &str) -> Vec<Value> {
+        let page = self.ask(&["deadletters", "list", tenant, "--limit", "1000"], &[0]);
+        page["letters"].as_array().cloned().unwrap_or_default()
+    }
+
     /// Documents of a tenant's collection as text, by `_id`.
     ///
     /// # Panics
     /// Where the sink cannot be read.
     pub fn documents(&self, tenant: &str, collection: &str) -> Vec<String> {
+        if let Some(servers) = &self.servers {
+            return servers.documents(tenant, collection);
+        }
         self.query(tenant, &format!("SELECT doc FROM \"{collection}\" ORDER BY _id"))
     }
 

@@ -25,4 +25,5 @@ pub mod expect;
 pub mod fixtures;
 pub mod leftovers;
 pub mod report;
+pub mod servers;
 pub mod sink;

@@ -27,7 +27,7 @@ use crate::platform::intake::Intake;
 use crate::platform::neighbours;
 use crate::queue::QueueError;
 use crate::quota::Usage;
-use crate::sink::Sinks;
+use crate::sink::{SinkError, Sinks};
 use crate::sink::mongodb::SettingsError;
 use crate::sqlite::FileError;
 use crate::staging::candidate::DEFAULT_MAX_SIZE;
@@ -73,6 +73,9 @@ pub enum DaemonError {
     /// The MongoDB is not named as it should be.
     #[error(transparent)]
     MongoDb(#[from] SettingsError),
+    /// The MongoDB does not let us in.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// What hosts share cannot be reached.
     #[error(transparent)]
     Depot(#[from] DepotError),

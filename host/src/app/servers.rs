@@ -6,7 +6,7 @@ use crate::depot::Depot;
 use crate::queue::embedded::{EmbeddedQueue, steady_clock};
 use crate::queue::redis::{RedisQueue, RedisSettings};
 use crate::queue::{QueueError, TaskQueue};
-use crate::sink::Sinks;
+use crate::sink::{SinkError, Sinks};
 use crate::sink::embedded::EmbeddedSinks;
 use crate::sink::mongodb::{Acknowledged, MongoSinks, Settings};
 use crate::sink::retry::{Patience, RetryingSinks};
@@ -73,6 +73,13 @@ pub(super) async fn sinks(config: &Config) -> Result<Arc<dyn Sinks>, DaemonError
                 ..Settings::new(url.0)
             };
             let sinks = MongoSinks::connect(settings).await?;
+            match sinks.check().await {
+                Ok(()) => {}
+                Err(error @ SinkError::Transient { .. }) => {
+                    tracing::warn!(%error, server = config.mongodb.url.shown(), "documents cannot be stored yet: tasks wait until they can");
+                }
+                Err(error) => return Err(error.into()),
+            }
             Ok(Arc::new(RetryingSinks::new(sinks, Patience::default())))
         }
     }
