@@ -1,6 +1,6 @@
 //! A server process, whichever server it is.
 
-use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, set_parent_process_death_signal, waitid};
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -97,6 +97,11 @@ impl Server {
     /// Stops it in the middle of what it does (`SIGSTOP`): connections stay open and nothing answers.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        // One of its threads has to hear the signal first, and on a busy machine the others go on until then.
+        if let Some(pid) = self.child.as_ref().map(Pid::from_child) {
+            let stopped = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            let _ = waitid(WaitId::Pid(pid), stopped);
+        }
     }
 
     /// Lets it go on after [`pause`](Server::pause).

@@ -66,7 +66,7 @@ async fn a_write_whose_answer_is_lost_is_written_again_and_counts_as_stored() {
 async fn a_server_that_is_silent_passes_and_what_it_did_meanwhile_is_found() {
     let server = MongoDb::start().unwrap();
     let to =
-        MongoDestination::with(Settings { answered_within: Duration::from_secs(3), ..Settings::new(server.url()) })
+        MongoDestination::with(Settings { answered_within: Duration::from_secs(5), ..Settings::new(server.url()) })
             .await;
     server.pause();
     let error = to.sink.write(rows(1, 10)).await.unwrap_err();
