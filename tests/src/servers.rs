@@ -1,6 +1,6 @@
 //! A Redis and a MongoDB for daemons, shared by as many as a test wants.
 
-use mongodb::bson::Document;
+use bson::{Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::sync::Client;
 use mysimbdp_servers::{MongoDb, Redis};
@@ -64,12 +64,12 @@ impl Servers {
         let read = || -> mongodb::error::Result<Vec<Document>> {
             let client = Client::with_options(ClientOptions::parse(self.mongodb().url()).run()?)?;
             let collection = client.database(&format!("mysimbdp_{tenant}")).collection::<Document>(collection);
-            collection.find(Document::new()).sort(mongodb::bson::doc! { "_id": 1 }).run()?.collect()
+            collection.find(Document::new()).sort(doc! { "_id": 1 }).run()?.collect()
         };
         let documents = read().unwrap_or_else(|error| panic!("cannot read {tenant}.{collection}: {error}"));
         documents
             .into_iter()
-            .map(|document| mongodb::bson::Bson::Document(document).into_relaxed_extjson().to_string())
+            .map(|document| bson::Bson::Document(document).into_relaxed_extjson().to_string())
             .collect()
     }
 }
