@@ -21,7 +21,7 @@ use mongodb::Cursor;
 use std::collections::HashMap;
 
 /// Most `_id`s, and about the most bytes of them, that are asked for at once.
-const IDS_AT_ONCE: usize = 1000;
+const IDS_AT_ONCE: usize = 100;
 const BYTES_AT_ONCE: usize = 1 << 20;
 
 impl Collection {

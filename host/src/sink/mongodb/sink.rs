@@ -4,6 +4,7 @@ use super::command::Head;
 use super::line::{Line, Waiting, size};
 use super::sinks::Home;
 use super::trouble::Trouble;
+use crate::failpoint;
 use crate::sink::{BoxFuture, DeadLetter, DocumentBatch, DocumentSink, KeptLetter, LetterFilter, SinkError, Written};
 use bson::{Document, RawDocumentBuf};
 use mongodb::error::Result as Driven;
@@ -70,7 +71,10 @@ impl Collection {
 
     /// Runs a command on the primary. Call it on the driver's runtime.
     pub(super) async fn run(&self, command: RawDocumentBuf) -> Result<Document, Trouble> {
-        self.within(self.database.run_raw_command(command)).await
+        failpoint::cross("sink.before_commit");
+        let answer = self.within(self.database.run_raw_command(command)).await;
+        failpoint::cross("sink.after_commit");
+        answer
     }
 
     /// Documents of the collection, as the primary has them. Call it on the driver's runtime.
