@@ -4,7 +4,6 @@ use mysimbdp_tests::artefacts;
 use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::data::Rows;
 use mysimbdp_tests::leftovers;
-use serde_json::Value;
 use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::BuildHasher;
@@ -27,42 +26,14 @@ fn fill(daemon: &Daemon) {
     }
 }
 
-/// What each file has become, whatever the numbers of the tasks.
-fn outcome(daemon: &Daemon) -> Vec<(String, String, Vec<String>, Vec<String>)> {
-    daemon.until("ten tasks", || (daemon.ask(&["tasks", "list"], &[0]).as_array()?.len() == FILES).then_some(()));
-    let tasks = daemon.settled();
-    let all: Vec<Value> =
-        daemon.documents("acme", "documents").iter().map(|text| serde_json::from_str(text).unwrap()).collect();
-    let letters = daemon.letters("acme");
-    let mut outcome: Vec<_> = tasks
-        .iter()
-        .map(|task| {
-            let number = task["number"].as_u64().unwrap();
-            let prefix = format!("{number:010x}");
-            let documents = all.iter().filter_map(|document| {
-                let id = document["_id"]["$oid"].as_str()?.strip_prefix(&prefix)?;
-                Some(format!("{id} {}", document["n"]))
-            });
-            let letters = letters.iter().filter(|letter| letter["task"] == number);
-            let letters = letters.map(|letter| format!("{} {} {}", letter["row"], letter["line"], letter["text"]));
-            let (documents, letters) = (documents.collect(), letters.collect());
-            (task["file"]["name"].as_str().unwrap().to_owned(), task["state"].to_string(), documents, letters)
-        })
-        .collect();
-    outcome.sort();
-    outcome
-}
-
 #[test]
 fn no_kill_changes_the_final_documents() {
     let undisturbed = Daemon::start("");
     undisturbed.drop_app("acme", &artefacts::villains());
     fill(&undisturbed);
-    let expected = outcome(&undisturbed);
+    let expected = undisturbed.outcome("acme", FILES);
     assert!(
-        expected
-            .iter()
-            .all(|(_, state, documents, letters)| state == "\"done\"" && documents.len() > 1_900 && letters.len() == 2)
+        expected.iter().all(|file| file.state == "done" && file.documents.len() > 1_900 && file.letters.len() == 2)
     );
     drop(undisturbed);
 
@@ -88,5 +59,5 @@ fn no_kill_changes_the_final_documents() {
             daemon.ask(&["tasks", "rerun", &(1 + dice % FILES as u64).to_string()], &[0, 1]);
         }
     }
-    assert_eq!(outcome(&daemon), expected);
+    assert_eq!(daemon.outcome("acme", FILES), expected);
 }

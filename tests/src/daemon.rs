@@ -39,6 +39,19 @@ pub struct Answer {
     pub stderr: String,
 }
 
+/// What a file has become.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Outcome {
+    /// Its name.
+    pub file: String,
+    /// State of its task.
+    pub state: String,
+    /// Its documents: what the `_id` says of row and index, and `n`.
+    pub documents: Vec<String>,
+    /// Its dead letters: row, line, text.
+    pub letters: Vec<String>,
+}
+
 impl Answer {
     /// What it printed, as JSON.
     ///
@@ -298,6 +311,35 @@ impl Daemon {
         let path = self.path(name);
         fs::write(&path, content).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         path
+    }
+
+    /// What each file of a tenant has become once nothing waits or runs any more, whatever the numbers of the tasks.
+    ///
+    /// # Panics
+    /// Where there are not so many tasks, or they do not end.
+    pub fn outcome(&self, tenant: &str, files: usize) -> Vec<Outcome> {
+        self.until("all tasks", || (self.ask(&["tasks", "list"], &[0]).as_array()?.len() == files).then_some(()));
+        let tasks = self.settled();
+        let parse = |text: &String| -> Value { serde_json::from_str(text).unwrap_or_default() };
+        let documents: Vec<Value> = self.documents(tenant, "documents").iter().map(parse).collect();
+        let letters = self.letters(tenant);
+        let of = |task: &Value| {
+            let prefix = format!("{:010x}", task["number"].as_u64().unwrap_or_default());
+            let own = |document: &Value| {
+                let id = document["_id"]["$oid"].as_str()?.strip_prefix(&prefix)?;
+                Some(format!("{id} {}", document["n"]))
+            };
+            let letters = letters.iter().filter(|letter| letter["task"] == task["number"]);
+            Outcome {
+                file: task["file"]["name"].as_str().unwrap_or_default().to_owned(),
+                state: task["state"].as_str().unwrap_or_default().to_owned(),
+                documents: documents.iter().filter_map(own).collect(),
+                letters: letters.map(|it| format!("{} {} {}", it["row"], it["line"], it["text"])).collect(),
+            }
+        };
+        let mut outcome: Vec<Outcome> = tasks.iter().map(of).collect();
+        outcome.sort();
+        outcome
     }
 
     /// Dead letters of a tenant, by task and row.

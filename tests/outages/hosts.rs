@@ -1,0 +1,102 @@
+//! Several hosts on one queue: each with data and staging directories of its own, sharing a Redis, a MongoDB and a depot.
+
+use crate::scene::CONFIG;
+use mysimbdp_tests::artefacts;
+use mysimbdp_tests::daemon::Daemon;
+use mysimbdp_tests::data::Rows;
+use mysimbdp_tests::servers::Servers;
+use serde_json::Value;
+use std::fs;
+use tempfile::TempDir;
+
+/// A host of this name; not started.
+fn host(name: &str, servers: &Servers, depot: &TempDir) -> Daemon {
+    let mut daemon =
+        Daemon::prepare(&format!("{CONFIG}host = \"{name}\"\n[depot]\nurl = \"file://{}\"\n", depot.path().display()));
+    daemon.use_servers(servers.clone());
+    // Both have the tenant from the beginning.
+    fs::create_dir_all(daemon.staging("acme")).unwrap();
+    daemon
+}
+
+fn two() -> (Daemon, Daemon, Servers, TempDir) {
+    let (servers, depot) = (Servers::start(), TempDir::new().unwrap());
+    let (mut one, mut other) = (host("one", &servers, &depot), host("other", &servers, &depot));
+    one.serve();
+    other.serve();
+    (one, other, servers, depot)
+}
+
+/// Generation and state of the app, as a host has it.
+fn app(daemon: &Daemon) -> Option<(String, String)> {
+    let apps = daemon.ask(&["apps", "list"], &[0]);
+    let app = apps.as_array()?.first()?;
+    Some((app["generation"].as_str()?.to_owned(), app["state"].as_str()?.to_owned()))
+}
+
+#[test]
+fn an_app_that_is_dropped_on_one_is_live_on_all_and_so_is_whatever_becomes_of_it() {
+    let (one, other, servers, depot) = two();
+    one.drop_app("acme", &artefacts::villains());
+    let dropped = app(&one).unwrap();
+    assert_eq!(dropped.1, "live");
+    other.until("the app", || (app(&other)? == dropped).then_some(()));
+    // One that comes later has it as well.
+    let mut third = host("third", &servers, &depot);
+    third.serve();
+    assert_eq!(app(&third), Some(dropped.clone()));
+    fs::remove_file(one.staging("acme").join(artefacts::villains().file_name().unwrap())).unwrap();
+    other.until("its end", || (app(&other)?.1 == "retired").then_some(()));
+    other.ask(&["apps", "rollback", "acme", "villains"], &[0]);
+    one.until("its return", || (app(&one)? == dropped).then_some(()));
+    let hosts = one.ask(&["status"], &[0]);
+    let names: Vec<&Value> = hosts["hosts"].as_array().unwrap().iter().map(|host| &host["name"]).collect();
+    assert_eq!(names, ["one", "other", "third"]);
+}
+
+#[test]
+fn a_host_that_dies_has_its_tasks_finished_by_another_and_the_documents_are_the_same() {
+    const FILES: usize = 8;
+    let rows = |file: usize| Rows::innocent(4_000 + file as u64).with(30, "reject").with(2_000, "segfault").csv();
+    let fill = |daemon: &Daemon| {
+        let inbox = daemon.staging("acme").join("inbox/villains");
+        daemon.until("the inbox", || inbox.is_dir().then_some(()));
+        for file in 0..FILES {
+            fs::write(inbox.join(format!("{file}.csv")), rows(file)).unwrap();
+        }
+    };
+    let undisturbed = Daemon::start("");
+    undisturbed.drop_app("acme", &artefacts::villains());
+    fill(&undisturbed);
+    let expected = undisturbed.outcome("acme", FILES);
+
+    let (mut one, other, _servers, _depot) = two();
+    one.drop_app("acme", &artefacts::villains());
+    fill(&one);
+    one.until("all of them in the queue", || {
+        (one.ask(&["tasks", "list"], &[0]).as_array()?.len() == FILES).then_some(())
+    });
+    one.until("something to do", || {
+        let running = one.ask(&["status"], &[0]);
+        running["running"].as_array()?.first().map(|_| ())
+    });
+    one.kill();
+    assert_eq!(other.outcome("acme", FILES), expected);
+    let told = other.ask(&["logs", "acme", "--limit", "1000"], &[0]).to_string();
+    assert!(told.contains("task_began") || told.contains("task_ended"), "the other one has worked: {told}");
+}
+
+#[test]
+fn a_name_that_another_host_has_is_refused() {
+    let (servers, depot) = (Servers::start(), TempDir::new().unwrap());
+    let mut one = host("one", &servers, &depot);
+    one.serve();
+    let mut twin = host("one", &servers, &depot);
+    twin.launch();
+    twin.wait();
+    let told = twin.log();
+    assert!(told.contains("another host goes by the name one"), "{told}");
+    // The same host after a kill is no other one.
+    one.kill();
+    one.serve();
+}

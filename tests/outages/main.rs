@@ -1,0 +1,10 @@
+//! Daemons on a real Redis and MongoDB: servers that fall, networks that fail, hosts that die. None of it may change what is
+//! stored in the end.
+
+#![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
+
+mod hosts;
+mod kills;
+mod network;
+mod scene;
+mod servers;
