@@ -33,6 +33,7 @@ const RULES: &[Rule] = &[
             "sink::mongodb",
             "sink::null",
             "queue::embedded",
+            "queue::redis",
             "crate::cli",
             "crate::app::",
             "crate::guest",
@@ -45,6 +46,7 @@ const RULES: &[Rule] = &[
         forbidden: &[
             "::embedded",
             "::mongodb",
+            "::redis",
             "sink::null",
             "crate::cli",
             "crate::app::",

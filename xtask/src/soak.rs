@@ -1,5 +1,7 @@
-//! `cargo xtask soak`: the daemon and its workers are killed at random moments, many more times than in the tests.
+//! `cargo xtask soak`: what the tests kill a few times at random moments, many more times: a daemon and its workers on the
+//! embedded twins; daemon, workers, Redis and MongoDB.
 
+use crate::servers;
 use crate::workshop::{self, cargo, need_c_compiler, step};
 use anyhow::Result;
 
@@ -13,6 +15,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     need_c_compiler()?;
     step(&format!("{} kills at random moments, and the documents in the end", arguments.rounds));
-    let mut test = cargo(&["test", "-p", "mysimbdp-tests", "--test", "daemon", "kills", "--", "--nocapture"]);
+    servers::need()?;
+    // With the features of the tests, so that nothing is built twice.
+    let programs = ["--workspace", "--test", "daemon", "--test", "outages"];
+    let mut test = cargo(&[&["test"], &programs[..], &["kill", "--", "--nocapture", "--test-threads=1"]].concat());
     workshop::run(test.env("MYSIMBDP_KILL_ROUNDS", arguments.rounds.to_string()))
 }

@@ -4,7 +4,8 @@
 //! 2. Everything that the tests start (the host, every app) is built once, and `MYSIMBDP_PREBUILT=1` tells the tests so:
 //!    no test waits for a cargo of its own.
 //! 3. Unit, integration and end-to-end tests, and the examples in the documentation.
-//! 4. The host is compiled for aarch64 where that target is installed. Where it is not, that is said at the end:
+//! 4. The tests of the daemon once more, on a Redis and a MongoDB instead of their embedded twins.
+//! 5. The host is compiled for aarch64 where that target is installed. Where it is not, that is said at the end:
 //!    nothing is skipped silently.
 
 use crate::workshop::{self, cargo, need_c_compiler, step};
@@ -36,6 +37,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         tests.arg("--").args(&arguments.more);
     }
     workshop::run(&mut tests)?;
+
+    step("test: the daemon on a Redis and a MongoDB");
+    let mut again = cargo(&["test", "--workspace", "--no-fail-fast", "--test", "daemon"]);
+    again.env("MYSIMBDP_PREBUILT", "1").env("MYSIMBDP_TEST_SERVERS", "1");
+    if !arguments.more.is_empty() {
+        again.arg("--").args(&arguments.more);
+    }
+    workshop::run(&mut again)?;
 
     step("all tests passed");
     check_aarch64()

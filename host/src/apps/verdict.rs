@@ -2,24 +2,12 @@
 
 use super::generation::Generation;
 use crate::staging::candidate::{Finding, Kind};
+pub use crate::staging::ports::FileIdentity;
 use crate::staging::snapshot::Snapshot;
 use crate::tenant::{AppName, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::sync::Arc;
-
-/// Tells one state of a file from another: a file that is dropped, replaced, touched or written to has another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FileIdentity {
-    /// Its file system.
-    pub dev: u64,
-    /// Its number there.
-    pub ino: u64,
-    /// Its size.
-    pub size: u64,
-    /// When it was last written to, in nanoseconds since 1970.
-    pub mtime_ns: i64,
-}
 
 /// A `.so` that a tenant dropped.
 #[derive(Debug)]

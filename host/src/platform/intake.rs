@@ -91,7 +91,7 @@ impl Intake {
     async fn judge(&self, candidate: AppCandidate) -> AppVerdict {
         let AppCandidate { tenant, file, identity, snapshot, last_change, .. } = candidate;
         let apps = &self.platform.batches.parts.apps;
-        let (file, identity) = (known_as(&file), identity_of(&identity));
+        let file = known_as(&file);
         let candidate = Candidate { tenant: tenant.clone(), file, identity, snapshot, last_change };
         let verdict = match apps.consider(candidate).await {
             Ok(verdict) => verdict,
@@ -138,11 +138,6 @@ impl Intake {
     }
 }
 
-fn identity_of(identity: &FileIdentity) -> crate::apps::FileIdentity {
-    let FileIdentity { dev, ino, size, mtime_ns } = *identity;
-    crate::apps::FileIdentity { dev, ino, size, mtime_ns }
-}
-
 /// Before the hexadecimal digits of a name that is no UTF-8.
 const RAW: &str = "\0raw:";
 
@@ -171,7 +166,7 @@ impl AppIntake for Intake {
     }
 
     fn is_known(&self, tenant: &TenantId, file: &OsStr, identity: &FileIdentity) -> bool {
-        self.platform.batches.parts.apps.is_judged(tenant, &known_as(file), &identity_of(identity))
+        self.platform.batches.parts.apps.is_judged(tenant, &known_as(file), identity)
     }
 
     fn files(&self, tenant: &TenantId) -> Vec<OsString> {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use super::candidate::Finding;
 
-/// Which file it is, and which state of it: a file with the same identity has the same bytes.
+/// Which file it is, and which state of it: a file that is dropped, replaced, touched or written to has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileIdentity {
     /// Device that it lies on.

@@ -4,11 +4,13 @@
 //! Nothing is installed here. A server whose program is not to be found says how to get it: `cargo xtask test` and
 //! `cargo xtask servers` install what is missing.
 
+mod certificates;
 mod mongodb;
 mod process;
 mod proxy;
 mod redis;
 
+pub use certificates::Signer;
 pub use mongodb::MongoDb;
 pub use process::{Server, ServerError};
 pub use proxy::{Proxy, Weather};

@@ -2,6 +2,7 @@
 
 use crate::{Server, ServerError, on_path};
 use std::ops::{Deref, DerefMut};
+use std::path::Path;
 
 /// A Redis server. See [`Server`] for killing and restarting it.
 #[derive(Debug)]
@@ -21,15 +22,31 @@ impl Redis {
     /// # Errors
     /// As for [`start`](Redis::start).
     pub fn start_with(more: &[&str]) -> Result<Redis, ServerError> {
+        Redis::start_on("--port", more)
+    }
+
+    fn start_on(port_key: &str, more: &[&str]) -> Result<Redis, ServerError> {
         let remedy = "install Debian's package redis-server, or run `cargo xtask servers`";
         let program = on_path("redis-server").ok_or(ServerError::Missing { program: "redis-server", remedy })?;
         let server = Server::start(&program, |folder, port| {
             let port = port.to_string();
             let folder = folder.display().to_string();
-            let own = ["--bind", "127.0.0.1", "--port", &port, "--dir", &folder, "--save", ""];
+            let own = ["--bind", "127.0.0.1", port_key, &port, "--dir", &folder, "--save", ""];
             own.iter().chain(more).map(|argument| (*argument).to_owned()).collect()
         })?;
         Ok(Redis(server))
+    }
+
+    /// Starts one that speaks TLS only, with this certificate and key (PEM, one file), and that takes a client only whose
+    /// certificate one of `ca` has signed.
+    ///
+    /// # Errors
+    /// As for [`start`](Redis::start).
+    pub fn start_with_tls(certificate: &Path, ca: &Path) -> Result<Redis, ServerError> {
+        let (own, ca) = (certificate.display().to_string(), ca.display().to_string());
+        let files = ["--tls-cert-file", &own, "--tls-key-file", &own, "--tls-ca-cert-file", &ca];
+        let durable = ["--appendonly", "yes", "--appendfsync", "always"];
+        Redis::start_on("--tls-port", &[&["--port", "0"], &files[..], &durable[..]].concat())
     }
 
     /// Where it is, as a URL without a user.

@@ -77,28 +77,37 @@ impl Line {
         now: String,
         given: Vec<String>,
     ) -> Result<T, QueueError> {
-        let prefix = self.prefix.clone();
-        self.ask(|mut manager| async move {
-            let mut invocation = script.prepare_invoke();
-            invocation.key(prefix).arg(now);
-            for argument in given {
-                invocation.arg(argument);
+        self.ask(|mut manager| {
+            let (prefix, now, given) = (self.prefix.clone(), now.clone(), given.clone());
+            async move {
+                let mut invocation = script.prepare_invoke();
+                invocation.key(prefix).arg(now);
+                for argument in given {
+                    invocation.arg(argument);
+                }
+                failpoint::cross("queue.before_commit");
+                let answer = invocation.invoke_async(&mut manager).await;
+                failpoint::cross("queue.after_commit");
+                answer
             }
-            failpoint::cross("queue.before_commit");
-            let answer = invocation.invoke_async(&mut manager).await;
-            failpoint::cross("queue.after_commit");
-            answer
         })
         .await
     }
 
     pub(super) async fn query<T: FromRedisValue + Send + 'static>(&self, command: &Cmd) -> Result<T, QueueError> {
-        let command = command.clone();
-        self.ask(|mut manager| async move { command.query_async(&mut manager).await }).await
+        self.ask(|mut manager| {
+            let command = command.clone();
+            async move { command.query_async(&mut manager).await }
+        })
+        .await
     }
 
     pub(super) async fn pipe<T: FromRedisValue + Send + 'static>(&self, commands: Pipeline) -> Result<T, QueueError> {
-        self.ask(|mut manager| async move { commands.query_async(&mut manager).await }).await
+        self.ask(|mut manager| {
+            let commands = commands.clone();
+            async move { commands.query_async(&mut manager).await }
+        })
+        .await
     }
 
     /// Something may be claimable. Cancel-safe.
@@ -111,7 +120,24 @@ impl Line {
         self.news.notify_one();
     }
 
-    async fn ask<T: Send + 'static, F>(&self, ask: impl FnOnce(ConnectionManager) -> F) -> Result<T, QueueError>
+    /// Asks, and once more where the connection broke meanwhile: there is a new one by then, and everything can be asked for
+    /// again.
+    async fn ask<T: Send + 'static, F>(&self, ask: impl Fn(ConnectionManager) -> F) -> Result<T, QueueError>
+    where
+        F: Future<Output = Result<T, RedisError>> + Send + 'static,
+    {
+        let broke = |error: &RedisError| error.is_connection_dropped() && !error.is_connection_refusal();
+        let mut answer = self.ask_once(&ask).await?;
+        if answer.as_ref().is_err_and(broke) {
+            answer = self.ask_once(&ask).await?;
+        }
+        answer.map_err(|error| told(&error))
+    }
+
+    async fn ask_once<T: Send + 'static, F>(
+        &self,
+        ask: &impl Fn(ConnectionManager) -> F,
+    ) -> Result<Result<T, RedisError>, QueueError>
     where
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
@@ -126,7 +152,7 @@ impl Line {
         } else if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= SILENCE {
             self.begin_anew().await;
         }
-        answer.map_err(|error| told(&error))
+        Ok(answer)
     }
 
     /// Gives up a connection on which nobody answers.
