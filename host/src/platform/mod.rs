@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Each action has a file by its subject; each answers plain values that are serialised as they are. An action that is
-//! refused answers an [`ActionError`](error::ActionError).
+//! refused answers an [`ActionError`].
 
 mod apps;
 mod batches;

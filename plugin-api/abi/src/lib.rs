@@ -2,7 +2,7 @@
 //!
 //! One table, two doors. A Rust app exports it through `abi_stable`'s checked root module ([`RootV1`], whose layout is
 //! compared field by field when it is loaded); a C, C++ or Zig app exports it as the data symbol
-//! [`C_SYMBOL`](C_SYMBOL) described by `include/mysimbdp_plugin.h`. Behind either door lies the same [`PluginV1`].
+//! [`C_SYMBOL`] described by `include/mysimbdp_plugin.h`. Behind either door lies the same [`PluginV1`].
 //!
 //! ```text
 //!   host                                        app (.so)
