@@ -4,6 +4,7 @@
 
 mod apps;
 mod bad_drops;
+mod disk;
 mod drops;
 mod failpoints;
 mod fairness;

@@ -18,6 +18,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     servers::need()?;
     // With the features of the tests, so that nothing is built twice.
     let programs = ["--workspace", "--test", "daemon", "--test", "outages"];
-    let mut test = cargo(&[&["test"], &programs[..], &["kill", "--", "--nocapture", "--test-threads=1"]].concat());
-    workshop::run(test.env("MYSIMBDP_KILL_ROUNDS", arguments.rounds.to_string()))
+    let mut test = cargo(&[&["test"], &programs[..], &["no_kill", "--", "--nocapture", "--test-threads=1"]].concat());
+    workshop::run(test.env("MYSIMBDP_TEST_KILL_ROUNDS", arguments.rounds.to_string()))
 }
