@@ -52,8 +52,7 @@ fn run(queue: &Arc<RedisQueue>, batches: u64, slots: u64) -> Result<u64> {
     let left = AtomicU64::new(batches * FILES);
     std::thread::scope(|scope| {
         let enqueue = scope.spawn(|| alone()?.block_on(enqueue(queue, batches)));
-        let slots: Vec<_> =
-            (0..slots).map(|_| scope.spawn(|| alone()?.block_on(work(queue, &left)))).collect();
+        let slots: Vec<_> = (0..slots).map(|_| scope.spawn(|| alone()?.block_on(work(queue, &left)))).collect();
         let gone = |_| anyhow!("a thread panicked");
         enqueue.join().map_err(gone)??;
         let mut empty = 0;
