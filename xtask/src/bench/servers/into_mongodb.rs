@@ -17,12 +17,15 @@ use xtask::text::thousands;
 /// A server takes many times as long as we do.
 const PAIRS: usize = 3;
 
+/// The median of what one side's runs tell.
+type Median = fn(&Pairs, fn(&Run) -> f64) -> f64;
+
 pub(in crate::bench) fn measure(shop: &Shop) -> Result<Section> {
     step("On servers: the platform and a bare loader, into a MongoDB");
     let data = shop.data(if shop.quick { 4_300_000 } else { 20_000_000 })?;
     let redis = Redis::start()?;
     let pairs = alternate(shop.pairs.min(PAIRS), || on_the_platform(shop, &redis, &data), || bare(shop, &data))?;
-    let row = |name: &str, of: fn(&Pairs, fn(&Run) -> f64) -> f64| {
+    let row = |name: &str, of: Median| {
         let number = |pointer: fn(&Run) -> f64| of(&pairs, pointer);
         let documents = number(|run| run.number("/documents").unwrap_or(f64::NAN));
         let server = number(|run| run.number("/server_cpu_seconds").unwrap_or(f64::NAN));
