@@ -22,15 +22,16 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(host: &Path, folder: &Path) -> Result<Daemon> {
+        Daemon::start_with(host, folder, |_| ())
+    }
+
+    /// Starts one whose command `settle` has changed: by what is set in its environment.
+    pub(crate) fn start_with(host: &Path, folder: &Path, settle: impl FnOnce(&mut Command)) -> Result<Daemon> {
         let log = File::create(folder.join("daemon.log")).context("cannot write the daemon's log")?;
-        let child = Command::new(host)
-            .arg("serve")
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("cannot start {}", shown(host)))?;
+        let mut command = Command::new(host);
+        command.arg("serve").current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        settle(&mut command);
+        let child = command.spawn().with_context(|| format!("cannot start {}", shown(host)))?;
         let mut daemon = Daemon { host: host.to_owned(), folder: folder.to_owned(), child, ended: false };
         let until = Instant::now() + PATIENCE;
         while !daemon.command(&["status"])?.status.success() {
@@ -104,6 +105,11 @@ impl Daemon {
         Ok(cpu)
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// CPU seconds of its own so far.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
         cpu_of(self.child.id(), 2)
@@ -140,7 +146,7 @@ impl Daemon {
 }
 
 /// The first `fields` of user, system, children's user and children's system time of a process, in seconds.
-fn cpu_of(pid: u32, fields: usize) -> Result<f64> {
+pub(crate) fn cpu_of(pid: u32, fields: usize) -> Result<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("the process is gone")?;
     // The name in parentheses may have spaces; eleven fields stand between it and the times.
     let after = stat.rsplit_once(')').context("its state cannot be read")?.1;

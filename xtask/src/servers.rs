@@ -29,12 +29,11 @@ const WHOLE: &str = "whole";
 /// Makes sure that there are a Redis and a MongoDB.
 pub(crate) fn need() -> Result<()> {
     need_packages(&["redis-server"], &["redis-server"], "as the task queue of several hosts")?;
-    if has("mongod") || has("secantusd-rs") || is_whole(&folder()) {
+    if has("mongod") || has("secantusd-rs") || is_whole(&folder(), PROGRAM) {
         return Ok(());
     }
     step(&format!("there is no mongod or secantusd-rs on PATH: installing {PACKAGE} into {}", shown(&folder())));
-    need_python()?;
-    install(&folder()).with_context(|| {
+    install(&folder(), &[PACKAGE], PROGRAM).with_context(|| {
         format!(
             "cannot install {PACKAGE}. Any of these will do instead: a mongod on PATH, or `cargo install secantus-mdb`"
         )
@@ -45,8 +44,17 @@ fn folder() -> PathBuf {
     workshop::target().join("servers/secantus")
 }
 
-fn is_whole(folder: &Path) -> bool {
-    folder.join(WHOLE).is_file() && folder.join(PROGRAM).is_file()
+/// Makes a virtual environment with these packages where it is missing; `program` is what must come out of them.
+pub(crate) fn environment(folder: &Path, packages: &[&str], program: &str) -> Result<()> {
+    if is_whole(folder, program) {
+        return Ok(());
+    }
+    step(&format!("installing {} into {}", packages.join(", "), shown(folder)));
+    install(folder, packages, program)
+}
+
+fn is_whole(folder: &Path, program: &str) -> bool {
+    folder.join(WHOLE).is_file() && folder.join(program).is_file()
 }
 
 /// Python with `venv`, which Debian has in a package of its own.
@@ -61,14 +69,15 @@ fn need_python() -> Result<()> {
     let install = "apt-get install -y python3-venv";
     if !is_root() || !has("apt-get") {
         bail!(
-            "python3 with its venv module is missing, which is needed to install a MongoDB. On Debian or Ubuntu: sudo {install}"
+            "python3 with its venv module is missing, which is needed to install servers and what they are compared with. On Debian or Ubuntu: sudo {install}"
         );
     }
     step(&format!("python3 with its venv module is missing: {install}"));
     workshop::install_packages(&["python3-venv"]).with_context(|| format!("cannot install it; try by hand: {install}"))
 }
 
-fn install(folder: &Path) -> Result<()> {
+fn install(folder: &Path, packages: &[&str], program: &str) -> Result<()> {
+    need_python()?;
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", shown(folder)))?;
     }
@@ -77,9 +86,9 @@ fn install(folder: &Path) -> Result<()> {
     }
     run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
     let pip = folder.join("bin/pip");
-    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", PACKAGE]))?;
-    if !folder.join(PROGRAM).is_file() {
-        bail!("{PACKAGE} is installed, but has no {PROGRAM}");
+    run(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
+    if !folder.join(program).is_file() {
+        bail!("{} is installed, but has no {program}", packages.join(", "));
     }
     fs::write(folder.join(WHOLE), "").with_context(|| format!("cannot write to {}", shown(folder)))
 }

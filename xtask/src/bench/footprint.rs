@@ -10,7 +10,7 @@ use std::path::Path;
 use xtask::data::HEADER;
 
 /// Above idle, in bytes.
-const PROMISED: u64 = 64 * 1024 * 1024;
+pub(super) const PROMISED: u64 = 64 * 1024 * 1024;
 
 pub(super) fn measure(shop: &Shop) -> Result<Section> {
     step("Memory of host and worker");
@@ -69,7 +69,7 @@ pub(super) fn remove_database(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn megabytes(bytes: u64) -> String {
+pub(super) fn megabytes(bytes: u64) -> String {
     let tenths = bytes * 10 / (1024 * 1024);
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }

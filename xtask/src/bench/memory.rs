@@ -6,7 +6,7 @@
 
 use super::measure::wait;
 use crate::workshop;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,25 +24,30 @@ pub(super) fn peak_anonymous(command: &mut Command, accepted: &[i32]) -> Result<
         .stderr(Stdio::null())
         .spawn()
         .with_context(|| format!("cannot start `{line}`"))?;
+    let ((status, _), peak) = peak_during(child.id(), || wait(&child))?;
+    if !status.code().is_some_and(|code| accepted.contains(&code)) {
+        bail!("`{line}` ended with {status} while its memory was sampled");
+    }
+    Some(peak).filter(|peak| *peak > 0).with_context(|| format!("`{line}` ended before its memory could be sampled"))
+}
+
+/// Does it, and answers the largest sum, in bytes, that was seen meanwhile over this process and its descendants.
+pub(super) fn peak_during<T>(pid: u32, does: impl FnOnce() -> Result<T>) -> Result<(T, u64)> {
     let ended = AtomicBool::new(false);
-    let (peak, waited) = std::thread::scope(|scope| {
+    let (done, peak) = std::thread::scope(|scope| {
         let sampler = scope.spawn(|| {
             let mut peak = 0;
             while !ended.load(Ordering::Relaxed) {
-                peak = peak.max(anonymous_of_tree(child.id()));
+                peak = peak.max(anonymous_of_tree(pid));
                 std::thread::sleep(SAMPLE_EVERY);
             }
             peak
         });
-        let waited = wait(&child);
+        let done = does();
         ended.store(true, Ordering::Relaxed);
-        (sampler.join(), waited)
+        (done, sampler.join())
     });
-    let (status, _) = waited?;
-    if !status.code().is_some_and(|code| accepted.contains(&code)) {
-        bail!("`{line}` ended with {status} while its memory was sampled");
-    }
-    peak.ok().filter(|peak| *peak > 0).with_context(|| format!("`{line}` ended before its memory could be sampled"))
+    Ok((done?, peak.map_err(|_| anyhow!("the sampler panicked"))?))
 }
 
 /// A process that has just ended counts nothing.

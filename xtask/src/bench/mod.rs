@@ -11,6 +11,7 @@ mod memory;
 mod pairs;
 mod report;
 mod scaling;
+mod servers;
 mod shop;
 mod sink;
 mod start;
@@ -19,6 +20,7 @@ mod wasm;
 
 pub(crate) use measure::wait;
 
+use crate::servers::need as need_servers;
 use crate::workshop::{need_c_compiler, root, shown, step};
 use anyhow::{Context as _, Result, bail};
 use report::Section;
@@ -60,10 +62,20 @@ enum Comparison {
     Idle,
     /// The cost of a file, with ever more of them
     Growth,
+    /// On servers: the platform beside a bare loader
+    Servers,
+    /// On servers: the platform beside the Python stack that it replaces
+    Stack,
+    /// On servers: the Redis queue alone
+    Queue,
+    /// On servers: anonymous memory
+    ServerMemory,
+    /// On servers: into a MongoDB that stores
+    Mongodb,
 }
 
 impl Comparison {
-    const ALL: [Comparison; 10] = [
+    const ALL: [Comparison; 15] = [
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,
@@ -74,6 +86,11 @@ impl Comparison {
         Comparison::Drops,
         Comparison::Idle,
         Comparison::Growth,
+        Comparison::Servers,
+        Comparison::Stack,
+        Comparison::Queue,
+        Comparison::ServerMemory,
+        Comparison::Mongodb,
     ];
 
     fn measure(self, shop: &Shop) -> Result<Section> {
@@ -88,7 +105,18 @@ impl Comparison {
             Comparison::Drops => daemon::drops(shop),
             Comparison::Idle => daemon::idle(shop),
             Comparison::Growth => daemon::growth(shop),
+            Comparison::Servers => servers::loader(shop),
+            Comparison::Stack => servers::stack(shop),
+            Comparison::Queue => servers::queue(shop),
+            Comparison::ServerMemory => servers::memory(shop),
+            Comparison::Mongodb => servers::into_mongodb(shop),
         }
+    }
+
+    /// Whether it needs a Redis and a MongoDB.
+    fn is_on_servers(self) -> bool {
+        use Comparison::{Mongodb, Queue, ServerMemory, Servers, Stack};
+        matches!(self, Servers | Stack | Queue | ServerMemory | Mongodb)
     }
 }
 
@@ -96,6 +124,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     need_c_compiler()?;
     let shop = Shop::open(arguments)?;
     let wanted = if arguments.only.is_empty() { &Comparison::ALL[..] } else { &arguments.only };
+    if wanted.iter().any(|comparison| comparison.is_on_servers()) {
+        need_servers()?;
+    }
     let sections = wanted.iter().map(|comparison| comparison.measure(&shop)).collect::<Result<Vec<Section>>>()?;
 
     let whole = !arguments.quick && arguments.only.is_empty();
