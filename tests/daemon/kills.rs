@@ -37,7 +37,8 @@ fn no_kill_changes_the_final_documents() {
     );
     drop(undisturbed);
 
-    let rounds = std::env::var("MYSIMBDP_TEST_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+    let rounds =
+        std::env::var("MYSIMBDP_TEST_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let mut daemon = Daemon::start("");
     daemon.drop_app("acme", &artefacts::villains());
     fill(&daemon);

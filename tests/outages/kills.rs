@@ -13,7 +13,8 @@ const FILES: u64 = 24;
 
 #[test]
 fn no_kill_of_anything_changes_the_final_documents() {
-    let rounds = std::env::var("MYSIMBDP_TEST_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+    let rounds =
+        std::env::var("MYSIMBDP_TEST_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let mut scene = Scene::set();
     let random = RandomState::new();
     let mut dropped = 0;

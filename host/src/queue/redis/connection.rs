@@ -77,11 +77,15 @@ impl Line {
         now: String,
         given: Vec<String>,
     ) -> Result<T, QueueError> {
-        self.ask(|mut manager| {
+        self.ask(|mut manager, again| {
             let (prefix, now, given) = (self.prefix.clone(), now.clone(), given.clone());
             async move {
                 let mut invocation = script.prepare_invoke();
-                invocation.key(prefix).arg(now);
+                invocation.key(&prefix).arg(now);
+                if again {
+                    // A second key says so.
+                    invocation.key(prefix + "again");
+                }
                 for argument in given {
                     invocation.arg(argument);
                 }
@@ -95,7 +99,7 @@ impl Line {
     }
 
     pub(super) async fn query<T: FromRedisValue + Send + 'static>(&self, command: &Cmd) -> Result<T, QueueError> {
-        self.ask(|mut manager| {
+        self.ask(|mut manager, _again| {
             let command = command.clone();
             async move { command.query_async(&mut manager).await }
         })
@@ -103,7 +107,7 @@ impl Line {
     }
 
     pub(super) async fn pipe<T: FromRedisValue + Send + 'static>(&self, commands: Pipeline) -> Result<T, QueueError> {
-        self.ask(|mut manager| {
+        self.ask(|mut manager, _again| {
             let commands = commands.clone();
             async move { commands.query_async(&mut manager).await }
         })
@@ -122,27 +126,28 @@ impl Line {
 
     /// Asks, and once more where the connection broke meanwhile: there is a new one by then, and everything can be asked for
     /// again.
-    async fn ask<T: Send + 'static, F>(&self, ask: impl Fn(ConnectionManager) -> F) -> Result<T, QueueError>
+    async fn ask<T: Send + 'static, F>(&self, ask: impl Fn(ConnectionManager, bool) -> F) -> Result<T, QueueError>
     where
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
         let broke = |error: &RedisError| error.is_connection_dropped() && !error.is_connection_refusal();
-        let mut answer = self.ask_once(&ask).await?;
+        let mut answer = self.ask_once(&ask, false).await?;
         if answer.as_ref().is_err_and(broke) {
-            answer = self.ask_once(&ask).await?;
+            answer = self.ask_once(&ask, true).await?;
         }
         answer.map_err(|error| told(&error))
     }
 
     async fn ask_once<T: Send + 'static, F>(
         &self,
-        ask: &impl Fn(ConnectionManager) -> F,
+        ask: &impl Fn(ConnectionManager, bool) -> F,
+        again: bool,
     ) -> Result<Result<T, RedisError>, QueueError>
     where
         F: Future<Output = Result<T, RedisError>> + Send + 'static,
     {
         let manager = self.manager.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = match self.runtime.spawn(ask(manager)).await {
+        let answer = match self.runtime.spawn(ask(manager, again)).await {
             Ok(answer) => answer,
             Err(gone) => return Err(QueueError::Transient(format!("the host is shutting down: {gone}"))),
         };

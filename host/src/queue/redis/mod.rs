@@ -21,7 +21,6 @@
 //!   ended                 zset    numbers that are over, since when
 //!   live                  hash    "<tenant> <app>" → since when, and the generation that new tasks begin with, or -
 //!   hosts                 hash    name → when it last gave a sign of life, its id, what it tells of itself
-//!   token:<token>         string  what a claim request was answered, for its lease
 //!   last, tenants                 the last number given out; every tenant that has had a task
 //!   news                  channel something may be claimable
 //! ```

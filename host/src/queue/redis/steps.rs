@@ -52,8 +52,10 @@ pub(super) async fn enqueue(queue: &RedisQueue, batch: NewBatch) -> Result<Vec<u
 
 pub(super) async fn claim(queue: &RedisQueue, host: &str, lease: Duration) -> Result<Option<Claim>, QueueError> {
     let unanswered = || queue.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-    let token = unanswered().pop().unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let given = arguments![host, millis(lease), token];
+    let lost = unanswered().pop();
+    let again = u8::from(lost.is_some());
+    let token = lost.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+    let given = arguments![host, millis(lease), token, again];
     let answer = queue.line.run(&scripts::CLAIM, queue.now(), given).await;
     if let Err(QueueError::Transient(_)) = answer {
         unanswered().push(token);

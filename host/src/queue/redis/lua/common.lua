@@ -1,5 +1,6 @@
--- What every script begins with. KEYS[1] is the prefix of all keys, ARGV[1] the time in milliseconds since 1970, or '' for the
--- server's own. The next argument is ARGV[2]. How the keys hang together is told in ../mod.rs.
+-- What every script begins with. KEYS[1] is the prefix of all keys; KEYS[2] is there where the same is asked once more.
+-- ARGV[1] is the time in milliseconds since 1970, or '' for the server's own; what follows begins with ARGV[2]. How the keys
+-- hang together is told in ../mod.rs.
 local P, call = KEYS[1], redis.call
 local now = tonumber(ARGV[1])
 if not now then
@@ -29,10 +30,9 @@ end
 
 -- Keeps `turn` true: tenants of whom something waits and nothing runs, by their virtual time.
 local function place(tenant)
+  if call('HLEN', P .. 'running:' .. tenant) > 0 then return end
   local weight, concurrent, virtual_time = share_of(tenant)
-  local may = concurrent > 0 and call('HLEN', P .. 'running:' .. tenant) == 0
-    and call('ZCARD', P .. 'ready:' .. tenant) > 0
-  if may then
+  if concurrent > 0 and call('ZCARD', P .. 'ready:' .. tenant) > 0 then
     call('ZADD', P .. 'turn', string.format('%.17g', virtual_time), tenant)
   else
     call('ZREM', P .. 'turn', tenant)
@@ -86,12 +86,19 @@ local function charge(number, tenant)
   call('HSET', P .. 'running:' .. tenant, number, string.format('%d', now))
 end
 
--- Ends the claim of a running task, without saying what becomes of it.
+-- Ends the claim of a running task, without saying what becomes of it. Answers whether the tenant had as many as it may.
 local function leave(number, tenant)
-  charge(number, tenant)
-  call('HDEL', P .. 'running:' .. tenant, number)
+  local key = P .. 'running:' .. tenant
+  local weight, concurrent, virtual_time = share_of(tenant)
+  local running = call('HLEN', key)
+  local since = call('HGET', key, number)
+  if since then
+    set_virtual_time(tenant, virtual_time + math.max(0, now - tonumber(since)) / 1000 / weight)
+    call('HDEL', key, number)
+  end
   call('ZREM', P .. 'leases', number)
-  if call('HLEN', P .. 'running:' .. tenant) == 0 then call('SREM', P .. 'active', tenant) end
+  if running <= (since and 1 or 0) then call('SREM', P .. 'active', tenant) end
+  return running >= concurrent
 end
 
 local function move(number, tenant, from, to)
@@ -118,7 +125,7 @@ end
 -- somebody asked for that.
 local function give_back(number, tenant, cancel)
   leave(number, tenant)
-  call('HDEL', key_of(number), 'host', 'cancel')
+  call('HDEL', key_of(number), 'host', 'cancel', 'token')
   if cancel then
     move(number, tenant, 'running', 'cancelled')
     over(number)
