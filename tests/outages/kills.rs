@@ -21,7 +21,7 @@ fn no_kill_of_anything_changes_the_final_documents() {
     let mut history = Vec::new();
     for round in 0..rounds {
         // So many that there is always something to kill amid.
-        for _ in dropped..(FILES * (round + 1)).div_ceil(rounds) {
+        while dropped < (FILES * (round + 1)).div_ceil(rounds) {
             scene.drop_files(1);
             dropped += 1;
         }
