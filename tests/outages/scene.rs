@@ -76,6 +76,10 @@ impl Scene {
             );
         }
         assert_eq!(outcome.len(), self.files);
+        // What goes past a proxy is not disturbed by it.
+        let documents: usize = expected[..self.files].iter().map(|file| file.documents.len()).sum();
+        let (redis, mongodb) = (self.redis.carried(), self.mongodb.carried());
+        assert!(redis > 0 && mongodb > 20 * documents as u64, "{redis} and {mongodb} bytes went through the proxies");
     }
 }
 

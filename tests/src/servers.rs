@@ -29,9 +29,9 @@ impl Servers {
 
     /// Has daemons connect to these ports on loopback instead, behind which the servers are.
     pub fn behind(mut self, redis: u16, mongodb: u16) -> Servers {
-        let replaced = |url: &str, port: u16, own: u16| url.replace(&format!(":{own}"), &format!(":{port}"));
-        let (own_redis, own_mongodb) = (self.redis().port(), self.mongodb().port());
-        self.urls = (replaced(&self.urls.0, redis, own_redis), replaced(&self.urls.1, mongodb, own_mongodb));
+        // Directly, or the driver would learn the server's own address and go there.
+        let mongodb = format!("mongodb://127.0.0.1:{mongodb}/?directConnection=true");
+        self.urls = (format!("redis://127.0.0.1:{redis}/"), mongodb);
         self
     }
 

@@ -64,6 +64,14 @@ pub enum DaemonError {
         /// Why not.
         source: io::Error,
     },
+    /// What tells this host from others cannot be kept.
+    #[error("{} cannot be written: {source}; the data directory must be writable", path.display())]
+    Identity {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A database file will not do.
     #[error(transparent)]
     File(#[from] FileError),
@@ -184,6 +192,11 @@ impl Daemon {
         }
         let recovered = platform.batches.parts.queue.recover(&platform.batches.parts.host).await?;
         platform.join_the_others().await;
+        if platform.batches.parts.depot.is_none() && platform.batches.parts.queue.hosts().await?.len() > 1 {
+            tracing::warn!(
+                "other hosts work on this queue, and this one has no depot: it parks tasks whose files they have; name one in depot.url, the same for all"
+            );
+        }
         housekeeping::sweep(&platform).await?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         journal.record(Event::now(None, Happening::Started { version, recovered })).await;

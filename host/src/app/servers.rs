@@ -110,6 +110,6 @@ pub(super) fn identity(data: &Path) -> Result<String, DaemonError> {
         return Ok(id);
     }
     let id = uuid::Uuid::now_v7().to_string();
-    std::fs::write(&path, &id).map_err(|source| DaemonError::Directory { path, source })?;
+    std::fs::write(&path, &id).map_err(|source| DaemonError::Identity { path, source })?;
     Ok(id)
 }

@@ -42,6 +42,7 @@ struct Shared {
     /// Connections whose answers are cut before the weather is fair again; counts down in [`Weather::Mute`].
     mutes: AtomicU32,
     connections: Mutex<Vec<TcpStream>>,
+    carried: AtomicU64,
 }
 
 impl Proxy {
@@ -59,6 +60,7 @@ impl Proxy {
             delay: AtomicU64::new(0),
             mutes: AtomicU32::new(0),
             connections: Mutex::default(),
+            carried: AtomicU64::new(0),
         });
         let serving = Arc::clone(&shared);
         thread::spawn(move || {
@@ -92,6 +94,11 @@ impl Proxy {
     pub fn lose_answers(&self, answers: u32) {
         self.shared.mutes.store(answers, Ordering::SeqCst);
         self.set(Weather::Mute);
+    }
+
+    /// Bytes of requests that it has passed on.
+    pub fn carried(&self) -> u64 {
+        self.shared.carried.load(Ordering::SeqCst)
     }
 
     /// Cuts all connections once; new ones are let in.
@@ -169,6 +176,9 @@ impl Shared {
             }
             thread::sleep(Duration::from_millis(self.delay.load(Ordering::SeqCst)));
             to.write_all(&piece[..read])?;
+            if !is_answer {
+                self.carried.fetch_add(read as u64, Ordering::SeqCst);
+            }
         }
     }
 
