@@ -7,6 +7,7 @@ pub mod api;
 pub mod app;
 pub mod apps;
 pub mod batch;
+pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod depot;

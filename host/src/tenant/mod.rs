@@ -6,6 +6,6 @@ mod registry;
 mod settings;
 
 pub use limits::{Limits, NORMAL, Overrides, Profile, UNLIMITED};
-pub use name::{AppName, MAX_NAME, NameError, SinkName, TenantId, is_name};
+pub use name::{AppName, MAX_NAME, NameError, SinkName, StreamName, TenantId, is_name};
 pub use registry::Tenants;
 pub use settings::{AppSettings, Sink, Tenant};

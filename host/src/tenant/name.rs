@@ -99,6 +99,11 @@ name! {
     SinkName, "a sink"
 }
 
+name! {
+    /// A tenant's stream of messages, as the operator named it.
+    StreamName, "a stream"
+}
+
 impl Default for SinkName {
     /// The sink that a tenant has where none is named.
     fn default() -> SinkName {

@@ -188,6 +188,56 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Who delivers a message, and as which: what [`readdress`] adds to one that has it not.
+#[derive(Clone, Copy, Debug)]
+pub struct Address<'a> {
+    /// Name of the tenant's stream.
+    pub stream: &'a [u8],
+    /// Tag of the consumer that took it.
+    pub consumer_tag: &'a [u8],
+    /// Tag of the delivery on its channel.
+    pub delivery_tag: u64,
+    /// Number of the channel.
+    pub channel: u16,
+    /// The broker may have delivered it before.
+    pub redelivered: bool,
+}
+
+/// Appends the message that `bytes` begins with, which has neither stream nor consumer tag, to a payload with this address.
+/// Answers how many of the bytes it takes up.
+///
+/// # Errors
+/// The bytes end inside a message, or it has a stream or a consumer tag already; nothing is appended then.
+pub fn readdress(bytes: &[u8], address: &Address<'_>, payload: &mut Vec<u8>) -> Result<usize, CodecError> {
+    let Some((head, behind)) = bytes.split_first_chunk::<MESSAGE_HEAD>() else {
+        return Err(CodecError::Short(MESSAGE_HEAD - bytes.len()));
+    };
+    let (length, mask) = (u32_at(head, 16), u16_at(head, 26));
+    let Some(parts) = behind.get(..length) else { return Err(CodecError::Short(length - behind.len())) };
+    if mask & 0b11 != 0 {
+        return Err(CodecError::Padding);
+    }
+    let texts = [address.stream, address.consumer_tag];
+    let all = length + texts.iter().map(|text| 4 + text.len()).sum::<usize>();
+    let total = u32::try_from(all).map_err(|_| CodecError::HostTooLong(all))?;
+    payload.reserve(MESSAGE_HEAD + all);
+    payload.extend_from_slice(&address.delivery_tag.to_le_bytes());
+    payload.extend_from_slice(&head[8..16]);
+    payload.extend_from_slice(&total.to_le_bytes());
+    payload.extend_from_slice(&head[20..24]);
+    payload.extend_from_slice(&address.channel.to_le_bytes());
+    payload.extend_from_slice(&(mask | 0b11).to_le_bytes());
+    payload.extend_from_slice(&head[28..31]);
+    payload.push(u8::from(address.redelivered));
+    for text in texts {
+        // Their sum fits.
+        payload.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+        payload.extend_from_slice(text);
+    }
+    payload.extend_from_slice(parts);
+    Ok(MESSAGE_HEAD + length)
+}
+
 /// A message where it lies in a payload. Most messages carry few texts, so those are walked and not gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivered<'a> {
