@@ -8,12 +8,14 @@ mod certificates;
 mod mongodb;
 mod process;
 mod proxy;
+mod rabbitmq;
 mod redis;
 
 pub use certificates::Signer;
 pub use mongodb::MongoDb;
 pub use process::{Server, ServerError};
 pub use proxy::{Proxy, Weather};
+pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 
 use std::path::PathBuf;
