@@ -21,6 +21,7 @@
 //! nothing is taken apart on its way.
 
 mod envelope;
+pub mod rabbitmq;
 
 pub use envelope::{Envelope, EnvelopeError};
 

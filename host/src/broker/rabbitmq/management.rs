@@ -44,11 +44,6 @@ impl Management {
         Ok(Some(Management { http, base, user, password }))
     }
 
-    /// The user it is asked as.
-    pub(super) fn user(&self) -> &str {
-        &self.user
-    }
-
     /// Reads what is at this path; `None` where nothing is.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Option<T>, BrokerError> {
         let Some(answer) = self.ask(Method::GET, path, None).await? else { return Ok(None) };

@@ -32,7 +32,8 @@
 //! # Connections and threads
 //! What is declared, looked at and published goes through connections of the runtime that connected, one for each virtual
 //! host. A consumer belongs to the runtime that it is made on, with a channel of its own on a connection that all consumers
-//! of a tenant on that runtime share. The client library runs a connection's socket as a task of that runtime.
+//! of a tenant on that runtime share. The client library reads and writes each connection in a thread of its own, which the
+//! runtime's reactor wakes: a message passes from the reactor to that thread and from there to its consumer.
 //!
 //! # Healing
 //! Nothing is recovered behind anybody's back: a connection that is lost, a broker that restarts and a queue that is deleted
@@ -42,13 +43,17 @@
 //! [`connect`]: RabbitBroker::connect
 
 mod consumer;
+mod guard;
 mod headers;
+mod home;
 mod line;
+mod links;
 mod management;
 mod names;
 mod properties;
 mod publisher;
 mod settings;
+mod socket;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -57,3 +62,125 @@ mod trouble;
 
 pub use settings::{QueueKind, RabbitSettings};
 pub use tenants::Credentials;
+
+use super::{
+    Broker, BrokerError, Consumer, Depth, Envelope, Outgoing, Published, QueueSpec, StreamKey, Subscription,
+};
+use crate::sink::BoxFuture;
+use crate::tenant::TenantId;
+use home::Home;
+use properties::Way;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// A connected broker.
+pub struct RabbitBroker {
+    home: Arc<Home>,
+    runtime: Handle,
+}
+
+impl RabbitBroker {
+    /// Connects, and answers what is not as it should be with the server, in sentences for the operator.
+    ///
+    /// # Errors
+    /// The server cannot be reached, refuses the user, or is not who it should be; or the settings will not do.
+    pub async fn connect(settings: &RabbitSettings) -> Result<(RabbitBroker, Vec<String>), BrokerError> {
+        let (home, warnings) = Home::connect(settings).await?;
+        Ok((RabbitBroker { home: Arc::new(home), runtime: Handle::current() }, warnings))
+    }
+
+    /// What a client needs to publish for a tenant. With a management API the tenant's user is made where there is none, and
+    /// gets a password then, or another one when it is to be rotated.
+    ///
+    /// # Errors
+    /// As for whatever else asks the broker.
+    pub async fn credentials(&self, tenant: &TenantId, rotate: bool) -> Result<Credentials, BrokerError> {
+        let tenant = tenant.clone();
+        self.at_home(async move |home| {
+            let link = home.link(&tenant).await?;
+            let exchange = home.names.exchange(&tenant);
+            topology::declare_exchange(&link, &exchange).await?;
+            let (user, password, note) = match &home.api {
+                Some(api) => {
+                    let (password, note) = tenants::user(api, &home.names, &tenant, rotate).await?;
+                    (Some(home.names.user(&tenant)), password, note)
+                }
+                None => (None, None, tenants::SHARED),
+            };
+            let (vhost, line) = (home.names.vhost(&tenant), home.links.line());
+            let (url, ca) = (line.url_of(&vhost), home.ca.clone());
+            Ok(Credentials { url, vhost, exchange, user, password, ca, note })
+        })
+        .await
+    }
+
+    /// Does something on the runtime that connected, to its end, whoever waits for it.
+    async fn at_home<T: Send + 'static, F>(&self, work: impl FnOnce(Arc<Home>) -> F) -> Result<T, BrokerError>
+    where
+        F: Future<Output = Result<T, BrokerError>> + Send + 'static,
+    {
+        match self.runtime.spawn(work(Arc::clone(&self.home))).await {
+            Ok(answer) => answer,
+            Err(gone) => Err(BrokerError::Transient(format!("the host is shutting down: {gone}"))),
+        }
+    }
+}
+
+impl Broker for RabbitBroker {
+    fn declare<'a>(&'a self, queue: &'a QueueSpec) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let queue = queue.clone();
+        Box::pin(self.at_home(async move |home| topology::declare(&home, &queue).await))
+    }
+
+    fn delete<'a>(&'a self, key: &'a StreamKey) -> BoxFuture<'a, Result<u64, BrokerError>> {
+        let key = key.clone();
+        Box::pin(self.at_home(async move |home| topology::delete(&home, &key).await))
+    }
+
+    fn purge<'a>(&'a self, key: &'a StreamKey) -> BoxFuture<'a, Result<u64, BrokerError>> {
+        let key = key.clone();
+        Box::pin(self.at_home(async move |home| topology::purge(&home, &key).await))
+    }
+
+    fn depth<'a>(&'a self, key: &'a StreamKey) -> BoxFuture<'a, Result<Depth, BrokerError>> {
+        let key = key.clone();
+        Box::pin(self.at_home(async move |home| topology::depth(&home, &key).await))
+    }
+
+    fn publish<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        messages: Vec<Outgoing>,
+    ) -> BoxFuture<'a, Result<Published, BrokerError>> {
+        let tenant = tenant.clone();
+        Box::pin(self.at_home(async move |home| {
+            let link = home.link(&tenant).await?;
+            let ways = messages.iter().map(|message| (Way::Exchange(&message.routing_key), &message.envelope));
+            publisher::publish(&link, &home.names.exchange(&tenant), ways, home.as_anybody).await
+        }))
+    }
+
+    fn put_back<'a>(
+        &'a self,
+        key: &'a StreamKey,
+        message: Envelope,
+    ) -> BoxFuture<'a, Result<Published, BrokerError>> {
+        let key = key.clone();
+        Box::pin(self.at_home(async move |home| {
+            let link = home.link(&key.tenant).await?;
+            let queue = home.names.queue(&key);
+            let one = std::iter::once((Way::Queue(&queue), &message));
+            let published = publisher::publish(&link, "", one, home.as_anybody).await?;
+            if publisher::found_no_queue(&published) { Err(BrokerError::NoQueue(key)) } else { Ok(published) }
+        }))
+    }
+
+    fn consume(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>> {
+        Box::pin(async move {
+            let key = subscription.queue.key.clone();
+            let (vhost, queue) = (self.home.names.vhost(&key.tenant), self.home.names.queue(&key));
+            let made = consumer::consume(&self.home.links, &vhost, &queue, subscription).await;
+            Ok(Box::new(self.home.forgetting(&key.tenant, made)?) as Box<dyn Consumer>)
+        })
+    }
+}

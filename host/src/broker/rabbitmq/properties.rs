@@ -20,6 +20,7 @@ use crate::worker::codec::CodecError;
 use crate::worker::delivery::Message;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use std::collections::BTreeMap;
 
 /// Bits of [`Message::present`].
 const DELIVERY_MODE: u8 = 1;
@@ -67,12 +68,9 @@ pub(super) fn outbound<'a>(message: &Message<'a>, way: Way<'_>, as_anybody: bool
     let mut headers = message.headers.map(headers::table).transpose()?;
     let mut aside = FieldTable::default();
     let mut routing = FieldTable::default();
-    if let Some(headers) = &mut headers {
-        for key in ROUTING {
-            if let Some(value) = headers.remove(key) {
-                routing.insert(ShortString::from_static(key), value);
-            }
-        }
+    if let Some(table) = headers.take_if(|table| ROUTING.iter().any(|key| table.contains_key(key))) {
+        let (apart, kept) = parted(&table, &ROUTING);
+        (routing, headers) = (apart, Some(kept));
     }
     let routing_key = match way {
         Way::Exchange(key) => key,
@@ -233,24 +231,25 @@ fn is_special(table: &FieldTable) -> bool {
 
 /// The table as its publisher made it, if it made one, and what travelled aside.
 fn restored(table: &FieldTable) -> (Option<FieldTable>, Option<FieldTable>) {
-    let mut table = table.clone();
-    for key in ADDED {
-        table.remove(key);
+    let (_added, mut table) = parted(table, &ADDED);
+    let mut aside = None;
+    if let Some(AMQPValue::FieldTable(there)) = table.inner().get(ASIDE) {
+        aside = Some(there.clone());
+        (_, table) = parted(&table, &[ASIDE]);
     }
-    let aside = match table.remove(ASIDE) {
-        Some(AMQPValue::FieldTable(aside)) => Some(aside),
-        Some(foreign) => {
-            table.insert(ASIDE.into(), foreign);
-            None
-        }
-        None => None,
-    };
     let mut is_made = !table.inner().is_empty();
     if let Some(AMQPValue::FieldTable(routing)) = aside.as_ref().and_then(|aside| aside.inner().get(HEADERS)) {
         is_made = true;
-        for (key, value) in routing.inner() {
+        for (key, value) in routing {
             table.insert(key.clone(), value.clone());
         }
     }
     (is_made.then_some(table), aside)
+}
+
+/// What is under these keys, and all the rest.
+fn parted(table: &FieldTable, keys: &[&str]) -> (FieldTable, FieldTable) {
+    let (apart, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        table.into_iter().map(|(key, value)| (key.clone(), value.clone())).partition(|(key, _)| keys.contains(&key.as_str()));
+    (apart.into(), rest.into())
 }

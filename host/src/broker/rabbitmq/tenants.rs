@@ -47,7 +47,7 @@ pub struct Credentials {
     /// The certificate authority to trust, as this host knows it.
     pub ca: Option<PathBuf>,
     /// What else is to be known, as a sentence.
-    pub note: Option<&'static str>,
+    pub note: &'static str,
 }
 
 impl fmt::Debug for Credentials {
