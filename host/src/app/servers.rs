@@ -60,7 +60,7 @@ pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonE
 
 /// The broker of messages.
 pub(super) async fn broker(config: &Config) -> Result<Arc<dyn Broker>, DaemonError> {
-    Ok(Arc::new(EmbeddedBroker::open(&config.data.join("broker.db"))?))
+    Ok(Arc::new(EmbeddedBroker::open(&config.data.join("broker.db"), steady_clock())?))
 }
 
 /// Where documents go.

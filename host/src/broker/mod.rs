@@ -20,6 +20,7 @@
 //! A message travels as an [`Envelope`], in the bytes that a worker is sent (see [`delivery`](crate::worker::delivery)), so that
 //! nothing is taken apart on its way.
 
+pub mod embedded;
 mod envelope;
 
 pub use envelope::{Envelope, EnvelopeError};

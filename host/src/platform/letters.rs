@@ -181,7 +181,7 @@ impl Platform {
                     answer.cut += 1;
                     continue;
                 };
-                let published = broker.put_back(key, message).await.map_err(StreamError::from)?;
+                let published = broker.put_back(key, message).await.map_err(StreamError::Broker)?;
                 if let Some((_, why)) = published.refused.into_iter().next() {
                     return Err(ActionError::unavailable("queue_full", format!("{why}; {} messages were put back", answer.messages)));
                 }

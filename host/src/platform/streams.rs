@@ -34,7 +34,7 @@ pub struct StreamLine {
     /// Consumers on this host.
     pub consumers: usize,
     /// Fewest and most consumers.
-    pub bounds: (usize, usize),
+    pub bounds: (u32, u32),
     /// What holds it up just now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -129,7 +129,7 @@ impl Platform {
     pub async fn purge_stream(&self, key: &StreamKey) -> Result<u64, ActionError> {
         self.tenant(&key.tenant)?;
         self.streams().get(key)?;
-        let purged = self.streams().desk().broker.purge(key).await.map_err(StreamError::from)?;
+        let purged = self.streams().desk().broker.purge(key).await.map_err(StreamError::Broker)?;
         let sentence = format!("{purged} messages of stream {} were thrown away", key.stream);
         let deed = Event::now(Some(&key.tenant), Happening::Deed { sentence });
         self.batches.parts.journal.record(deed).await;
@@ -161,7 +161,7 @@ impl Platform {
             }
         }
         let Published { accepted, refused } =
-            self.streams().desk().broker.publish(tenant, outgoing).await.map_err(StreamError::from)?;
+            self.streams().desk().broker.publish(tenant, outgoing).await.map_err(StreamError::Broker)?;
         answer.accepted = accepted;
         answer.refused.extend(refused.into_iter().map(|(index, why)| (places[index], why)));
         answer.refused.sort_unstable_by_key(|(place, _)| *place);
@@ -190,16 +190,18 @@ impl Platform {
             .filter(|(line, _)| !line.is_empty())
             .map(|(line, number)| (line, ids.map(|ids| format!("{ids}-{number}")).unwrap_or_default()))
             .collect();
-        let message = |(line, id): &'_ (&'_ [u8], String)| Message {
-            body: line,
-            message_id: Some(id.as_bytes()).filter(|id| !id.is_empty()),
-            routing_key: Some(routing_key.as_bytes()),
-            content_type: Some(b"application/json"),
-            present: PERSISTENT.0,
-            delivery_mode: PERSISTENT.1,
-            ..Message::default()
-        };
-        let messages: Vec<Message<'_>> = lines.iter().map(message).collect();
+        let mut messages = Vec::with_capacity(lines.len());
+        for (line, id) in &lines {
+            messages.push(Message {
+                body: line,
+                message_id: Some(id.as_bytes()).filter(|id| !id.is_empty()),
+                routing_key: Some(routing_key.as_bytes()),
+                content_type: Some(b"application/json"),
+                present: PERSISTENT.0,
+                delivery_mode: PERSISTENT.1,
+                ..Message::default()
+            });
+        }
         self.publish(&key.tenant, &messages).await
     }
 }

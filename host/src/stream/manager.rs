@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(8);
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
     /// There is no such stream.
-    #[error("there is no stream {0}: name it in the configuration, in [tenants.{}.streams.{}]", .0.tenant, .0.stream)]
+    #[error("there is no stream {0}: name it in the configuration, in [tenants.{tenant}.streams.{stream}]", tenant = .0.tenant, stream = .0.stream)]
     Unknown(StreamKey),
     /// A limit forbids it.
     #[error("{sentence}")]
@@ -146,7 +146,7 @@ impl Streams {
     async fn start_one(&self, key: &StreamKey) -> Result<(), StreamError> {
         let _turn = self.inner.turn.lock().await;
         let crew = self.crew(key)?;
-        let least = crew.settings.consumers_min;
+        let least = crew.settings.consumers_min as usize;
         let tenant = self.inner.desk.parts.tenants.active(&key.tenant).ok_or(StreamError::Unknown(key.clone()))?;
         self.check(&tenant, key, least)?;
         match self.inner.desk.broker.declare(&crew.queue()).await {
@@ -202,7 +202,7 @@ impl Streams {
     pub async fn scale(&self, key: &StreamKey, consumers: usize) -> Result<usize, StreamError> {
         let _turn = self.inner.turn.lock().await;
         let crew = self.crew(key)?;
-        let wanted = consumers.clamp(crew.settings.consumers_min, crew.settings.consumers_max);
+        let wanted = consumers.clamp(crew.settings.consumers_min as usize, crew.settings.consumers_max as usize);
         if let Some(tenant) = self.inner.desk.parts.tenants.active(&key.tenant) {
             self.check(&tenant, key, wanted)?;
         }

@@ -101,8 +101,11 @@ impl Meter {
             counts.unnamed += tally.unnamed;
             counts.redelivered += tally.redelivered;
             if counted.nanos.len() + tally.nanos.len() > MOST_TIMES {
-                let mut keep = false;
-                counted.nanos.retain(|_| std::mem::replace(&mut keep, !keep));
+                let mut is_kept = false;
+                counted.nanos.retain(|_| {
+                    is_kept = !is_kept;
+                    is_kept
+                });
             }
             counted.nanos.extend_from_slice(&tally.nanos);
         });

@@ -16,7 +16,7 @@ use crate::failpoint;
 use crate::journal::{Event, Happening};
 use crate::sink::Written;
 use crate::worker::link::{Frame, LinkError};
-use crate::worker::process::{Remains, Worker};
+use crate::worker::process::Remains;
 use crate::worker::recorder::Claim;
 use crate::worker::supervisor::{self, Action, Policy, Supervisor};
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,7 +147,7 @@ impl Session<'_> {
 
     /// Tells of a death, and remembers what it was.
     async fn mourn(
-        &self,
+        &mut self,
         rescue: &mut Rescue,
         remains: Option<Remains>,
         cause: Option<Cause>,
@@ -174,7 +174,7 @@ impl Session<'_> {
         self.tell(&rescue.last).await;
     }
 
-    async fn tell(&self, sentence: &str) {
+    async fn tell(&mut self, sentence: &str) {
         self.crew.meter.error();
         let stream = self.crew.key.stream.clone();
         let died = Happening::StreamWorkerDied { stream, sentence: sentence.to_owned() };
