@@ -2,6 +2,7 @@
  *
  *   n 5        a document {n: 5}
  *   many 3     three documents {n: 0}, {n: 1}, {n: 2}
+ *   build      a document {n: …} with the number that it was compiled with
  *   nothing    takes the message and emits nothing
  *   reject     rejects it
  *   fail       fails, which is no rejection
@@ -16,6 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#ifndef BUILD
+#define BUILD 0
+#endif
 
 static int calls;
 
@@ -53,6 +58,7 @@ static int32_t on_message(void *instance, const mysimbdp_host_v1_t *host, const 
         for (long each = 0; each < number; each++) emit(host, each);
         return MYSIMBDP_OK;
     }
+    if (!strcmp(word, "build")) return emit(host, BUILD);
     if (!strcmp(word, "nothing")) return MYSIMBDP_OK;
     if (!strcmp(word, "fail")) return said(host, "it cannot go on", MYSIMBDP_ERROR);
     if (!strcmp(word, "panic")) return said(host, "panicked at app.c:1", MYSIMBDP_PANIC);
