@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// All of them. A test crosses each.
-pub const ALL: [&str; 16] = [
+pub const ALL: [&str; 18] = [
     "queue.before_commit",
     "queue.after_commit",
     "sink.before_commit",
@@ -25,6 +25,8 @@ pub const ALL: [&str; 16] = [
     "work.letter_kept",
     "work.before_end",
     "work.after_end",
+    "stream.committed",
+    "stream.letter_kept",
 ];
 
 /// Those of the embedded broker, which its own tests cross: a host without streams never comes by.

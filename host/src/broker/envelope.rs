@@ -13,7 +13,7 @@ use bytes::Bytes;
 pub struct Envelope(Bytes);
 
 /// What cannot be a message. Each sentence fits after "the message ".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// Its body is too large.
     #[error("has {0} bytes, where {max} are allowed: split it", max = Envelope::MAX_BODY)]

@@ -47,6 +47,20 @@ impl std::fmt::Display for StreamKey {
     }
 }
 
+/// Written as `tenant/stream`.
+impl std::str::FromStr for StreamKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<StreamKey, String> {
+        let (tenant, stream) = text
+            .split_once('/')
+            .ok_or_else(|| format!("{text:?} names no stream: write tenant/stream, such as acme/clicks"))?;
+        let tenant = TenantId::parse(tenant).map_err(|error| error.to_string())?;
+        let stream = StreamName::parse(stream).map_err(|error| error.to_string())?;
+        Ok(StreamKey { tenant, stream })
+    }
+}
+
 /// The queue that a stream needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSpec {
