@@ -83,7 +83,8 @@ fn every_message_becomes_its_documents_or_a_dead_letter() {
     let told: Vec<_> = letters.iter().map(|letter| (letter["message_id"].clone(), letter["text"].clone())).collect();
     assert_eq!(
         told,
-        [("first-501", "reject"), ("first-504", "die"), ("first-505", "panic")].map(|(id, text)| (id.into(), text.into()))
+        [("first-501", "reject"), ("first-504", "die"), ("first-505", "panic")]
+            .map(|(id, text)| (id.into(), text.into()))
     );
     assert_eq!(letters[0]["stream"], "obey");
     let reason = letters[1]["reason"].as_str().unwrap();
@@ -92,7 +93,11 @@ fn every_message_becomes_its_documents_or_a_dead_letter() {
     let count = |name: &str| line[name].as_u64().unwrap();
     assert_eq!(count("messages"), count("ingested") + count("passed_over") + count("rejected"), "{line}");
     assert_eq!(count("emitted"), count("stored") + count("duplicate") + count("refused"), "{line}");
-    assert_eq!((count("messages"), count("rejected"), count("passed_over"), count("unnamed")), (1_005, 3, 1, 0), "{line}");
+    assert_eq!(
+        (count("messages"), count("rejected"), count("passed_over"), count("unnamed")),
+        (1_005, 3, 1, 0),
+        "{line}"
+    );
     // Published once more under the same ids: nothing is stored twice.
     let before = daemon.documents("acme", "documents");
     publish(&daemon, "acme/obey", &numbers(1..=500), "first");
@@ -195,7 +200,12 @@ fn streams_take_turns_with_a_single_worker() {
     }
     let daemon = obeying(&config);
     for number in 1..=3_u32 {
-        publish(&daemon, &format!("acme/s{number}"), &numbers(number * 1_000 + 1..=number * 1_000 + 500), &format!("s{number}"));
+        publish(
+            &daemon,
+            &format!("acme/s{number}"),
+            &numbers(number * 1_000 + 1..=number * 1_000 + 500),
+            &format!("s{number}"),
+        );
     }
     for number in 1..=3 {
         drained(&daemon, &format!("s{number}"));
@@ -226,10 +236,13 @@ fn what_cannot_be_published_is_told() {
 #[test]
 fn more_streams_or_consumers_than_the_profile_allows_are_not_started() {
     let config = OBEY.replace("[profiles.generous]", "[profiles.generous]\nstreams = 1\nconsumers = 4");
-    let daemon = obeying(&format!("{config}\n[tenants.acme.streams.late]\napp = \"obeys-messages\"\nenabled = false\n"));
+    let daemon =
+        obeying(&format!("{config}\n[tenants.acme.streams.late]\napp = \"obeys-messages\"\nenabled = false\n"));
     let refused = daemon.command(["streams", "start", "acme/late"]);
     assert!(
-        refused.stderr.contains("tenant acme would have 2 streams, where 1 are allowed (streams): stop another one first"),
+        refused
+            .stderr
+            .contains("tenant acme would have 2 streams, where 1 are allowed (streams): stop another one first"),
         "{}",
         refused.stderr
     );

@@ -37,14 +37,8 @@ impl Envelope {
     /// # Errors
     /// It is too large.
     pub fn of(message: &Message<'_>) -> Result<Envelope, EnvelopeError> {
-        let message = Message {
-            channel: 0,
-            delivery_tag: 0,
-            redelivered: false,
-            stream: None,
-            consumer_tag: None,
-            ..*message
-        };
+        let message =
+            Message { channel: 0, delivery_tag: 0, redelivered: false, stream: None, consumer_tag: None, ..*message };
         if message.body.len() > Envelope::MAX_BODY {
             return Err(EnvelopeError::Body(message.body.len()));
         }
@@ -114,17 +108,12 @@ mod tests {
     #[test]
     fn what_only_a_delivery_has_is_left_out_and_added_again() {
         let envelope = Envelope::of(&message()).unwrap();
-        let bare = Message {
-            delivery_tag: 0,
-            redelivered: false,
-            channel: 0,
-            stream: None,
-            consumer_tag: None,
-            ..message()
-        };
+        let bare =
+            Message { delivery_tag: 0, redelivered: false, channel: 0, stream: None, consumer_tag: None, ..message() };
         assert_eq!(envelope.message().unwrap(), bare);
         assert_eq!(envelope.body_len(), 4);
-        let address = Address { stream: b"clicks", consumer_tag: b"c-1", delivery_tag: 9, channel: 1, redelivered: true };
+        let address =
+            Address { stream: b"clicks", consumer_tag: b"c-1", delivery_tag: 9, channel: 1, redelivered: true };
         let mut payload = vec![1, 2, 3];
         let mut two = envelope.bytes().to_vec();
         two.extend_from_slice(envelope.bytes());

@@ -20,6 +20,8 @@
 //! A message travels as an [`Envelope`], in the bytes that a worker is sent (see [`delivery`](crate::worker::delivery)), so that
 //! nothing is taken apart on its way.
 
+#[cfg(test)]
+mod contract;
 pub mod embedded;
 mod envelope;
 
@@ -198,11 +200,7 @@ pub trait Broker: Send + Sync {
 
     /// Puts a message into the queue of one stream, whatever its keys are: for one that failed and is to be tried again.
     /// Refused like any other where the queue is full.
-    fn put_back<'a>(
-        &'a self,
-        key: &'a StreamKey,
-        message: Envelope,
-    ) -> BoxFuture<'a, Result<Published, BrokerError>>;
+    fn put_back<'a>(&'a self, key: &'a StreamKey, message: Envelope) -> BoxFuture<'a, Result<Published, BrokerError>>;
 
     /// Starts a consumer, which belongs to the runtime that this is awaited on.
     fn consume(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>>;
