@@ -43,12 +43,8 @@ fn armed() -> Option<&'static Armed> {
         let (name, times) = text.split_once(':').unwrap_or((&text, "1"));
         let left = AtomicU64::new(times.parse().unwrap_or(1));
         if !ALL.contains(&name) && !OF_STREAMS.contains(&name) {
-<<<<<<< HEAD
             let known = [&ALL[..], &OF_STREAMS].concat().join(", ");
             tracing::warn!("MYSIMBDP_FAILPOINT={text} names no fail point; there are: {known}");
-=======
-            tracing::warn!("MYSIMBDP_FAILPOINT={text} names no fail point; there are: {}", ALL.join(", "));
->>>>>>> h-embedded
         }
         Some(Armed { name: name.to_owned(), left })
     };

@@ -114,7 +114,7 @@ fn dead_messages_are_replayed_into_their_queue() {
     let answer = daemon.ask(&["deadletters", "replay", "--stream", "acme/obey"], &[0]);
     assert_eq!((&answer["messages"], &answer["cut"]), (&2.into(), &0.into()), "{answer}");
     // They are as bad as before.
-    daemon.until("the letters", || (daemon.letters("acme").len() == 2).then_some(()));
+    daemon.until("the second try", || (stream(&daemon, "obey")["messages"] == 5).then_some(()));
     let ids: Vec<Value> = daemon.letters("acme").iter().map(|letter| letter["message_id"].clone()).collect();
     assert!(ids.contains(&"again-1".into()) && ids.contains(&"again-3".into()), "{ids:?}");
     assert_eq!(stored(&daemon, "documents"), [1]);
@@ -259,7 +259,7 @@ fn messages_of_every_kind_of_badness_harm_nobody() {
     let stored = stored(&daemon, "documents");
     assert_eq!(stored, [0, 1, 2], "a number that is missing is nought");
     let letters = daemon.letters("acme");
-    assert_eq!(letters.len(), 4, "{letters:?}");
+    assert_eq!(letters.len(), 4);
     let whole = letters.iter().find(|letter| letter["bytes"] == 16 << 20).unwrap();
     assert!(whole["text"].as_str().unwrap().len() >= 15 << 20);
 }

@@ -9,9 +9,7 @@ use super::ledger::{Ledger, Position, Row, RowCounts};
 use crate::document::{self, DocumentId, Fault};
 use crate::sink::{DocumentBatch, DocumentRef};
 use crate::worker::codec::{self, CodecError, RowCursor};
-use crate::worker::protocol::{
-    FLUSH_BYTES, LOOSE_ROWS, MAX_ROW_DOCUMENTS, ROW_HEADER_LEN, RowFate, RowHeader, Start,
-};
+use crate::worker::protocol::{FLUSH_BYTES, LOOSE_ROWS, MAX_ROW_DOCUMENTS, ROW_HEADER_LEN, RowFate, RowHeader, Start};
 use crate::worker::recorder::ClaimedRow;
 use crate::worker::words;
 use bytes::BytesMut;

@@ -6,6 +6,8 @@
 
 use crate::worker::codec::CodecError;
 use crate::worker::delivery::{MESSAGE_HEAD, Message};
+use bson::raw::{CStr, cstr};
+use bson::{RawDocument, RawDocumentBuf};
 use bytes::Bytes;
 
 /// See the module.
@@ -24,6 +26,15 @@ pub enum EnvelopeError {
     /// Not the bytes of a message.
     #[error("cannot be read: {0}")]
     Codec(#[from] CodecError),
+}
+
+/// The header of a message that is tried again after it was a dead letter.
+const REPLAYED: &CStr = cstr!("x-mysimbdp-replayed");
+
+/// Whether a message is tried again after it was a dead letter.
+pub fn is_replayed(message: &Message<'_>) -> bool {
+    let headers = message.headers.and_then(|headers| RawDocument::from_bytes(headers).ok());
+    headers.is_some_and(|headers| headers.get(REPLAYED.as_str()).is_ok_and(|value| value.is_some()))
 }
 
 impl Envelope {
@@ -49,6 +60,21 @@ impl Envelope {
             return Err(EnvelopeError::Texts(texts));
         }
         Ok(Envelope(bytes.into()))
+    }
+
+    /// The same message, with a header that says that it is tried again after it was a dead letter.
+    ///
+    /// # Errors
+    /// It is too large with it.
+    pub fn replayed(&self) -> Result<Envelope, EnvelopeError> {
+        let message = self.message()?;
+        if is_replayed(&message) {
+            return Ok(self.clone());
+        }
+        let headers = message.headers.and_then(|headers| RawDocument::from_bytes(headers).ok());
+        let mut headers = headers.map_or_else(RawDocumentBuf::new, RawDocument::to_owned);
+        headers.append(REPLAYED, true);
+        Envelope::of(&Message { headers: Some(headers.as_bytes()), ..message })
     }
 
     /// Takes over the bytes of an envelope, which [`bytes`](Envelope::bytes) gave.
@@ -141,6 +167,19 @@ mod tests {
         let mut payload = Vec::new();
         assert!(readdress(&bytes[..bytes.len() - 1], &address, &mut payload).is_err());
         assert!(payload.is_empty());
+    }
+
+    #[test]
+    fn a_message_that_is_replayed_says_so_once_and_is_otherwise_the_same() {
+        let headers = bson::rawdoc! { "schema": 3 };
+        let first = Envelope::of(&Message { headers: Some(headers.as_bytes()), ..message() }).unwrap();
+        assert!(!is_replayed(&first.message().unwrap()));
+        let again = first.replayed().unwrap();
+        let expected = bson::rawdoc! { "schema": 3, "x-mysimbdp-replayed": true };
+        assert!(is_replayed(&again.message().unwrap()));
+        assert_eq!(again.message().unwrap().headers, Some(expected.as_bytes()));
+        assert_eq!(again.message().unwrap().body, first.message().unwrap().body);
+        assert_eq!(again.replayed().unwrap(), again);
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod contract;
 pub mod embedded;
 mod envelope;
 
-pub use envelope::{Envelope, EnvelopeError};
+pub use envelope::{Envelope, EnvelopeError, is_replayed};
 
 use crate::sink::BoxFuture;
 use crate::tenant::{StreamName, TenantId};

@@ -214,8 +214,9 @@ mod tests {
 
     #[test]
     fn the_documents_of_messages_have_ids_of_their_own() {
-        let ids: Vec<DocumentId> =
-            (0..1_000_u128).flat_map(|hash| [0, 1, u16::MAX].map(|index| DocumentId::of_message(hash, index))).collect();
+        let ids: Vec<DocumentId> = (0..1_000_u128)
+            .flat_map(|hash| [0, 1, u16::MAX].map(|index| DocumentId::of_message(hash, index)))
+            .collect();
         let mut distinct = ids.clone();
         distinct.sort_unstable();
         distinct.dedup();

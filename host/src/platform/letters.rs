@@ -88,7 +88,7 @@ fn message_of(letter: DeadLetter) -> Option<Envelope> {
         return None;
     }
     let envelope = Envelope::from_bytes(letter.envelope.into()).ok()?;
-    Envelope::of(&Message { body: &letter.raw, ..envelope.message().ok()? }).ok()
+    Envelope::of(&Message { body: &letter.raw, ..envelope.message().ok()? }).ok()?.replayed().ok()
 }
 
 impl Platform {
@@ -151,8 +151,8 @@ impl Platform {
             .ok_or_else(|| ActionError::internal("a batch has no task"))
     }
 
-    /// Puts messages of a stream that are dead letters back into its queue; their letters go. One that fails once more is a
-    /// dead letter again. Answers how many.
+    /// Puts messages of a stream that are dead letters back into its queue. The letter of one that succeeds goes; that of one
+    /// that fails once more is replaced. Answers how many.
     ///
     /// # Errors
     /// There is no such stream, its queue is full, or sink or broker cannot; what was put back before that stays so.
@@ -173,7 +173,6 @@ impl Platform {
             filter.after = Some((last.letter.task, last.letter.row, last.letter.part));
             for KeptLetter { letter, .. } in page {
                 seen += 1;
-                let (task, row) = (letter.task, letter.row);
                 if letter.part != 0 || seen > most {
                     continue;
                 }
@@ -183,9 +182,11 @@ impl Platform {
                 };
                 let published = broker.put_back(key, message).await.map_err(StreamError::Broker)?;
                 if let Some((_, why)) = published.refused.into_iter().next() {
-                    return Err(ActionError::unavailable("queue_full", format!("{why}; {} messages were put back", answer.messages)));
+                    return Err(ActionError::unavailable(
+                        "queue_full",
+                        format!("{why}; {} messages were put back", answer.messages),
+                    ));
                 }
-                sink.forget(task, vec![row]).await?;
                 answer.messages += 1;
             }
         }

@@ -37,7 +37,8 @@ pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop:
             told = sentence;
         }
         // An app that goes live is not waited for longer than that.
-        let longest = if matches!(interruption, Interruption::Obstacle(_)) { Duration::from_secs(1) } else { LONGEST_PAUSE };
+        let longest =
+            if matches!(interruption, Interruption::Obstacle(_)) { Duration::from_secs(1) } else { LONGEST_PAUSE };
         tokio::select! {
             () = tokio::time::sleep(pause.min(longest)) => {}
             _ = stop.wait() => return,

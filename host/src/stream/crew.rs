@@ -119,7 +119,9 @@ impl Crew {
     pub(super) fn log(&self, journal: &Journal, line: &Log) {
         let (level, message) = match self.log_lines.fetch_add(1, Ordering::Relaxed) {
             ..MAX_LOG_LINES => (line.level, short_line(&line.message, MAX_LINE).into_owned()),
-            MAX_LOG_LINES => (WARN, format!("more than {MAX_LOG_LINES} lines in a window; those that follow are dropped")),
+            MAX_LOG_LINES => {
+                (WARN, format!("more than {MAX_LOG_LINES} lines in a window; those that follow are dropped"))
+            }
             _ => return,
         };
         let told = Happening::StreamLog {
@@ -157,11 +159,10 @@ impl Desk {
     pub(super) async fn cast(&self, crew: &Crew) -> Result<Cast, Obstacle> {
         let (tenant, app) = (&crew.key.tenant, &crew.settings.app);
         let missing = |sentence: String| Obstacle::Missing(sentence);
-        let known: Arc<Tenant> = self
-            .parts
-            .tenants
-            .active(tenant)
-            .ok_or_else(|| missing(format!("tenant {tenant} is not registered any more, or disabled: enable it")))?;
+        let known: Arc<Tenant> =
+            self.parts.tenants.active(tenant).ok_or_else(|| {
+                missing(format!("tenant {tenant} is not registered any more, or disabled: enable it"))
+            })?;
         let generation = self.live(crew).ok_or_else(|| {
             missing(format!("no app {app} is live for tenant {tenant}: drop its .so into the staging directory"))
         })?;
@@ -172,9 +173,11 @@ impl Desk {
             return Err(missing(format!("app {label} is no stream app (its kinds: {kinds}): name another app")));
         }
         let sink = &crew.settings.sink;
-        let collection = self.parts.tenants.collection(tenant, sink).ok_or_else(|| {
-            missing(format!("tenant {tenant} has no sink {sink}: name it in the configuration"))
-        })?;
+        let collection = self
+            .parts
+            .tenants
+            .collection(tenant, sink)
+            .ok_or_else(|| missing(format!("tenant {tenant} has no sink {sink}: name it in the configuration")))?;
         let sink = self.parts.sinks.open(tenant, &collection).await?;
         let limits = &crew.settings.limits;
         let guest = GuestLimits { memory: limits.memory_bytes, cpu_seconds: None };

@@ -70,12 +70,15 @@ impl Flights {
         let bytes = delivery.batch.bytes.len() + letters.iter().map(|letter| letter.raw.len()).sum::<usize>();
         let (shore, given) = (Arc::clone(shore), given.clone());
         self.push(bytes, async move {
-            let Delivery { batch, tally, .. } = delivery;
+            let Delivery { batch, tally, redeemed, .. } = delivery;
             let mut letters = letters;
             let mut written = Written::default();
             if !batch.documents.is_empty() {
                 written = shore.insist(|| shore.sink.write(batch.clone())).await?;
                 letters.extend(shore.clerk.refused(&given, &batch, &written.refused));
+            }
+            for (task, row) in redeemed {
+                shore.insist(|| shore.sink.forget(task, vec![row])).await?;
             }
             if !letters.is_empty() {
                 shore.insist(|| shore.sink.keep(letters.clone())).await?;

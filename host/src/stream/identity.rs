@@ -103,7 +103,8 @@ mod tests {
     #[test]
     fn how_it_came_makes_no_difference() {
         let identities = Identities::of(&key("acme", "clicks"));
-        let again = Message { redelivered: true, delivery_tag: 9, consumer_tag: Some(b"other"), ..message(Some("m"), b"x") };
+        let again =
+            Message { redelivered: true, delivery_tag: 9, consumer_tag: Some(b"other"), ..message(Some("m"), b"x") };
         assert_eq!(identities.identify(&message(Some("m"), b"x"), || 0), identities.identify(&again, || 1));
     }
 

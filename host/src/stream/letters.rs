@@ -29,12 +29,7 @@ impl Clerk {
     }
 
     /// The letters of documents that the sink refused, each with its place in the batch.
-    pub(super) fn refused(
-        &self,
-        given: &Given,
-        batch: &DocumentBatch,
-        refused: &[(usize, String)],
-    ) -> Vec<DeadLetter> {
+    pub(super) fn refused(&self, given: &Given, batch: &DocumentBatch, refused: &[(usize, String)]) -> Vec<DeadLetter> {
         let letter = |(index, reason): &(usize, String)| {
             let message = batch.documents[*index].row;
             let first = batch.documents[..*index].iter().rposition(|document| document.row != message);

@@ -234,15 +234,30 @@ impl Streams {
         let id = &tenant.id;
         let limit = |limit, sentence| Err(StreamError::Limit { limit, sentence });
         if started > streams {
-            return limit("streams", format!("tenant {id} would have {started} streams, where {streams} are allowed (streams): stop another one first"));
+            return limit(
+                "streams",
+                format!(
+                    "tenant {id} would have {started} streams, where {streams} are allowed (streams): stop another one first"
+                ),
+            );
         }
         if all > most {
-            return limit("consumers", format!("the streams of tenant {id} would have {all} consumers, where {most} are allowed (consumers): stop another one first"));
+            return limit(
+                "consumers",
+                format!(
+                    "the streams of tenant {id} would have {all} consumers, where {most} are allowed (consumers): stop another one first"
+                ),
+            );
         }
         let parts = &self.inner.desk.parts;
         let stored = parts.sinks.stored_bytes(id) + parts.files.bytes(id);
         if stored > storage_bytes {
-            return limit("storage_bytes", format!("tenant {id} keeps {stored} bytes, where {storage_bytes} are allowed (storage_bytes): remove something first"));
+            return limit(
+                "storage_bytes",
+                format!(
+                    "tenant {id} keeps {stored} bytes, where {storage_bytes} are allowed (storage_bytes): remove something first"
+                ),
+            );
         }
         Ok(())
     }

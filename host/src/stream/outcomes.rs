@@ -7,7 +7,7 @@
 //! it are still to be done, whatever the worker says of them.
 
 use super::identity::Identity;
-use crate::broker::Arrived;
+use crate::broker::{Arrived, is_replayed};
 use crate::document::{self, Fault};
 use crate::sink::{DocumentBatch, DocumentRef};
 use crate::worker::codec::{self, CodecError};
@@ -65,6 +65,8 @@ pub struct Delivery {
     pub batch: DocumentBatch,
     /// Messages that become dead letters: index, and why.
     pub rejected: Vec<(usize, String)>,
+    /// Messages that were dead letters, and are none any more: task and row of their letters.
+    pub redeemed: Vec<(u64, u64)>,
     /// What it adds to the counts.
     pub tally: Tally,
     /// How the app ended at the message behind the last of these, where it did not come to its end.
@@ -162,6 +164,10 @@ pub fn take(given: &mut Given, mut payload: BytesMut) -> Result<Delivery, Violat
         delivery.tally.bytes += message.body.len() as u64;
         delivery.tally.redelivered += u64::from(message.redelivered);
         delivery.tally.unnamed += u64::from(!held.identity.is_named);
+        let is_rejected = delivery.rejected.last().is_some_and(|(rejected, _)| *rejected == next);
+        if !is_rejected && is_replayed(&message) {
+            delivery.redeemed.push(held.identity.letter());
+        }
         next += 1;
     }
     given.done = next;

@@ -157,9 +157,8 @@ impl Session<'_> {
         let by_itself = cause.is_none();
         let unknown = || Cause::Ended { how: "ended".into(), last_words: None };
         let memory = self.cast.spec.limits.memory;
-        let cause = cause.unwrap_or_else(|| {
-            remains.as_ref().map_or_else(unknown, |remains| Death::cause_of(remains, memory))
-        });
+        let cause =
+            cause.unwrap_or_else(|| remains.as_ref().map_or_else(unknown, |remains| Death::cause_of(remains, memory)));
         let crash = remains.and_then(|remains| remains.claim.crash).filter(|_| by_itself);
         let stream = &self.crew.key.stream;
         let place = match named {

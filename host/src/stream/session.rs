@@ -98,13 +98,7 @@ pub(super) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(
-        desk: &'a Desk,
-        crew: &'a Crew,
-        cast: Cast,
-        inbox: Box<dyn Consumer>,
-        stop: Stop,
-    ) -> Session<'a> {
+    pub(super) fn new(desk: &'a Desk, crew: &'a Crew, cast: Cast, inbox: Box<dyn Consumer>, stop: Stop) -> Session<'a> {
         Session {
             desk,
             crew,
@@ -188,7 +182,11 @@ impl<'a> Session<'a> {
     /// How much is taken at once.
     fn room(&self) -> Room {
         let settings = &self.crew.settings;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of messages, cut to its bounds")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of messages, cut to its bounds"
+        )]
         let by_time = (BUNDLE_TIME.as_nanos() as f64 / self.pace.max(1.0)) as usize;
         Room { messages: by_time.clamp(1, settings.batch_messages), bytes: settings.batch_bytes }
     }
@@ -263,10 +261,7 @@ impl<'a> Session<'a> {
     }
 
     /// What the worker said.
-    async fn hear(
-        &mut self,
-        received: Result<Option<(u32, Frame)>, LinkError>,
-    ) -> Result<Option<Fall>, Interruption> {
+    async fn hear(&mut self, received: Result<Option<(u32, Frame)>, LinkError>) -> Result<Option<Fall>, Interruption> {
         let broke = |how: String| Ok(Some(Fall::Died(Some(Cause::BrokeProtocol(how)))));
         let (tag, frame) = match received {
             Ok(Some(heard)) => heard,
@@ -290,7 +285,10 @@ impl<'a> Session<'a> {
         match frame {
             Frame::Log(line) => self.crew.log(&self.desk.parts.journal, &line),
             frame if tag != *expected => {
-                return broke(format!("it sent a {:?} frame with the tag {tag}, where {expected} comes next", frame.kind()));
+                return broke(format!(
+                    "it sent a {:?} frame with the tag {tag}, where {expected} comes next",
+                    frame.kind()
+                ));
             }
             Frame::Outcomes(payload) => match outcomes::take(given, payload) {
                 Ok(mut delivery) => {

@@ -85,12 +85,21 @@ pub(crate) async fn run(args: &DeadLetters) -> Exit {
 
 async fn page(which: &Which, after: Option<(u64, u64, u32)>, limit: usize) -> Result<LetterPage, ClientError> {
     let after = after.map(|(task, row, part)| format!("{task}.{row}.{part}"));
-    let query = json!({ "task": which.task, "sink": which.sink, "stream": which.stream, "after": after, "limit": limit });
+    let query =
+        json!({ "task": which.task, "sink": which.sink, "stream": which.stream, "after": after, "limit": limit });
     which.remote.client()?.get(&format!("/v1/tenants/{}/dead-letters", which.tenant), &query).await
 }
 
 async fn list(which: &Which, limit: usize) -> Result<Exit, ClientError> {
-    let page = page(which, None, limit).await?;
+    let mut page = page(which, None, limit).await?;
+    // A page ends early where its rows are long.
+    while page.letters.len() < limit
+        && let Some(next) = page.next
+    {
+        let more = self::page(which, Some(next), limit - page.letters.len()).await?;
+        page.letters.extend(more.letters);
+        page.next = more.next;
+    }
     which.remote.tell(&page, |page| {
         let row = |letter: &LetterLine| {
             let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
@@ -105,7 +114,10 @@ async fn list(which: &Which, limit: usize) -> Result<Exit, ClientError> {
                 crate::worker::words::short_line(raw.trim_end(), SHOWN).into_owned(),
             ]
         };
-        table(&["task", "row or id", "line", "file or stream", "reason", "raw"], &page.letters.iter().map(row).collect::<Vec<_>>());
+        table(
+            &["task", "row or id", "line", "file or stream", "reason", "raw"],
+            &page.letters.iter().map(row).collect::<Vec<_>>(),
+        );
         out::note(format_args!("{} of {} dead letters", page.letters.len(), page.count));
     });
     Ok(Exit::Done)

@@ -80,7 +80,9 @@ async fn publish(args: &Publish) -> Result<Exit, ClientError> {
         let query = serde_json::json!({ "ids": ids, "first": first });
         let bytes = portion.len() as u64;
         let answer = send(&client, &path(&args.stream, "lines"), &query, portion).await?;
-        for (place, why) in answer.refused.iter().take(SHOWN.saturating_sub(usize::try_from(total.refused).unwrap_or(SHOWN))) {
+        for (place, why) in
+            answer.refused.iter().take(SHOWN.saturating_sub(usize::try_from(total.refused).unwrap_or(SHOWN)))
+        {
             out::note(one_line(&format!("line {}: {why}", first + *place as u64)));
         }
         total.accepted += answer.accepted;

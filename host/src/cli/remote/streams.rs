@@ -94,7 +94,10 @@ async fn change(remote: &Remote, key: &StreamKey, what: &str) -> Result<Exit, Cl
     let line: StreamLine = remote.client()?.post(&path(key, what), &json!({})).await?;
     remote.tell(&line, |line| {
         let (state, consumers) = (line.state.name(), line.consumers);
-        out::line(format_args!("stream {key} is {state}, with {consumers} consumers; {} messages wait", count(line.waiting)));
+        out::line(format_args!(
+            "stream {key} is {state}, with {consumers} consumers; {} messages wait",
+            count(line.waiting)
+        ));
     });
     Ok(Exit::Done)
 }
@@ -139,7 +142,17 @@ fn key(line: &StreamLine) -> StreamKey {
 
 fn show(streams: &[StreamLine], rates: &HashMap<StreamKey, f64>) {
     let head = [
-        "stream", "app", "sink", "state", "consumers", "waiting", "messages/s", "messages", "documents", "dead", "errors",
+        "stream",
+        "app",
+        "sink",
+        "state",
+        "consumers",
+        "waiting",
+        "messages/s",
+        "messages",
+        "documents",
+        "dead",
+        "errors",
     ];
     let row = |line: &StreamLine| {
         let counts = &line.counts;

@@ -32,7 +32,12 @@ impl Collection {
                 && bytes < BYTES_AT_ONCE
                 && let Some(letter) = letters.next()
             {
-                bytes += letter.raw.len() + letter.envelope.len() + letter.reason.len() + letter.app.len() + letter.source.len() + 400;
+                bytes += letter.raw.len()
+                    + letter.envelope.len()
+                    + letter.reason.len()
+                    + letter.app.len()
+                    + letter.source.len()
+                    + 400;
                 let letter = document(&self.name, letter, at);
                 updates.push(doc! { "q": { "_id": letter.get("_id") }, "u": letter, "upsert": true });
             }

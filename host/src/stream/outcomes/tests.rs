@@ -68,11 +68,13 @@ fn documents_are_numbered_by_their_message_and_every_message_is_accounted_for() 
     let delivery = take(&mut given, frame.payload()).unwrap();
     assert!(given.is_done());
     assert_eq!((delivery.messages.clone(), &delivery.broke_off), (0..4, &None));
-    let expected = [(0, 0), (0, 1), (3, 0)].map(|(message, index): (usize, u16)| given.messages[message].identity.document(index));
+    let expected =
+        [(0, 0), (0, 1), (3, 0)].map(|(message, index): (usize, u16)| given.messages[message].identity.document(index));
     assert_eq!(ids(&delivery), expected);
     assert_eq!(delivery.batch.documents.iter().map(|document| document.row).collect::<Vec<_>>(), [0, 0, 3]);
     assert_eq!(delivery.rejected, [(2, "no\\nthanks".to_owned())]);
-    let Tally { messages, bytes, ingested, passed_over, rejected, emitted, refused, unnamed, nanos, .. } = delivery.tally;
+    let Tally { messages, bytes, ingested, passed_over, rejected, emitted, refused, unnamed, nanos, .. } =
+        delivery.tally;
     assert_eq!((messages, bytes, ingested, passed_over, rejected), (4, 5, 2, 1, 1));
     assert_eq!((emitted, refused, unnamed, nanos.len()), (3, 0, 0, 4));
 }
