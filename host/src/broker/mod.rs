@@ -20,10 +20,13 @@
 //! A message travels as an [`Envelope`], in the bytes that a worker is sent (see [`delivery`](crate::worker::delivery)), so that
 //! nothing is taken apart on its way.
 
+#[cfg(test)]
+mod contract;
+pub mod embedded;
 mod envelope;
 pub mod rabbitmq;
 
-pub use envelope::{Envelope, EnvelopeError};
+pub use envelope::{Envelope, EnvelopeError, is_replayed};
 
 use crate::sink::BoxFuture;
 use crate::tenant::{StreamName, TenantId};
@@ -42,6 +45,20 @@ pub struct StreamKey {
 impl std::fmt::Display for StreamKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.tenant, self.stream)
+    }
+}
+
+/// Written as `tenant/stream`.
+impl std::str::FromStr for StreamKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<StreamKey, String> {
+        let (tenant, stream) = text
+            .split_once('/')
+            .ok_or_else(|| format!("{text:?} names no stream: write tenant/stream, such as acme/clicks"))?;
+        let tenant = TenantId::parse(tenant).map_err(|error| error.to_string())?;
+        let stream = StreamName::parse(stream).map_err(|error| error.to_string())?;
+        Ok(StreamKey { tenant, stream })
     }
 }
 
@@ -184,11 +201,7 @@ pub trait Broker: Send + Sync {
 
     /// Puts a message into the queue of one stream, whatever its keys are: for one that failed and is to be tried again.
     /// Refused like any other where the queue is full.
-    fn put_back<'a>(
-        &'a self,
-        key: &'a StreamKey,
-        message: Envelope,
-    ) -> BoxFuture<'a, Result<Published, BrokerError>>;
+    fn put_back<'a>(&'a self, key: &'a StreamKey, message: Envelope) -> BoxFuture<'a, Result<Published, BrokerError>>;
 
     /// Starts a consumer, which belongs to the runtime that this is awaited on.
     fn consume(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>>;

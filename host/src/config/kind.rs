@@ -249,12 +249,7 @@ impl Kind for Extensions {
     type Value = Vec<String>;
 
     fn read(&self, value: &Value) -> Result<Vec<String>, String> {
-        let words: Option<Vec<&str>> = match value {
-            Value::List(items) => items.iter().map(|item| word(&item.value)).collect(),
-            Value::Variable(text) => Some(text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()),
-            _ => None,
-        };
-        let words = words.ok_or("not a list of extensions, such as [\"csv\", \"jsonl\"]; [] for any")?;
+        let words = words(value).ok_or("not a list of extensions, such as [\"csv\", \"jsonl\"]; [] for any")?;
         let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
         let will_do = |word: &&str| (1..=32).contains(&word.len()) && word.bytes().all(is_allowed);
         if let Some(word) = words.iter().find(|word| !will_do(word)) {
@@ -264,6 +259,41 @@ impl Kind for Extensions {
             ));
         }
         Ok(words.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// Routing keys, each once; in a variable with commas between them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RoutingKeys;
+
+impl Kind for RoutingKeys {
+    type Value = Vec<String>;
+
+    fn read(&self, value: &Value) -> Result<Vec<String>, String> {
+        /// As many bytes as AMQP has room for.
+        const LONGEST: usize = 255;
+        const MOST: usize = 100;
+        let keys = words(value).filter(|keys| (1..=MOST).contains(&keys.len()));
+        let keys = keys.ok_or_else(|| format!("not a list of 1 to {MOST} routing keys, such as [\"orders\"]"))?;
+        let will_do = |key: &&str| (1..=LONGEST).contains(&key.len()) && !key.contains(char::is_control);
+        let shown = |key: &str| Value::Text(key.to_owned()).shown();
+        if let Some(key) = keys.iter().find(|key| !will_do(key)) {
+            let key = shown(key);
+            return Err(format!("{key} is not a routing key: 1 to {LONGEST} bytes without control characters"));
+        }
+        if let Some((_, key)) = keys.iter().enumerate().find(|(index, key)| keys[..*index].contains(key)) {
+            return Err(format!("{} stands in it twice: once is enough", shown(key)));
+        }
+        Ok(keys.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// The texts of a list, if it is one of texts alone; in a variable with commas between them.
+fn words(value: &Value) -> Option<Vec<&str>> {
+    match value {
+        Value::List(items) => items.iter().map(|item| word(&item.value)).collect(),
+        Value::Variable(text) => Some(text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect()),
+        _ => None,
     }
 }
 

@@ -1,15 +1,23 @@
 //! The limits in a table: of a profile, a tenant or an app. The keys are the same everywhere, and so are their bounds.
 
-use super::kind::{Count, Extensions, Percent, Size};
+use super::kind::{Choice, Count, Extensions, Percent, Size};
 use super::table::Table;
 use crate::size;
-use crate::tenant::{Limits, Overrides, UNLIMITED};
+use crate::tenant::{Limits, OnBreach, Overrides, UNLIMITED};
 use serde_json::{Map, Value, json};
 
 /// A year: longer than anything that is waited for, and far from what a clock cannot count.
 const MOST_SECONDS: u64 = 31_536_000;
 /// A small worker starts with 1 MiB; the rest is for its app.
 const LEAST_MEMORY: u64 = 4 << 20;
+/// Of a larger message, a worker's documents would not fit into what it may send back.
+const LARGEST_MESSAGE: u64 = 32 << 20;
+
+const ON_BREACH: [(&str, OnBreach); 3] =
+    [("throttle", OnBreach::Throttle), ("pause", OnBreach::Pause), ("delete", OnBreach::Delete)];
+
+/// Limits of streams that only make sense for a tenant as a whole.
+const OF_THE_TENANT: [&str; 4] = ["streams", "consumers", "window_seconds", "on_breach"];
 
 /// Takes the limits off that stand in `table`, which are laid over `base`.
 pub(super) fn read(table: &mut Table<'_>, base: &Limits) -> Overrides {
@@ -37,9 +45,13 @@ pub(super) fn read(table: &mut Table<'_>, base: &Limits) -> Overrides {
         dead_letter_percent: table.take("dead_letter_percent", &Percent),
         killing_rows: table.number("killing_rows", &bounded(0, 1_000_000, normal.killing_rows.into())),
         attempts: table.number("attempts", &bounded(1, 1_000, normal.attempts.into())),
+        streams: table.take("streams", &count(0, normal.streams)),
+        consumers: table.take("consumers", &count(1, normal.consumers)),
         messages_per_window: table.take("messages_per_window", &count(1, normal.messages_per_window)),
         bytes_per_window: table.take("bytes_per_window", &size(normal.bytes_per_window)),
         window_seconds: table.take("window_seconds", &Count { most: 3_600, ..seconds(normal.window_seconds) }),
+        message_bytes: table.take("message_bytes", &Size { most: LARGEST_MESSAGE, ..size(normal.message_bytes) }),
+        on_breach: table.take("on_breach", &Choice(&ON_BREACH)),
     };
     let batch_bytes = overrides.batch_bytes.unwrap_or(base.batch_bytes);
     if overrides.batch_bytes.is_none() && overrides.file_bytes.is_some_and(|bytes| bytes > batch_bytes) {
@@ -48,6 +60,18 @@ pub(super) fn read(table: &mut Table<'_>, base: &Limits) -> Overrides {
             "file_bytes",
             format_args!("a batch may have {batch_bytes}, so no such file would be taken: set batch_bytes, too"),
         );
+    }
+    overrides
+}
+
+/// Takes the limits off of an app or a stream, which are laid over `base`: as [`read`], without those that count what a
+/// tenant has in all.
+pub(super) fn read_of_a_part(table: &mut Table<'_>, base: &Limits) -> Overrides {
+    let overrides = read(table, base);
+    for key in OF_THE_TENANT {
+        if table.has(key) {
+            table.wrong(key, "holds for all streams of a tenant together: set it in the limits of the tenant");
+        }
     }
     overrides
 }
@@ -70,7 +94,7 @@ fn overrides_written(overrides: &Overrides) -> Map<String, Value> {
     let count = |number: Option<u64>| number.map(count);
     let bytes = |number: Option<u64>| number.map(bytes);
     let o = overrides;
-    let written: [(&str, Option<Value>); 20] = [
+    let written: [(&str, Option<Value>); 24] = [
         ("files_per_batch", count(o.files_per_batch)),
         ("file_bytes", bytes(o.file_bytes)),
         ("batch_bytes", bytes(o.batch_bytes)),
@@ -88,9 +112,13 @@ fn overrides_written(overrides: &Overrides) -> Map<String, Value> {
         ("dead_letter_percent", o.dead_letter_percent.map(|percent| json!(percent))),
         ("killing_rows", o.killing_rows.map(|rows| json!(rows))),
         ("attempts", o.attempts.map(|attempts| json!(attempts))),
+        ("streams", count(o.streams)),
+        ("consumers", count(o.consumers)),
         ("messages_per_window", count(o.messages_per_window)),
         ("bytes_per_window", bytes(o.bytes_per_window)),
         ("window_seconds", count(o.window_seconds)),
+        ("message_bytes", bytes(o.message_bytes)),
+        ("on_breach", o.on_breach.map(|policy| json!(policy.word()))),
     ];
     written.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }

@@ -26,16 +26,17 @@ mod nearest;
 mod read;
 mod servers;
 mod show;
+mod streams;
 mod table;
 mod tenants;
 #[cfg(test)]
 mod tests;
 mod written;
 
-pub use crate::tenant::{AppSettings, Limits, Profile, Sink, Tenant};
+pub use crate::tenant::{AppSettings, Limits, Profile, Sink, Stream, Tenant};
 pub use environment::variables;
 pub use mistake::{ConfigErrors, Mistake, Place};
-pub use servers::{AcknowledgedBy, MongoDb, Redis, Secret, Tls};
+pub use servers::{AcknowledgedBy, MongoDb, QueueType, RabbitMq, Redis, Secret, Tls};
 
 use crate::tenant::{NORMAL, TenantId};
 use crate::worker::protocol::Isolation;
@@ -65,6 +66,10 @@ pub struct Config {
     pub retry_pause: Duration,
     /// How long a worker without work is kept ready.
     pub warm: Duration,
+    /// Worker processes of streams at once; streams that have none meanwhile take turns.
+    pub workers_max: usize,
+    /// Threads that carry the messages of streams.
+    pub stream_threads: usize,
     /// Whether every directory in staging that can be a tenant is one.
     pub adopt_tenants: bool,
     /// What this host is called among others; the machine's name where it is empty.
@@ -73,12 +78,16 @@ pub struct Config {
     pub queue: QueueKind,
     /// Where documents go.
     pub sink: SinkKind,
+    /// Where messages wait.
+    pub broker: BrokerKind,
     /// Where files and apps are that hosts share; a URL.
     pub depot: Option<String>,
     /// The Redis server, where the queue is on one.
     pub redis: Redis,
     /// The MongoDB, where documents go to one.
     pub mongodb: MongoDb,
+    /// The RabbitMQ, where messages wait on one.
+    pub rabbitmq: RabbitMq,
     /// How staging directories are watched.
     pub staging_rules: StagingRules,
     /// How long what is kept.
@@ -105,6 +114,15 @@ pub enum SinkKind {
     Embedded,
     /// Into a MongoDB, a database for each tenant.
     MongoDb,
+}
+
+/// Where messages of streams wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokerKind {
+    /// In files of the data directory, fed by this host.
+    Embedded,
+    /// On a RabbitMQ, shared by any number of hosts and whoever publishes.
+    RabbitMq,
 }
 
 /// How staging directories are watched.
@@ -153,13 +171,17 @@ impl Default for Config {
             lease: Duration::from_secs(30),
             retry_pause: Duration::from_secs(5),
             warm: Duration::from_secs(60),
+            workers_max: 8,
+            stream_threads: 1,
             adopt_tenants: true,
             host: String::new(),
             queue: QueueKind::Embedded,
             sink: SinkKind::Embedded,
+            broker: BrokerKind::Embedded,
             depot: None,
             redis: Redis::default(),
             mongodb: MongoDb::default(),
+            rabbitmq: RabbitMq::default(),
             staging_rules: StagingRules::default(),
             keep: Keep::default(),
             profiles: BTreeMap::from([(NORMAL.to_owned(), Profile::normal())]),

@@ -4,7 +4,9 @@ use super::kind::{Choice, Count, Flag, Folder, Size, Text, Time};
 use super::mistake::Mistake;
 use super::table::{Findings, Known, Reading, Table};
 use super::written::Entries;
-use super::{Config, Keep, OnKnown, QueueKind, SinkKind, StagingRules, environment, servers, tenants, written};
+use super::{
+    BrokerKind, Config, Keep, OnKnown, QueueKind, SinkKind, StagingRules, environment, servers, tenants, written,
+};
 use crate::worker::protocol::Isolation;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -18,10 +20,12 @@ pub(super) const ISOLATION: [(&str, Isolation); 3] =
     [("full", Isolation::Full), ("reduced", Isolation::Reduced), ("insecure", Isolation::Insecure)];
 pub(super) const QUEUES: [(&str, QueueKind); 2] = [("embedded", QueueKind::Embedded), ("redis", QueueKind::Redis)];
 pub(super) const SINKS: [(&str, SinkKind); 2] = [("embedded", SinkKind::Embedded), ("mongodb", SinkKind::MongoDb)];
+pub(super) const BROKERS: [(&str, BrokerKind); 2] =
+    [("embedded", BrokerKind::Embedded), ("rabbitmq", BrokerKind::RabbitMq)];
 pub(super) const ON_KNOWN: [(&str, OnKnown); 2] = [("refuse", OnKnown::Refuse), ("new-batch", OnKnown::NewBatch)];
 
 /// Names every table that there can be, so that reading it asks for every key there is.
-const EVERY_TABLE: &str = "[profiles.p]\n[tenants.t.sinks.s]\n[tenants.t.apps.a]\n";
+const EVERY_TABLE: &str = "[profiles.p]\n[tenants.t.sinks.s]\n[tenants.t.apps.a]\n[tenants.t.streams.s]\n";
 
 /// Reads the configuration from the text of a file, if there is one, and variables laid over it. `real` gives a path as it
 /// really is, with links followed.
@@ -65,6 +69,8 @@ fn config(root: &mut Table<'_>, default: Config, real: &dyn Fn(&Path) -> PathBuf
     let data = root.take("data", &Folder { such_as: "./data" }).unwrap_or(default.data);
     let staging = root.take("staging", &Folder { such_as: "./staging" }).unwrap_or(default.staging);
     let slots = Count { of: "whole number", least: 1, most: 1_024, such_as: 3 };
+    let workers = Count { most: 4_096, such_as: default.workers_max as u64, ..slots };
+    let threads = Count { most: 64, such_as: default.stream_threads as u64, ..slots };
     let isolation = root.take("isolation", &Choice(&ISOLATION)).unwrap_or(default.isolation);
     let profiles = tenants::profiles(root);
     let config = Config {
@@ -73,13 +79,17 @@ fn config(root: &mut Table<'_>, default: Config, real: &dyn Fn(&Path) -> PathBuf
         lease: time(root, "lease", Duration::from_secs(1), HOUR, default.lease),
         retry_pause: time(root, "retry_pause", Duration::ZERO, HOUR, default.retry_pause),
         warm: time(root, "warm", Duration::ZERO, DAY, default.warm),
+        workers_max: root.number("workers_max", &workers).unwrap_or(default.workers_max),
+        stream_threads: root.number("stream_threads", &threads).unwrap_or(default.stream_threads),
         adopt_tenants: root.take("adopt_tenants", &Flag).unwrap_or(default.adopt_tenants),
         host: root.take("host", &Text { what: "a name", such_as: "ingest-1" }).unwrap_or(default.host),
         queue: kind(root, "queue", &QUEUES, default.queue),
         sink: kind(root, "sink", &SINKS, default.sink),
+        broker: kind(root, "broker", &BROKERS, default.broker),
         depot: servers::depot(root),
         redis: servers::redis(root, default.redis),
         mongodb: servers::mongodb(root, default.mongodb),
+        rabbitmq: servers::rabbitmq(root, default.rabbitmq),
         staging_rules: staging_rules(root, default.staging_rules),
         keep: keep(root, default.keep),
         tenants: tenants::tenants(root, &profiles),

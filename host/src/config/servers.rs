@@ -19,7 +19,7 @@ pub struct Redis {
     pub tls: Tls,
 }
 
-/// Certificates in PEM files, for a Redis. Its URL says whether TLS is spoken at all.
+/// Certificates in PEM files, for a Redis or a RabbitMQ. Its URL says whether TLS is spoken at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
     /// Whom to trust instead of the system's authorities.
@@ -54,6 +54,33 @@ pub enum AcknowledgedBy {
 
 pub(super) const ACKNOWLEDGED_BY: [(&str, AcknowledgedBy); 2] =
     [("majority", AcknowledgedBy::Majority), ("primary", AcknowledgedBy::Primary)];
+
+/// A RabbitMQ, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RabbitMq {
+    /// `amqp://[user:password@]host:port[/virtual host]`, or `amqps://` for TLS.
+    pub url: Secret,
+    /// Its management API: `http://[user:password@]host:port`, or `https://`. With it, each tenant has a virtual host and a
+    /// user of its own; without it, names alone keep tenants apart.
+    pub management: Option<Secret>,
+    /// What the names of virtual hosts, exchanges and queues begin with.
+    pub prefix: String,
+    /// Of which type queues are.
+    pub queue_type: QueueType,
+    /// Certificates, where TLS is spoken.
+    pub tls: Tls,
+}
+
+/// Of which type the queues of a RabbitMQ are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueType {
+    /// On most nodes of its cluster.
+    Quorum,
+    /// On one node: cheaper, and away with it.
+    Classic,
+}
+
+pub(super) const QUEUE_TYPES: [(&str, QueueType); 2] = [("quorum", QueueType::Quorum), ("classic", QueueType::Classic)];
 
 /// A URL that may hold a password: shown without it.
 #[derive(Clone, PartialEq, Eq)]
@@ -97,6 +124,18 @@ impl Default for MongoDb {
     }
 }
 
+impl Default for RabbitMq {
+    fn default() -> RabbitMq {
+        RabbitMq {
+            url: Secret("amqp://127.0.0.1:5672".to_owned()),
+            management: None,
+            prefix: "mysimbdp".to_owned(),
+            queue_type: QueueType::Quorum,
+            tls: Tls::default(),
+        }
+    }
+}
+
 pub(super) fn redis(root: &mut Table<'_>, default: Redis) -> Redis {
     let mut table = root.table("redis");
     let url = Text { what: "the URL of a Redis server", such_as: "redis://127.0.0.1:6379/" };
@@ -125,6 +164,22 @@ pub(super) fn mongodb(root: &mut Table<'_>, default: MongoDb) -> MongoDb {
     mongodb
 }
 
+pub(super) fn rabbitmq(root: &mut Table<'_>, default: RabbitMq) -> RabbitMq {
+    let mut table = root.table("rabbitmq");
+    let url = Text { what: "the URL of a RabbitMQ", such_as: "amqp://127.0.0.1:5672" };
+    let management = Text { what: "the URL of a RabbitMQ's management API", such_as: "http://127.0.0.1:15672" };
+    let prefix = Text { what: "what the names of exchanges and queues begin with", such_as: "mysimbdp" };
+    let rabbitmq = RabbitMq {
+        url: table.take("url", &url).map_or(default.url, Secret),
+        management: table.take("management", &management).filter(|url| !url.is_empty()).map(Secret),
+        prefix: table.take("prefix", &prefix).unwrap_or(default.prefix),
+        queue_type: table.take("queue_type", &Choice(&QUEUE_TYPES)).unwrap_or(default.queue_type),
+        tls: tls(&mut table),
+    };
+    table.finish();
+    rabbitmq
+}
+
 pub(super) fn depot(root: &mut Table<'_>) -> Option<String> {
     let mut table = root.table("depot");
     let url = Text { what: "the URL of a directory or bucket", such_as: "file:///mnt/shared" };
@@ -151,16 +206,39 @@ fn shown(path: Option<&Path>) -> String {
     path.map_or(String::new(), |path| path.display().to_string())
 }
 
+impl Tls {
+    /// Certificate authorities, our own certificate, its key.
+    fn written(&self) -> [String; 3] {
+        let (certificate, key) = self.certificate.as_ref().map(|(own, key)| (own.as_path(), key.as_path())).unzip();
+        [self.ca.as_deref(), certificate, key].map(shown)
+    }
+}
+
 impl Redis {
     pub(super) fn written(&self) -> Value {
-        let Tls { ca, certificate } = &self.tls;
-        let (certificate, key) = certificate.as_ref().map(|(own, key)| (own.as_path(), key.as_path())).unzip();
+        let [ca, certificate, key] = self.tls.written();
         json!({
             "url": self.url.shown(),
             "prefix": self.prefix,
-            "ca": shown(ca.as_deref()),
-            "certificate": shown(certificate),
-            "key": shown(key),
+            "ca": ca,
+            "certificate": certificate,
+            "key": key,
+        })
+    }
+}
+
+impl RabbitMq {
+    pub(super) fn written(&self) -> Value {
+        let [ca, certificate, key] = self.tls.written();
+        let queue_type = QUEUE_TYPES.iter().find(|(_, known)| *known == self.queue_type);
+        json!({
+            "url": self.url.shown(),
+            "management": self.management.as_ref().map_or(String::new(), Secret::shown),
+            "prefix": self.prefix,
+            "queue_type": queue_type.map_or("", |(word, _)| word),
+            "ca": ca,
+            "certificate": certificate,
+            "key": key,
         })
     }
 }
@@ -189,6 +267,8 @@ mod tests {
             ("redis://host:pass@r:6379/1", "redis://host:***@r:6379/1"),
             ("redis://:p@ss@r/", "redis://:***@r/"),
             ("mongodb://u:p@a,b:27017/?x=u:p@q", "mongodb://u:***@a,b:27017/?x=u:p@q"),
+            ("amqps://u:p@r:5671", "amqps://u:***@r:5671"),
+            ("amqp://u:p@r/%2f", "amqp://u:***@r/%2f"),
             ("nonsense", "nonsense"),
         ] {
             assert_eq!(Secret(url.to_owned()).shown(), shown);

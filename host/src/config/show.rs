@@ -3,8 +3,8 @@
 //! Everything is said that can differ, of tenants and apps only what does: reading it gives the same configuration, but for
 //! passwords in URLs, which are not shown.
 
-use super::read::{ISOLATION, ON_KNOWN, QUEUES, SINKS};
-use super::{Config, limits};
+use super::read::{BROKERS, ISOLATION, ON_KNOWN, QUEUES, SINKS};
+use super::{Config, limits, streams};
 use crate::duration::exact as time;
 use crate::size;
 use crate::tenant::{Profile, Tenant};
@@ -37,13 +37,17 @@ impl Config {
             "lease": time(self.lease),
             "retry_pause": time(self.retry_pause),
             "warm": time(self.warm),
+            "workers_max": self.workers_max,
+            "stream_threads": self.stream_threads,
             "adopt_tenants": self.adopt_tenants,
             "host": self.host,
             "queue": { "kind": word(&QUEUES, &self.queue) },
             "sink": { "kind": word(&SINKS, &self.sink) },
+            "broker": { "kind": word(&BROKERS, &self.broker) },
             "depot": { "url": self.depot.as_deref().unwrap_or("") },
             "redis": self.redis.written(),
             "mongodb": self.mongodb.written(),
+            "rabbitmq": self.rabbitmq.written(),
             "staging_rules": {
                 "quiet": time(rules.quiet),
                 "rescan": time(rules.rescan),
@@ -72,6 +76,8 @@ impl Config {
             app.insert("limits".to_owned(), limits::difference_written(&settings.limits, &tenant.limits).into());
             (name, Value::Object(app))
         });
+        let streams =
+            tenant.streams.iter().map(|(name, stream)| (name, streams::written(stream, &tenant.app(&stream.app))));
         json!({
             "profile": tenant.profile,
             "weight": tenant.weight,
@@ -80,6 +86,7 @@ impl Config {
             "limits": limits::difference_written(&tenant.limits, &base),
             "sinks": named(sinks),
             "apps": named(apps),
+            "streams": named(streams),
         })
     }
 }

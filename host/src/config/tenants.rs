@@ -4,6 +4,7 @@ use super::app_table::AppTable;
 use super::kind::{Collection, Count, Flag, Kind, Name, Text};
 use super::limits;
 use super::nearest::nearest;
+use super::streams::{self, Around};
 use super::table::Table;
 use super::written::Value;
 use crate::tenant::{AppName, AppSettings, Limits, NORMAL, Profile, Sink, SinkName, Tenant, TenantId, is_name};
@@ -55,9 +56,11 @@ fn tenant(name: &str, mut table: Table<'_>, profiles: &BTreeMap<String, Profile>
             apps.insert(name, settings);
         }
     }
+    let unnamed = AppSettings { sink: default_sink.clone(), config: None, limits: limits.clone() };
+    let streams = streams::streams(&mut table, &Around { apps: &apps, unnamed, sinks: &sinks });
     table.finish();
     let profile = profile.name;
-    Some(Tenant { id: id?, profile, weight, limits, sinks, default_sink, apps, enabled })
+    Some(Tenant { id: id?, profile, weight, limits, sinks, default_sink, apps, streams, enabled })
 }
 
 fn profile(table: &mut Table<'_>, profiles: &BTreeMap<String, Profile>) -> Profile {
@@ -152,13 +155,13 @@ fn app(
     let sink = sink.unwrap_or_else(|| default_sink.clone());
     let config = table.take("config", &AppTable);
     let mut own = table.table("limits");
-    let limits = limits.with(&limits::read(&mut own, limits));
+    let limits = limits.with(&limits::read_of_a_part(&mut own, limits));
     own.finish();
     table.finish();
     Some((id?, AppSettings { sink, config, limits }))
 }
 
-fn no_such<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Clone) -> impl Display {
+pub(super) fn no_such<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str> + Clone) -> impl Display {
     match nearest(name, known.clone()) {
         Some(near) => format!("no such {what}; did you mean \"{near}\"?"),
         None => {

@@ -2,7 +2,7 @@
 
 use super::event::{Event, Happening, TaskEntry};
 use crate::task::{BatchId, Counts, Origin, TaskState};
-use crate::tenant::{AppName, TenantId};
+use crate::tenant::{AppName, StreamName, TenantId};
 use jiff::Timestamp;
 
 pub(crate) fn tenant(name: &str) -> TenantId {
@@ -70,6 +70,10 @@ pub(crate) fn number(event: &Event) -> u64 {
     sentence.strip_prefix("deed ").unwrap().parse().unwrap()
 }
 
+fn stream() -> StreamName {
+    "clicks".parse().unwrap()
+}
+
 /// One of each kind, in the order of [`Happening::KINDS`].
 pub(crate) fn every_kind() -> Vec<Event> {
     let reason = || "because".to_owned();
@@ -96,6 +100,10 @@ pub(crate) fn every_kind() -> Vec<Event> {
         Happening::TaskEnded(failed),
         Happening::WorkerDied { task: 3, sentence: "it died".into() },
         Happening::AppLog { task: 3, app: app(), level: "warn".into(), message: "hm".into() },
+        Happening::StreamChanged { stream: stream(), state: "paused".into(), reason: reason() },
+        Happening::StreamInterrupted { stream: stream(), reason: reason() },
+        Happening::StreamWorkerDied { stream: stream(), sentence: "it died".into() },
+        Happening::StreamLog { stream: stream(), app: app(), level: "warn".into(), message: "hm".into() },
         Happening::Deed { sentence: "task 3 was cancelled".into() },
         Happening::LimitReached { limit: "cpu_seconds".into(), reason: reason() },
         Happening::Trouble { reason: reason() },

@@ -5,6 +5,7 @@
 //! over those gives the limits of an app.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::time::Duration;
 
 const GB: u64 = 1_000_000_000;
@@ -14,6 +15,36 @@ const MB: u64 = 1_000_000;
 pub const UNLIMITED: u64 = u64::MAX;
 /// Name of the profile that is always there.
 pub const NORMAL: &str = "normal";
+
+/// What happens to a tenant's streams that want more than its limits allow. Nothing is lost but by the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBreach {
+    /// They go on, no faster than the limits allow; what is above that waits in their queues.
+    #[default]
+    Throttle,
+    /// They stop until somebody starts them; what comes meanwhile waits in their queues.
+    Pause,
+    /// They go, with their queues and what waits in them.
+    Delete,
+}
+
+impl OnBreach {
+    /// The word for it in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            OnBreach::Throttle => "throttle",
+            OnBreach::Pause => "pause",
+            OnBreach::Delete => "delete",
+        }
+    }
+}
+
+impl fmt::Display for OnBreach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
 
 /// A named set of limits, assigned to tenants.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -107,12 +138,20 @@ limits! {
     killing_rows: u32 = 100,
     /// Attempts at a task before it is parked.
     attempts: u32 = 3,
-    /// Messages of a stream in one window.
+    /// Streams of a tenant that are started.
+    streams: u64 = 10,
+    /// Consumers of a tenant, on all its streams and all hosts together.
+    consumers: u64 = 8,
+    /// Messages of a tenant's streams together in one window; set for a stream, its own in one window besides.
     messages_per_window: u64 = 500,
-    /// Bytes of a stream's messages in one window.
+    /// Bytes of their bodies, in the same way.
     bytes_per_window: u64 = 400 * MB,
     /// Seconds of a window.
     window_seconds: u64 = 5,
+    /// Bytes of one message's body; a larger one becomes a dead letter.
+    message_bytes: u64 = 16 << 20,
+    /// What happens to streams that want more than that.
+    on_breach: OnBreach = OnBreach::Throttle,
 }
 
 impl Limits {
@@ -124,6 +163,11 @@ impl Limits {
     /// [`Limits::stall_seconds`].
     pub fn stall(&self) -> Duration {
         Duration::from_secs(self.stall_seconds)
+    }
+
+    /// [`Limits::window_seconds`].
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(self.window_seconds)
     }
 }
 

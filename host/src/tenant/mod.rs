@@ -5,7 +5,7 @@ mod name;
 mod registry;
 mod settings;
 
-pub use limits::{Limits, NORMAL, Overrides, Profile, UNLIMITED};
+pub use limits::{Limits, NORMAL, OnBreach, Overrides, Profile, UNLIMITED};
 pub use name::{AppName, MAX_NAME, NameError, SinkName, StreamName, TenantId, is_name};
 pub use registry::Tenants;
-pub use settings::{AppSettings, Sink, Tenant};
+pub use settings::{AppSettings, Sink, Stream, Tenant};

@@ -1,6 +1,6 @@
 //! The tenants there are: from the configuration, and, where it says so, from directories that appear in staging.
 
-use super::{AppName, AppSettings, SinkName, Tenant, TenantId};
+use super::{AppName, AppSettings, SinkName, Stream, StreamName, Tenant, TenantId};
 use crate::config::Config;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -51,6 +51,12 @@ impl Tenants {
     /// What a tenant's app is run with; `None` for a tenant that is not registered or disabled.
     pub fn app(&self, tenant: &TenantId, app: &AppName) -> Option<AppSettings> {
         self.active(tenant).map(|tenant| tenant.app(app))
+    }
+
+    /// What is settled for a stream; `None` for one that is not configured, and for a tenant that is not registered or
+    /// disabled.
+    pub fn stream(&self, tenant: &TenantId, stream: &StreamName) -> Option<Stream> {
+        self.active(tenant)?.streams.get(stream).cloned()
     }
 
     /// The collection that a tenant's sink is.

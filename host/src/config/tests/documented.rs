@@ -4,7 +4,7 @@ use super::super::table::Known;
 use super::super::written::{self, Entries, Value};
 use super::super::{Config, read};
 use super::{config, workspace};
-use crate::tenant::{AppName, Limits, TenantId};
+use crate::tenant::{AppName, Limits, OnBreach, Stream, StreamName, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -27,10 +27,11 @@ fn every_key_that_is_read_is_documented_and_no_other() {
 }
 
 #[test]
-fn the_limits_are_the_same_in_profiles_tenants_and_apps() {
+fn the_limits_are_the_same_in_profiles_tenants_apps_and_streams() {
     let known = read::every_key();
     let limits = &known["tenants.<tenant>.limits"];
     assert_eq!(limits, &known["tenants.<tenant>.apps.<app>.limits"]);
+    assert_eq!(limits, &known["tenants.<tenant>.streams.<stream>.limits"]);
     let of_a_profile: Vec<&str> = known["profiles.<profile>"].iter().copied().filter(|key| *key != "weight").collect();
     assert_eq!(limits, &of_a_profile);
 }
@@ -71,9 +72,19 @@ fn the_example_shows_the_defaults_and_is_read_as_it_says() {
     assert_eq!(app.config.as_deref(), Some(told));
     assert_eq!(app.limits, Limits { memory_bytes: 1 << 30, formats: vec!["csv".to_owned()], ..limits });
 
+    let stream = |name| acme.streams[&StreamName::parse(name).unwrap()].clone();
+    let json = AppName::parse("clientstreamingestapp-json").unwrap();
+    let unsaid = |name| Stream::of(&StreamName::parse(name).unwrap(), json.clone(), &acme.app(&json));
+    let limits = Limits { memory_bytes: 256 << 20, ..acme.limits.clone() };
+    assert_eq!(stream("orders"), Stream { limits, ..unsaid("orders") }, "every key is shown with its default");
+    let audit = stream("audit");
+    assert_eq!((audit.sink.as_str(), audit.ordered, audit.consumers_max, audit.enabled), ("trips", true, 1, false));
+    assert_eq!(audit.routing_keys, ["orders", "payments"]);
+
     let globex = &example.tenants[&TenantId::parse("globex").unwrap()];
     assert_eq!(globex.limits, example.profiles["small"].limits);
     assert_eq!(globex.default_sink.as_str(), "documents");
+    assert_eq!((globex.limits.consumers, globex.limits.on_breach), (2, OnBreach::Pause));
 }
 
 #[test]
@@ -120,6 +131,7 @@ fn paths(entries: &Entries, above: &mut Vec<String>, found: &mut BTreeSet<String
             ["tenants"] => "<tenant>",
             ["tenants", _, "sinks"] => "<sink>",
             ["tenants", _, "apps"] => "<app>",
+            ["tenants", _, "streams"] => "<stream>",
             _ => key,
         };
         above.push(stands_for.to_owned());

@@ -3,7 +3,7 @@
 use super::super::Config;
 use super::super::environment::find;
 use super::{config, mistakes_with, read_with};
-use crate::tenant::{AppName, TenantId};
+use crate::tenant::{AppName, StreamName, TenantId};
 use std::path::{Path, PathBuf};
 
 #[test]
@@ -34,6 +34,9 @@ fn a_variable_finds_the_name_that_is_written_with_a_dash() {
         ("MYSIMBDP_TENANTS__ACME_EU__APPS__TRIPS_CSV__CONFIG", r#"{"b":1,"a":[true]}"#),
         ("MYSIMBDP_tenants__a_b__profile", "small"),
         ("MYSIMBDP_TENANTS__NEW__WEIGHT", "2"),
+        ("MYSIMBDP_TENANTS__NEW__STREAMS__S__APP", "json"),
+        ("MYSIMBDP_TENANTS__NEW__STREAMS__S__ROUTING_KEYS", "a, b.c"),
+        ("MYSIMBDP_TENANTS__NEW__STREAMS__S__LIMITS__MEMORY_BYTES", "8MiB"),
     ];
     let config = read_with(text, &env).unwrap();
     let tenant = |name| config.tenants[&TenantId::parse(name).unwrap()].clone();
@@ -41,6 +44,9 @@ fn a_variable_finds_the_name_that_is_written_with_a_dash() {
     assert_eq!(app.config.as_deref(), Some(r#"{"b":1,"a":[true]}"#));
     assert_eq!([tenant("a_b").profile, tenant("a-b").profile], ["small", "normal"]);
     assert_eq!(tenant("new").weight, 2);
+    let stream = &tenant("new").streams[&StreamName::parse("s").unwrap()];
+    assert_eq!((stream.app.as_str(), stream.limits.memory_bytes), ("json", 8 << 20));
+    assert_eq!(stream.routing_keys, ["a", "b.c"]);
     assert_eq!(config.tenants.len(), 4);
 }
 
@@ -89,8 +95,9 @@ fn mistakes_name_the_variable() {
     assert_eq!(
         mistakes_with("data = 'd'\nslots = 2", &env),
         [
-            "MYSIMBDP_: \"\": no such key; there are adopt_tenants, data, depot, host, isolation, keep, lease, mongodb, \
-             profiles, queue, redis, retry_pause, sink, slots, staging, staging_rules, tenants, warm",
+            "MYSIMBDP_: \"\": no such key; there are adopt_tenants, broker, data, depot, host, isolation, keep, lease, \
+             mongodb, profiles, queue, rabbitmq, redis, retry_pause, sink, slots, staging, staging_rules, stream_threads, \
+             tenants, warm, workers_max",
             "MYSIMBDP_ADOPT_TENANTS: adopt_tenants = \"yes\": neither yes nor no: true or false, without quotes",
             "MYSIMBDP_A__B__C__D__E__F__G: no such key: no key has more than 6 levels",
             "MYSIMBDP_DATA__X: data is set to a value: no key can stand below it",

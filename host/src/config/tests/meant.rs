@@ -1,8 +1,8 @@
 //! What is written well is read as it is meant.
 
-use super::super::{Config, OnKnown, read};
+use super::super::{BrokerKind, Config, OnKnown, QueueType, Secret, read};
 use super::{config, read_with};
-use crate::tenant::{AppName, Limits, Profile, Tenant, TenantId, UNLIMITED};
+use crate::tenant::{AppName, Limits, OnBreach, Profile, StreamName, Tenant, TenantId, UNLIMITED};
 use crate::worker::protocol::Isolation;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -94,6 +94,43 @@ fn an_apps_table_becomes_json() {
 }
 
 #[test]
+fn a_broker_is_told_where_it_is() {
+    let config = config(
+        "workers_max = 2\nstream_threads = 3\n[broker]\nkind = 'rabbitmq'\n[rabbitmq]\nurl = 'amqps://u:p@r/v'\n\
+         management = 'https://u:p@r:1'\nprefix = 'x'\nqueue_type = 'classic'\nca = '/ca'\ncertificate = '/c'\nkey = '/k'",
+    );
+    assert_eq!((config.broker, config.workers_max, config.stream_threads), (BrokerKind::RabbitMq, 2, 3));
+    let rabbitmq = config.rabbitmq;
+    assert_eq!((rabbitmq.url, rabbitmq.prefix.as_str()), (Secret("amqps://u:p@r/v".to_owned()), "x"));
+    assert_eq!(
+        (rabbitmq.management.unwrap().shown(), rabbitmq.queue_type),
+        ("https://u:***@r:1".into(), QueueType::Classic)
+    );
+    assert_eq!(rabbitmq.tls.ca, Some(PathBuf::from("/ca")));
+    assert_eq!(rabbitmq.tls.certificate, Some((PathBuf::from("/c"), PathBuf::from("/k"))));
+}
+
+#[test]
+fn a_stream_has_what_its_app_has_and_what_is_said_of_it() {
+    let config = config(
+        "[tenants.t]\ndefault_sink = 'a'\n[tenants.t.sinks.a]\n[tenants.t.sinks.b]\n[tenants.t.limits]\nconsumers = 3\n\
+         attempts = 1\non_breach = 'delete'\n[tenants.t.apps.x]\nsink = 'b'\nlimits = { killing_rows = 2 }\n\
+         [tenants.t.streams.s]\napp = 'x'\nlimits = { messages_per_window = 3 }\n\
+         [tenants.t.streams.o]\napp = 'y'\nordered = true\n[tenants.t.streams.m]\napp = 'y'\nconsumers_min = 3",
+    );
+    let tenant = tenant(&config, "t");
+    let stream = |name| tenant.streams[&StreamName::parse(name).unwrap()].clone();
+    let s = stream("s");
+    assert_eq!((s.sink.as_str(), s.routing_keys.as_slice()), ("b", &["s".to_owned()][..]));
+    assert_eq!((s.consumers_min, s.consumers_max), (1, 3), "as many as the tenant may have");
+    let limits = &s.limits;
+    assert_eq!((limits.attempts, limits.killing_rows, limits.messages_per_window), (1, 2, 3));
+    assert_eq!(limits.on_breach, OnBreach::Delete);
+    assert_eq!((stream("o").sink.as_str(), stream("o").consumers_max), ("a", 1));
+    assert_eq!((stream("m").consumers_min, stream("m").consumers_max), (3, 3));
+}
+
+#[test]
 fn the_summary_is_read_as_the_same_configuration() {
     let text = "data = \"a \\\"b\\\"\"\nslots = 9\n[profiles.p]\nweight = 3\nfile_bytes = '1TB'\nbatch_bytes = '1GB'\n\
                 dead_letter_percent = 2.5\nrows_per_task = 'unlimited'\nmemory_bytes = 123456789\n\
@@ -101,7 +138,10 @@ fn the_summary_is_read_as_the_same_configuration() {
                 file_bytes = '2TB'\nbatch_bytes = '1GB'\n\
                 [tenants.t.sinks.a]\ncollection = 'X.y'\n[tenants.t.sinks.documents]\n\
                 [tenants.t.apps.a]\nsink = 'a'\nconfig = { a = [1, 'x', { b = 1.5 }], c = {} }\n\
-                [tenants.t.apps.a.limits]\nattempts = 7\n[tenants.t.apps.b]";
+                [tenants.t.apps.a.limits]\nattempts = 7\n[tenants.t.apps.b]\n\
+                [tenants.t.streams.s]\napp = 'a'\nrouting_keys = ['x y', '\"']\nconsumers_max = 1\nmax_queue_bytes = '1MB'\n\
+                batch_messages = 7\nbatch_bytes = 65537\nenabled = false\n[tenants.t.streams.s.limits]\nattempts = 8\n\
+                [tenants.t.streams.o]\napp = 'c'\nordered = true";
     let read = config(text);
     let summary = read.summary();
     assert_eq!(config(&summary), read, "{summary}");

@@ -106,6 +106,18 @@ fn percents_flags_choices_and_paths_that_are_none() {
         ("isolation = 'ful'", "f:1: isolation = \"ful\": no such choice; did you mean \"full\"?"),
         ("isolation = 1", "f:1: isolation = 1: no such choice; there is \"full\", \"reduced\", \"insecure\""),
         ("[queue]\nkind = 'kafka'", "f:2: queue.kind = \"kafka\": no such choice; there is \"embedded\", \"redis\""),
+        (
+            "[broker]\nkind = 'kafka'",
+            "f:2: broker.kind = \"kafka\": no such choice; there is \"embedded\", \"rabbitmq\"",
+        ),
+        (
+            "[rabbitmq]\nqueue_type = 'clasic'",
+            "f:2: rabbitmq.queue_type = \"clasic\": no such choice; did you mean \"classic\"?",
+        ),
+        (
+            "[profiles.p]\non_breach = 'stop'",
+            "f:2: profiles.p.on_breach = \"stop\": no such choice; there is \"throttle\", \"pause\", \"delete\"",
+        ),
         ("[sink]\nkind = 'mysql'", "f:2: sink.kind = \"mysql\": no such choice; there is \"embedded\", \"mongodb\""),
         (
             "[staging_rules]\non_known = 'ignore'",
@@ -150,7 +162,8 @@ fn unknown_keys() {
         (
             "[tenants.acme]\nfile_bytes = '1GB'",
             "f:2: tenants.acme.file_bytes: no such key here: it stands in [profiles.<profile>], in \
-             [tenants.<tenant>.apps.<app>.limits], in [tenants.<tenant>.limits]",
+             [tenants.<tenant>.apps.<app>.limits], in [tenants.<tenant>.limits], in \
+             [tenants.<tenant>.streams.<stream>.limits]",
         ),
         (
             "[tenants.acme.limits]\nweight = 2",
@@ -166,9 +179,9 @@ fn unknown_keys() {
         (
             "[tenants.t.apps.a.limits]\nmemory = '1GB'",
             "f:2: tenants.t.apps.a.limits.memory: no such key; there are attempts, batch_bytes, bytes_per_window, \
-             concurrent_tasks, cpu_seconds, dead_letter_percent, dead_letters, documents_per_task, file_bytes, \
-             files_per_batch, formats, killing_rows, memory_bytes, messages_per_window, rows_per_task, stall_seconds, \
-             storage_bytes, waiting_tasks, wall_seconds, window_seconds",
+             concurrent_tasks, consumers, cpu_seconds, dead_letter_percent, dead_letters, documents_per_task, file_bytes, \
+             files_per_batch, formats, killing_rows, memory_bytes, message_bytes, messages_per_window, on_breach, \
+             rows_per_task, stall_seconds, storage_bytes, streams, waiting_tasks, wall_seconds, window_seconds",
         ),
     ]);
 }
@@ -198,6 +211,8 @@ fn names_that_are_none() {
         ("[tenants.'../etc']", "f:1: tenants.\"../etc\": not the name of a tenant"),
         ("[profiles.'']", "f:1: profiles.\"\": not the name of a profile"),
         ("[tenants.t.apps.1]", "f:1: tenants.t.apps.1: not the name of an app"),
+        ("[tenants.t.streams.A]\napp = 'a'", "f:1: tenants.t.streams.A: not the name of a stream"),
+        ("[tenants.t.streams.s]\napp = 'A'", "f:2: tenants.t.streams.s.app = \"A\": not the name of an app"),
         ("[tenants.t.sinks.A]", "f:1: tenants.t.sinks.A: not the name of a sink"),
         ("[tenants.t.apps.a]\nsink = 'A'", "f:2: tenants.t.apps.a.sink = \"A\": not the name of a sink"),
         ("[tenants.t]\ndefault_sink = 1", "f:2: tenants.t.default_sink = 1: not the name of a sink"),
@@ -231,6 +246,72 @@ fn names_of_what_is_not_there() {
             "f:3: tenants.t.default_sink: not set, and none of the sinks is called documents: set it to one of a, b",
         ),
     ]);
+}
+
+#[test]
+fn streams_that_will_not_do() {
+    each(&[
+        (
+            "[tenants.t.streams.s]",
+            "f:1: tenants.t.streams.s.app: not set: name the app that is given its messages, such as \
+             \"clientstreamingestapp-json\"",
+        ),
+        (
+            "[tenants.t.streams.s]\napp = 'a'\nsink = 'document'",
+            "f:3: tenants.t.streams.s.sink = \"document\": no such sink; did you mean \"documents\"?",
+        ),
+        (
+            "[tenants.t.streams.s]\napp = 'a'\nconsumers_min = 0",
+            "f:3: tenants.t.streams.s.consumers_min = 0: at least 1, such as 1",
+        ),
+        (
+            "[tenants.t.streams.s]\napp = 'a'\nconsumers_min = 3\nconsumers_max = 2",
+            "f:3: tenants.t.streams.s.consumers_min = 3: more than consumers_max, which is 2: set one of them otherwise",
+        ),
+        (
+            "[tenants.t.streams.s]\napp = 'a'\nordered = true\nconsumers_max = 2",
+            "f:4: tenants.t.streams.s.consumers_max = 2: messages in order are given to one consumer at a time: set it to 1, \
+             or ordered to false",
+        ),
+        (
+            "[tenants.t.limits]\nconsumers = 2\n[tenants.t.streams.s]\napp = 'a'\nconsumers_max = 3",
+            "f:5: tenants.t.streams.s.consumers_max = 3: the tenant may have 2 consumers in all: set less, or consumers in \
+             the limits of the tenant",
+        ),
+        (
+            "[tenants.t.streams.s]\napp = 'a'\nbatch_bytes = '64MiB'",
+            "f:3: tenants.t.streams.s.batch_bytes = \"64MiB\": at most \"32MiB\", such as \"1MiB\"",
+        ),
+        (
+            "[tenants.t.streams.s]\napp = 'a'\n[tenants.t.streams.s.limits]\nwindow_seconds = 9",
+            "f:4: tenants.t.streams.s.limits.window_seconds = 9: holds for all streams of a tenant together: set it in the \
+             limits of the tenant",
+        ),
+        (
+            "[tenants.t.apps.a.limits]\non_breach = 'delete'",
+            "f:2: tenants.t.apps.a.limits.on_breach = \"delete\": holds for all streams of a tenant together: set it in the \
+             limits of the tenant",
+        ),
+        ("[tenants.t.streams.s]\nap = 'a'\napp = 'a'", "f:2: tenants.t.streams.s.ap: no such key; did you mean app?"),
+        (
+            "[profiles.p]\nmessage_bytes = '33MiB'",
+            "f:2: profiles.p.message_bytes = \"33MiB\": at most \"32MiB\", such as \"16MiB\"",
+        ),
+    ]);
+    let bad_app = "[tenants.T.streams.s]\napp = 1\nx = 1";
+    assert_eq!(mistakes(bad_app).len(), 3, "whatever its tenant is called, a stream is read");
+}
+
+#[test]
+fn routing_keys_that_are_none() {
+    let of = |keys: &str| mistakes(&format!("[tenants.t.streams.s]\napp = 'a'\nrouting_keys = {keys}"));
+    let told = |sentence: &str| [format!("f:3: tenants.t.streams.s.routing_keys = […]: {sentence}")];
+    assert_eq!(of("[]"), told("not a list of 1 to 100 routing keys, such as [\"orders\"]"));
+    assert_eq!(of("[1]"), told("not a list of 1 to 100 routing keys, such as [\"orders\"]"));
+    assert_eq!(of("['a', '']"), told("\"\" is not a routing key: 1 to 255 bytes without control characters"));
+    assert_eq!(of("[\"\\n\"]"), told("\"\\n\" is not a routing key: 1 to 255 bytes without control characters"));
+    assert_eq!(of("['a', 'b', 'a']"), told("\"a\" stands in it twice: once is enough"));
+    assert_eq!(of(&format!("['{}']", "x".repeat(256))).len(), 1);
 }
 
 #[test]
