@@ -148,6 +148,16 @@ impl RabbitMq {
         format!("{}://{USER}:{PASSWORD}@{host}:{port}/%2f", self.scheme)
     }
 
+    /// A Python that has `pika`, a client of RabbitMQ.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn python_client() -> Result<PathBuf, ServerError> {
+        let python = crate::installed("pika/bin/python3");
+        let remedy = "run `cargo xtask servers`, which puts one under target/";
+        if python.is_file() { Ok(python) } else { Err(ServerError::Missing { program: "Python with pika", remedy }) }
+    }
+
     /// Where its management API is, with the same user.
     pub fn management_url(&self) -> String {
         format!("http://{USER}:{PASSWORD}@127.0.0.1:{}/", self.management)

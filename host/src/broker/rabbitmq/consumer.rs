@@ -3,7 +3,7 @@
 use super::links::{Link, Links};
 use super::properties::{Arrival, inbound};
 use super::topology::{of_queue, short};
-use super::trouble::{answered, done, told};
+use super::trouble::{answered, done};
 use crate::broker::{Arrived, BrokerError, Bundle, Consumer, Room, StreamKey, Subscription};
 use crate::sink::BoxFuture;
 use crate::worker::delivery::MESSAGE_HEAD;
@@ -11,6 +11,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::protocol::constants::REPLY_SUCCESS;
 use lapin::types::FieldTable;
 use std::sync::Arc;
 
@@ -21,12 +22,19 @@ pub(super) struct RabbitConsumer {
     deliveries: lapin::Consumer,
     /// One that was taken and found no room.
     waiting: Option<Delivery>,
-    /// Why it has ended, where that is not told yet.
-    over: Option<BrokerError>,
+    /// Why it has ended.
+    over: Option<Ended>,
     scratch: Vec<u8>,
     channel: Channel,
     // Dropped last: the channel goes before its connection.
     _link: Arc<Link>,
+}
+
+/// Why a consumer has ended.
+#[derive(Clone)]
+enum Ended {
+    NoQueue,
+    Lost(String),
 }
 
 /// Starts a consumer on the present runtime.
@@ -43,7 +51,16 @@ pub(super) async fn consume(
     let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
     let deliveries = answered(channel.basic_consume(short(queue)?, short(&tag)?, options, none)).await?;
     let deliveries = deliveries.map_err(|error| of_queue(&error, &spec.key))?;
-    Ok(RabbitConsumer { key: spec.key, tag, deliveries, waiting: None, over: None, scratch: Vec::new(), channel, _link: link })
+    Ok(RabbitConsumer {
+        key: spec.key,
+        tag,
+        deliveries,
+        waiting: None,
+        over: None,
+        scratch: Vec::new(),
+        channel,
+        _link: link,
+    })
 }
 
 impl RabbitConsumer {
@@ -52,27 +69,38 @@ impl RabbitConsumer {
         if let Some(delivery) = self.waiting.take() {
             return Ok(delivery);
         }
-        if let Some(error) = self.over.take() {
-            return Err(error);
+        if let Some(ended) = &self.over {
+            return Err(self.told(ended));
         }
         let next = self.deliveries.next().await;
-        self.taken(next)
+        self.taken(next).map_err(|ended| {
+            let error = self.told(&ended);
+            self.over = Some(ended);
+            error
+        })
     }
 
-    fn taken(&self, next: Option<lapin::Result<Delivery>>) -> Result<Delivery, BrokerError> {
+    fn taken(&self, next: Option<lapin::Result<Delivery>>) -> Result<Delivery, Ended> {
         match next {
             Some(Ok(delivery)) => Ok(delivery),
             Some(Err(error)) => Err(self.ended(&error)),
             // The broker has cancelled it: its queue is gone, or its queue's node.
-            None => Err(BrokerError::NoQueue(self.key.clone())),
+            None => Err(Ended::NoQueue),
         }
     }
 
-    fn ended(&self, error: &lapin::Error) -> BrokerError {
+    fn told(&self, ended: &Ended) -> BrokerError {
+        match ended {
+            Ended::NoQueue => BrokerError::NoQueue(self.key.clone()),
+            Ended::Lost(words) => BrokerError::Transient(words.clone()),
+        }
+    }
+
+    fn ended(&self, error: &lapin::Error) -> Ended {
         match of_queue(error, &self.key) {
+            BrokerError::NoQueue(_) => Ended::NoQueue,
             // Also where the broker has waited too long for an acknowledgement: another consumer may do better.
-            BrokerError::Permanent(words) => BrokerError::Transient(words),
-            told => told,
+            BrokerError::Permanent(words) | BrokerError::Transient(words) => Ended::Lost(words),
         }
     }
 
@@ -116,8 +144,9 @@ impl Consumer for RabbitConsumer {
                 let Some(next) = self.deliveries.next().now_or_never() else { return Ok(()) };
                 match self.taken(next) {
                     Ok(next) => delivery = next,
-                    Err(error) => {
-                        self.over = Some(error);
+                    // Told by the next call, so that nobody takes what has come for lost.
+                    Err(ended) => {
+                        self.over = Some(ended);
                         return Ok(());
                     }
                 }
@@ -128,10 +157,19 @@ impl Consumer for RabbitConsumer {
     fn acknowledge(&mut self, up_to: u64) -> BoxFuture<'_, Result<(), BrokerError>> {
         Box::pin(async move {
             let acknowledged = self.channel.basic_ack(up_to, BasicAckOptions { multiple: true }).await;
-            acknowledged.map_err(|error| match told(&error) {
-                BrokerError::Permanent(words) => BrokerError::Transient(words),
-                told => told,
+            acknowledged.map_err(|error| {
+                let ended = self.ended(&error);
+                let ended = self.over.get_or_insert(ended).clone();
+                self.told(&ended)
             })
         })
+    }
+}
+
+impl Drop for RabbitConsumer {
+    fn drop(&mut self) {
+        // Left alone the library would cancel the consumer before it closes the channel, and a quorum queue puts what is on its
+        // way to a consumer that is cancelled behind everything else. The first poll sends the frame; nobody needs the answer.
+        let _closing = self.channel.close(REPLY_SUCCESS, "dropped".into()).now_or_never();
     }
 }

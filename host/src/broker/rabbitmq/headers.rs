@@ -165,7 +165,8 @@ fn append_length(length: usize, out: &mut Vec<u8>) {
 /// # Errors
 /// It has something that AMQP has no place for, or is no document. The sentence fits after "the message ".
 pub(super) fn table(document: &[u8]) -> Result<FieldTable, String> {
-    let document = RawDocument::from_bytes(document).map_err(|error| format!("has headers that are no BSON: {error}"))?;
+    let document =
+        RawDocument::from_bytes(document).map_err(|error| format!("has headers that are no BSON: {error}"))?;
     table_of(document, 0)
 }
 
@@ -175,7 +176,10 @@ fn table_of(document: &RawDocument, depth: usize) -> Result<FieldTable, String> 
         let (key, value) = element.map_err(|error| format!("has headers that are no BSON: {error}"))?;
         let key = key.as_str();
         if key.len() > MAX_KEY {
-            return Err(format!("has a header whose name has {} bytes, where AMQP allows {MAX_KEY}: {key:.40}…", key.len()));
+            return Err(format!(
+                "has a header whose name has {} bytes, where AMQP allows {MAX_KEY}: {key:.40}…",
+                key.len()
+            ));
         }
         table.insert(ShortString::from(key), value_of(key, value, depth)?);
     }

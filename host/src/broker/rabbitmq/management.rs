@@ -109,7 +109,11 @@ fn client(settings: &RabbitSettings, with_tls: bool) -> Result<Client, BrokerErr
     crate::tls::ready();
     let mut builder = Client::builder().timeout(ANSWER).no_proxy();
     let unfit = |path: &Path, error: reqwest::Error| {
-        BrokerError::Permanent(format!("{} will not do: {}; it is named under [rabbitmq]", path.display(), words(&error)))
+        BrokerError::Permanent(format!(
+            "{} will not do: {}; it is named under [rabbitmq]",
+            path.display(),
+            words(&error)
+        ))
     };
     if with_tls && let Some(path) = &settings.ca {
         let trusted = Certificate::from_pem_bundle(&read(path)?).map_err(|error| unfit(path, error))?;
@@ -147,7 +151,8 @@ pub(super) fn plain(part: &str) -> String {
     let mut rest = part.as_bytes();
     while let Some((&first, behind)) = rest.split_first() {
         let escaped = (first == b'%').then(|| behind.get(..2)).flatten();
-        let byte = escaped.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let byte =
+            escaped.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         bytes.push(byte.unwrap_or(first));
         rest = if byte.is_some() { &behind[2..] } else { behind };
     }

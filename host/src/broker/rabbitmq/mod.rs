@@ -63,9 +63,7 @@ mod trouble;
 pub use settings::{QueueKind, RabbitSettings};
 pub use tenants::Credentials;
 
-use super::{
-    Broker, BrokerError, Consumer, Depth, Envelope, Outgoing, Published, QueueSpec, StreamKey, Subscription,
-};
+use super::{Broker, BrokerError, Consumer, Depth, Envelope, Outgoing, Published, QueueSpec, StreamKey, Subscription};
 use crate::sink::BoxFuture;
 use crate::tenant::TenantId;
 use home::Home;
@@ -156,22 +154,19 @@ impl Broker for RabbitBroker {
         Box::pin(self.at_home(async move |home| {
             let link = home.link(&tenant).await?;
             let ways = messages.iter().map(|message| (Way::Exchange(&message.routing_key), &message.envelope));
-            publisher::publish(&link, &home.names.exchange(&tenant), ways, home.as_anybody).await
+            let exchange = home.names.exchange(&tenant);
+            Ok(publisher::publish(&link, &exchange, ways, home.as_anybody).await?.published)
         }))
     }
 
-    fn put_back<'a>(
-        &'a self,
-        key: &'a StreamKey,
-        message: Envelope,
-    ) -> BoxFuture<'a, Result<Published, BrokerError>> {
+    fn put_back<'a>(&'a self, key: &'a StreamKey, message: Envelope) -> BoxFuture<'a, Result<Published, BrokerError>> {
         let key = key.clone();
         Box::pin(self.at_home(async move |home| {
             let link = home.link(&key.tenant).await?;
             let queue = home.names.queue(&key);
             let one = std::iter::once((Way::Queue(&queue), &message));
-            let published = publisher::publish(&link, "", one, home.as_anybody).await?;
-            if publisher::found_no_queue(&published) { Err(BrokerError::NoQueue(key)) } else { Ok(published) }
+            let outcome = publisher::publish(&link, "", one, home.as_anybody).await?;
+            if outcome.without_queue > 0 { Err(BrokerError::NoQueue(key)) } else { Ok(outcome.published) }
         }))
     }
 

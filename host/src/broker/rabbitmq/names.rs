@@ -58,7 +58,8 @@ mod tests {
     #[test]
     fn names_are_told_apart_by_their_dots() {
         let names = Names::new("mysimbdp", None).unwrap();
-        let key = StreamKey { tenant: TenantId::parse("acme-1").unwrap(), stream: StreamName::parse("clicks").unwrap() };
+        let key =
+            StreamKey { tenant: TenantId::parse("acme-1").unwrap(), stream: StreamName::parse("clicks").unwrap() };
         assert_eq!(names.queue(&key), "mysimbdp.acme-1.clicks");
         assert_eq!(names.vhost(&key.tenant), "mysimbdp.acme-1");
         assert_eq!(Names::new("p", Some("/".into())).unwrap().vhost(&key.tenant), "/");

@@ -61,7 +61,8 @@ pub(super) enum Way<'a> {
 pub(super) fn outbound<'a>(message: &Message<'a>, way: Way<'_>, as_anybody: bool) -> Result<Outbound<'a>, String> {
     let text = |what: &str, bytes: Option<&[u8]>| bytes.map(|bytes| short(what, bytes)).transpose();
     if let Some(expiration) = message.expiration
-        && !std::str::from_utf8(expiration).is_ok_and(|text| text.parse::<u32>().is_ok_and(|number| number.to_string() == text))
+        && !std::str::from_utf8(expiration)
+            .is_ok_and(|text| text.parse::<u32>().is_ok_and(|number| number.to_string() == text))
     {
         return Err("has an expiration that is not a number of milliseconds".into());
     }
@@ -249,7 +250,9 @@ fn restored(table: &FieldTable) -> (Option<FieldTable>, Option<FieldTable>) {
 
 /// What is under these keys, and all the rest.
 fn parted(table: &FieldTable, keys: &[&str]) -> (FieldTable, FieldTable) {
-    let (apart, rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        table.into_iter().map(|(key, value)| (key.clone(), value.clone())).partition(|(key, _)| keys.contains(&key.as_str()));
+    let (apart, rest): (BTreeMap<_, _>, BTreeMap<_, _>) = table
+        .into_iter()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .partition(|(key, _)| keys.contains(&key.as_str()));
     (apart.into(), rest.into())
 }

@@ -43,11 +43,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(
-        wire: Wire,
-        version: Arc<OnceLock<String>>,
-        abandoned: WaitForCancellationFutureOwned,
-    ) -> Socket {
+    pub(super) fn new(wire: Wire, version: Arc<OnceLock<String>>, abandoned: WaitForCancellationFutureOwned) -> Socket {
         let (guard, abandoned) = (Guard::default(), Box::pin(abandoned));
         Socket { wire, guard, unfinished: Vec::new(), ready: Vec::new(), given: 0, version, abandoned }
     }

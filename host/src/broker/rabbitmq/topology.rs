@@ -31,7 +31,8 @@ pub(super) async fn declare(home: &Home, spec: &QueueSpec) -> Result<(), BrokerE
     if let Some(api) = &home.api {
         // Before the queue, so that it has a length from its first message on.
         let definition = json!({ "max-length-bytes": length(spec), "overflow": "reject-publish" });
-        let policy = json!({ "pattern": exactly(&queue), "definition": definition, "priority": PRIORITY, "apply-to": "queues" });
+        let policy =
+            json!({ "pattern": exactly(&queue), "definition": definition, "priority": PRIORITY, "apply-to": "queues" });
         api.put(&["policies", &home.names.vhost(tenant), &queue], &policy).await?;
     }
     declare_queue(home, &link, spec, &exchange, &queue).await?;

@@ -46,7 +46,9 @@ fn is_of_certificates(words: &str) -> bool {
 }
 
 /// Waits for an answer of the broker.
-pub(super) async fn answered<T>(answer: impl Future<Output = lapin::Result<T>>) -> Result<lapin::Result<T>, BrokerError> {
+pub(super) async fn answered<T>(
+    answer: impl Future<Output = lapin::Result<T>>,
+) -> Result<lapin::Result<T>, BrokerError> {
     let silent = |_| BrokerError::Transient(format!("RabbitMQ has not answered for {} s", ANSWER.as_secs()));
     timeout(ANSWER, answer).await.map_err(silent)
 }
