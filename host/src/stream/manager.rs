@@ -331,12 +331,14 @@ impl Book {
             let state = if settings.enabled { State::Started } else { State::Stopped };
             Said { state, reason: "as configured".into(), since: Timestamp::UNIX_EPOCH }
         };
+        let mut total = entry.total.clone();
+        total.add(&entry.crew.meter.counts());
         Told {
             key: key.clone(),
             said: self.states.of(key).cloned().unwrap_or_else(by_configuration),
             settings: settings.clone(),
             consumers: entry.consumers.len(),
-            total: entry.total.clone(),
+            total,
             trouble: entry.crew.trouble(),
         }
     }

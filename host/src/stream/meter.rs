@@ -124,6 +124,11 @@ impl Meter {
         });
     }
 
+    /// What was counted since the last time that it was taken out.
+    pub fn counts(&self) -> Counts {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).counts.clone()
+    }
+
     /// Takes out what was counted since the last time.
     pub fn take(&self) -> Counted {
         let mut taken = Counted::default();

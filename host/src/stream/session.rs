@@ -138,6 +138,11 @@ impl<'a> Session<'a> {
                 }
                 continue;
             }
+            // What came while the last generation was live is given to the one that is live now.
+            if !self.bundle.messages.is_empty() && !is_outdated && stopped_at.is_none() {
+                self.hand_over().await?;
+                continue;
+            }
             let may_take = stopped_at.is_none() && !is_outdated && !is_over;
             if let Some(fall) = self.turn(may_take).await? {
                 self.rescue(fall).await?;
@@ -169,10 +174,7 @@ impl<'a> Session<'a> {
             biased;
             Some(landed) = self.flights.land(), if self.flights.any() => self.settle(landed?).await?,
             received = receive(&mut self.worker), if has_room && has_worker => return self.hear(received).await,
-            taken = self.inbox.next(room, &mut self.bundle), if may_take => {
-                taken?;
-                self.hand_over().await?;
-            }
+            taken = self.inbox.next(room, &mut self.bundle), if may_take => taken?,
             _ = self.stop.wait(), if !told => {}
             () = sleep(pause), if is_busy || has_worker || told => self.rest().await,
         }
