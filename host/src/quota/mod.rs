@@ -1,5 +1,6 @@
 //! What a tenant may have, and what it has had: limits that are looked at before anything is queued, and the bill.
 
+pub mod bucket;
 pub mod check;
 mod usage;
 
