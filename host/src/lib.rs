@@ -23,6 +23,7 @@ pub mod sink;
 pub mod size;
 pub mod sqlite;
 pub mod staging;
+pub mod stream;
 pub mod task;
 pub mod telemetry;
 pub mod tenant;
