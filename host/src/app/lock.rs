@@ -72,7 +72,10 @@ impl DataLock {
             }
         }
         // For the sentence above; the lock itself is the kernel's.
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(failed)?;
         Ok(DataLock { _file: file })
     }
 }

@@ -1,9 +1,9 @@
 //! Events for the tests of the journal.
 
 use super::event::{Event, Happening, TaskEntry};
-use crate::task::{BatchId, Counts, Origin, TaskState};
 use crate::stream::monitor::{Limit, Notification};
 use crate::stream::window::{Closing, Lag, Window, WindowReport};
+use crate::task::{BatchId, Counts, Origin, TaskState};
 use crate::tenant::{AppName, OnBreach, StreamName, TenantId};
 use jiff::Timestamp;
 

@@ -246,8 +246,7 @@ fn add(db: &Connection, tenant: &TenantId, day: Date, tasks: i64, used: &Used) -
             cpu_seconds = cpu_seconds + ?6, memory_byte_seconds = memory_byte_seconds + ?7";
     let Used { documents, bytes, cpu_seconds, memory_byte_seconds } = *used;
     let (documents, bytes) = (documents.cast_signed(), bytes.cast_signed());
-    let values =
-        params![tenant.as_str(), day.to_string(), tasks, documents, bytes, cpu_seconds, memory_byte_seconds];
+    let values = params![tenant.as_str(), day.to_string(), tasks, documents, bytes, cpu_seconds, memory_byte_seconds];
     db.prepare_cached(add)?.execute(values)?;
     Ok(())
 }

@@ -50,12 +50,7 @@ impl Watch {
     }
 
     /// What the worker is to die of.
-    pub(super) fn look(
-        &mut self,
-        worker: &mut Worker,
-        limits: GuestLimits,
-        stall: Duration,
-    ) -> Option<Cause> {
+    pub(super) fn look(&mut self, worker: &mut Worker, limits: GuestLimits, stall: Duration) -> Option<Cause> {
         if self.looked.elapsed() < TICK {
             return None;
         }
@@ -81,4 +76,3 @@ impl Watch {
         used
     }
 }
-

@@ -20,9 +20,9 @@ use super::states::State;
 use super::window::Counts;
 use crate::broker::StreamKey;
 use crate::journal::{Event, Happening};
+use crate::queue::HOST_WORD;
 use crate::quota::Used;
 use crate::quota::bucket::Consumption;
-use crate::queue::HOST_WORD;
 use crate::tenant::{Tenant, TenantId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -103,7 +103,8 @@ impl Windows {
         for Closed { crew, report, .. } in closed {
             all.add(&report.counts);
             if report.counts != Counts::default() || report.lag.messages() > 0 {
-                let told = Happening::StreamWindow { stream: crew.key.stream.clone(), report: Box::new(report.clone()) };
+                let told =
+                    Happening::StreamWindow { stream: crew.key.stream.clone(), report: Box::new(report.clone()) };
                 parts.journal.record(Event::now(Some(tenant), told)).await;
             }
         }
