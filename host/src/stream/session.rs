@@ -159,6 +159,7 @@ impl<'a> Session<'a> {
         let has_room = self.flights.has_room();
         let mut may_take = may_take && has_room && self.given.len() < DEPTH;
         let (is_busy, has_worker, told) = (!self.is_quiet(), self.worker.is_some(), self.stop.why().is_some());
+        let wish = self.desk.permits.wish();
         let mut pause = if is_busy || told || self.desk.permits.are_wanted() { TICK } else { self.desk.warm };
         let mut room = self.room();
         let mut is_held_back = false;
@@ -180,6 +181,7 @@ impl<'a> Session<'a> {
                 self.crew.gate.take(Amount { messages, bytes });
             }
             _ = self.stop.wait(), if !told => {}
+            () = wish, if has_worker && !is_busy => {}
             () = sleep(pause), if is_busy || has_worker || told || is_held_back => self.rest().await,
         }
         Ok(None)
