@@ -40,7 +40,7 @@ impl Scene {
     }
 }
 
-/// All scenes beside and below each other, each on scales of its own.
+/// All scenes beside and below each other; messages on scales of their own, consumers all on one.
 pub(super) fn picture(scenes: &[Scene]) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a few scenes")]
     let (width, height) = (WIDTH * COLUMNS as f64, HEAD + HEIGHT * scenes.len().div_ceil(COLUMNS) as f64);
@@ -52,43 +52,44 @@ pub(super) fn picture(scenes: &[Scene]) -> String {
          <tspan fill=\"{BACKLOG}\">\u{25a0} messages that wait</tspan> \
          <tspan fill=\"{CONSUMERS}\">\u{25a0} consumers</tspan></text>\n"
     );
+    let most = scenes.iter().map(Scene::most_consumers).max().unwrap_or_default();
     for (number, scene) in scenes.iter().enumerate() {
         #[expect(clippy::cast_precision_loss, reason = "a few scenes")]
         let (x, y) = ((number % COLUMNS) as f64 * WIDTH, HEAD + (number / COLUMNS) as f64 * HEIGHT);
-        panel(&mut svg, scene, x + LEFT, y);
+        panel(&mut svg, scene, most, x + LEFT, y);
     }
     svg + "</svg>\n"
 }
 
-fn panel(svg: &mut String, scene: &Scene, x: f64, y: f64) {
+/// `most` consumers is the top of every panel's scale.
+fn panel(svg: &mut String, scene: &Scene, most: u64, x: f64, y: f64) {
     let most_arrived = scene.arrived.iter().copied().max().unwrap_or_default();
     let (backlog, consumers) = (scene.most_backlog(), scene.most_consumers());
+    let (title, ground, right) = (y + 14.0, y + 24.0 + DEPTH, x + WIDTH - 2.0 * LEFT);
     // Writing to a String cannot fail; the same below.
     let _ = writeln!(
         svg,
-        "<text x=\"{x:.0}\" y=\"{:.0}\"><tspan font-weight=\"bold\">{}</tspan>: up to \
+        "<text x=\"{x:.0}\" y=\"{title:.0}\"><tspan font-weight=\"bold\">{}</tspan>: up to \
          <tspan fill=\"{ARRIVED}\">{most_arrived}</tspan> arrive in a window, \
-         <tspan fill=\"{BACKLOG}\">{backlog}</tspan> wait, <tspan fill=\"{CONSUMERS}\">{consumers}</tspan> consumers</text>\n\
-         <line x1=\"{x:.0}\" x2=\"{:.0}\" y1=\"{2:.0}\" y2=\"{2:.0}\" stroke=\"#ccc\"/>",
-        y + 14.0,
+         <tspan fill=\"{BACKLOG}\">{backlog}</tspan> wait, <tspan fill=\"{CONSUMERS}\">{consumers}</tspan> \
+         consumers</text>\n\
+         <line x1=\"{x:.0}\" x2=\"{right:.0}\" y1=\"{ground:.0}\" y2=\"{ground:.0}\" stroke=\"#ccc\"/>",
         scene.name,
-        y + 24.0 + DEPTH,
-    );
-    let _ = writeln!(
-        svg,
-        "{}",
-        curve(&scene.arrived, most_arrived, x, y, &format!("fill=\"{ARRIVED}\" fill-opacity=\"0.6\""))
     );
     let line = |colour: &str, width: &str| format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\"");
-    let _ = writeln!(svg, "{}", curve(&scene.backlog, backlog, x, y, &line(BACKLOG, "1.2")));
-    let _ = writeln!(svg, "{}", curve(&scene.consumers, consumers, x, y, &line(CONSUMERS, "2")));
+    for (values, most, style) in [
+        (&scene.arrived, most_arrived, format!("fill=\"{ARRIVED}\" fill-opacity=\"0.6\"")),
+        (&scene.backlog, backlog, line(BACKLOG, "1.2")),
+        (&scene.consumers, most, line(CONSUMERS, "2")),
+    ] {
+        let _ = writeln!(svg, "<path {style} d=\"{}\"/>", steps(values, most, x, ground));
+    }
 }
 
-/// A curve in steps: each value holds for its window. A filled one stands on the ground.
+/// A curve in steps: each value holds for its window. It begins and ends on the ground, so that it can be filled.
 #[expect(clippy::cast_precision_loss, reason = "no value comes near 2^52")]
-fn curve(values: &[u64], most: u64, x: f64, y: f64, style: &str) -> String {
+fn steps(values: &[u64], most: u64, x: f64, ground: f64) -> String {
     let across = (WIDTH - 2.0 * LEFT) / values.len().max(1) as f64;
-    let ground = y + 24.0 + DEPTH;
     let up = |value: u64| ground - value as f64 / most.max(1) as f64 * DEPTH;
     let mut path = format!("M{x:.1},{ground:.1}");
     let mut last = None;
@@ -99,7 +100,7 @@ fn curve(values: &[u64], most: u64, x: f64, y: f64, style: &str) -> String {
         }
     }
     let _ = write!(path, "H{:.1}V{ground:.1}", x + values.len() as f64 * across);
-    format!("<path {style} d=\"{path}\"/>")
+    path
 }
 
 #[cfg(test)]
@@ -119,6 +120,6 @@ mod tests {
         let svg = picture(&[scene("step"), scene("burst"), scene("drip")]);
         assert_eq!(svg.matches("<path").count(), 9);
         assert!(svg.contains("burst") && svg.contains("height=\"380\"") && !svg.contains("NaN"), "{svg}");
-        assert_eq!(curve(&[0, 10, 10, 0], 10, 0.0, 0.0, "").matches('H').count(), 4);
+        assert_eq!(steps(&[0, 10, 10, 0], 10, 0.0, 100.0).matches('H').count(), 4);
     }
 }

@@ -139,9 +139,8 @@ proptest! {
     #[test]
     fn there_is_no_more_than_one_change_in_a_cool_down(scene in scene()) {
         let changes = changes(&scene.play(rules()));
-        let cool_down = usize::try_from(rules().cool_down.as_secs() / WINDOW).unwrap();
         for pair in changes.windows(2) {
-            prop_assert!(pair[1].0 - pair[0].0 >= cool_down, "{changes:?}");
+            prop_assert!(pair[1].0 - pair[0].0 >= 2, "{changes:?}");
         }
     }
 
