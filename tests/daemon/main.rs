@@ -14,4 +14,6 @@ mod letters;
 mod limits;
 mod neighbours;
 mod records;
+mod stream_faults;
+mod streams;
 mod submit;

@@ -109,6 +109,15 @@ pub fn c_villain(name: &str) -> PathBuf {
     })
 }
 
+/// The stream app that does what messages say, `tenant-plugins/villains/c/obeys_messages.c`. Each build is a generation of its
+/// own.
+pub fn obeys_messages(build: u32) -> PathBuf {
+    build_once(&format!("obeys_messages-{build}"), |place| {
+        let source = root().join("tenant-plugins/villains/c/obeys_messages.c");
+        compile(cc().arg(format!("-DBUILD={build}")).arg("-o").arg(place).arg(source))
+    })
+}
+
 /// What some C villains are linked against: source, the name it pretends to have, version script.
 fn stub_of(name: &str) -> Option<(&'static str, &'static str, Option<&'static str>)> {
     match name {

@@ -28,6 +28,17 @@ pub enum ClientError {
     Broken(String),
 }
 
+impl ClientError {
+    /// Asking again may help: the platform cannot do it just now, or its answer was lost.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            ClientError::Refused(problem) => problem.status == 503,
+            ClientError::Broken(_) => true,
+            ClientError::NobodyThere { .. } => false,
+        }
+    }
+}
+
 /// Talks to one host.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -61,6 +72,19 @@ impl Client {
     /// See [`ClientError`].
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
         self.read(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn post_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        bytes: Vec<u8>,
+    ) -> Result<T, ClientError> {
+        self.read(self.request(Method::POST, path).query(&said(query)?).body(bytes)).await
     }
 
     /// Sends the content of a file.

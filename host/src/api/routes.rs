@@ -1,12 +1,13 @@
 //! The routes, version 1. Each reads its request, makes one call, and writes the answer as JSON.
 
+use crate::broker::StreamKey;
 use crate::journal::{Filter, Scope};
 use crate::platform::error::ActionError;
 use crate::platform::{OpenBatch, Platform};
 use crate::queue::TaskFilter;
 use crate::sink::{LetterFilter, LetterKey};
 use crate::task::{BatchId, TaskState};
-use crate::tenant::{AppName, SinkName, TenantId};
+use crate::tenant::{AppName, SinkName, StreamName, TenantId};
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::header;
@@ -23,6 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Tasks, letters or events on a page where nobody says how many.
 const PAGE: usize = 100;
+
+/// Bytes of lines that are published at once: the largest message, and then some.
+const MAX_LINES: usize = 32 << 20;
 
 type Answer<T> = Result<Json<T>, ActionError>;
 
@@ -51,6 +55,15 @@ pub fn router(platform: Platform, stop: CancellationToken) -> Router {
         .route("/v1/tenants/{tenant}/apps/{app}/history", get(app_history))
         .route("/v1/tenants/{tenant}/apps/{app}/rollback", post(roll_back))
         .route("/v1/tenants/{tenant}/dead-letters", get(letters))
+        .route("/v1/streams", get(streams))
+        .route("/v1/tenants/{tenant}/streams/{stream}/start", post(start_stream))
+        .route("/v1/tenants/{tenant}/streams/{stream}/stop", post(stop_stream))
+        .route("/v1/tenants/{tenant}/streams/{stream}/purge", post(purge_stream))
+        .route("/v1/tenants/{tenant}/streams/{stream}/replay", post(replay_messages))
+        .route(
+            "/v1/tenants/{tenant}/streams/{stream}/lines",
+            post(publish_lines).layer(DefaultBodyLimit::max(MAX_LINES)),
+        )
         .route("/v1/stats", get(stats))
         .route("/v1/usage", get(usage))
         .route("/v1/logs", get(logs))
@@ -254,6 +267,7 @@ struct Letters {
     sink: Option<SinkName>,
     task: Option<u64>,
     app: Option<String>,
+    stream: Option<String>,
     /// `task.row.part` of the last letter of the page before.
     after: Option<String>,
     limit: Option<usize>,
@@ -262,10 +276,10 @@ struct Letters {
 async fn letters(
     State(served): State<Served>,
     Wanted(Path(tenant)): Wanted<Path<TenantId>>,
-    Wanted(Query(Letters { sink, task, app, after, limit })): Wanted<Query<Letters>>,
+    Wanted(Query(Letters { sink, task, app, stream, after, limit })): Wanted<Query<Letters>>,
 ) -> Answer<crate::platform::LetterPage> {
     let after = after.as_deref().map(letter_key).transpose()?;
-    let filter = LetterFilter { task, app, after };
+    let filter = LetterFilter { task, app, stream, after };
     served.platform.letters(&tenant, sink.as_ref(), &filter, limit.unwrap_or(PAGE)).await.map(Json)
 }
 
@@ -278,6 +292,64 @@ fn letter_key(text: &str) -> Result<LetterKey, ActionError> {
     key.map(|((task, row), part)| (task, row, part)).ok_or_else(|| {
         ActionError::invalid("bad_query", format!("after = {text:?} is not of the form task.row.part, such as 17.3.0"))
     })
+}
+
+async fn streams(
+    State(served): State<Served>,
+    Wanted(Query(of)): Wanted<Query<OfTenant>>,
+) -> Answer<Vec<crate::platform::StreamLine>> {
+    served.platform.list_streams(of.tenant.as_ref()).await.map(Json)
+}
+
+type OfStream = Wanted<Path<(TenantId, StreamName)>>;
+
+async fn start_stream(
+    State(served): State<Served>,
+    Wanted(Path((tenant, stream))): OfStream,
+) -> Answer<crate::platform::StreamLine> {
+    served.platform.start_stream(&StreamKey { tenant, stream }).await.map(Json)
+}
+
+async fn stop_stream(
+    State(served): State<Served>,
+    Wanted(Path((tenant, stream))): OfStream,
+) -> Answer<crate::platform::StreamLine> {
+    served.platform.stop_stream(&StreamKey { tenant, stream }).await.map(Json)
+}
+
+async fn purge_stream(
+    State(served): State<Served>,
+    Wanted(Path((tenant, stream))): OfStream,
+) -> Answer<serde_json::Value> {
+    let purged = served.platform.purge_stream(&StreamKey { tenant, stream }).await?;
+    Ok(Json(json!({ "purged": purged })))
+}
+
+async fn replay_messages(
+    State(served): State<Served>,
+    Wanted(Path((tenant, stream))): OfStream,
+) -> Answer<crate::platform::StreamReplay> {
+    served.platform.replay_messages(&StreamKey { tenant, stream }).await.map(Json)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lines {
+    /// What the message ids begin with; the number of the line follows.
+    ids: Option<String>,
+    /// Number of the first line.
+    first: Option<u64>,
+}
+
+/// The body is a message on each line.
+async fn publish_lines(
+    State(served): State<Served>,
+    Wanted(Path((tenant, stream))): OfStream,
+    Wanted(Query(Lines { ids, first })): Wanted<Query<Lines>>,
+    lines: Bytes,
+) -> Answer<crate::platform::PublishAnswer> {
+    let key = StreamKey { tenant, stream };
+    served.platform.publish_lines(&key, ids.as_deref(), first.unwrap_or(1), &lines).await.map(Json)
 }
 
 #[derive(Deserialize)]

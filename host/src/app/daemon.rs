@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   lock the data directory ─ open queue, registry, journal, usage ─ give back what an earlier life held
-//!     ─ slots ─ control socket ─ staging ─ housekeeping        … until it is told to stop …
-//!     ─ staging ─ control socket ─ slots (checkpoint, give back) ─ sinks, journal, queue closed ─ unlock
+//!     ─ slots ─ streams ─ control socket ─ staging ─ housekeeping        … until it is told to stop …
+//!     ─ staging ─ streams ─ slots (checkpoint, give back) ─ control socket ─ sinks, journal, queue closed ─ unlock
 //! ```
 //!
 //! Staging is started last and stopped first: nothing comes in before everything stands that it needs.
@@ -17,6 +17,7 @@ use crate::batch::running::Running;
 use crate::batch::slots::Slots;
 use crate::batch::submit::Batches;
 use crate::batch::work::Desk;
+use crate::broker::BrokerError;
 use crate::config::{Config, Keep, StagingRules};
 use crate::depot::DepotError;
 use crate::journal::{Event, Happening, Journal, JournalError, JournalThread, Rules};
@@ -34,6 +35,10 @@ use crate::staging::candidate::DEFAULT_MAX_SIZE;
 use crate::staging::driver::{self, Staging};
 use crate::staging::files::FileStore;
 use crate::staging::knock::Knock;
+use crate::stream;
+use crate::stream::manager::Streams;
+use crate::stream::permits::Permits;
+use crate::stream::windows::Windows;
 use crate::tenant::Tenants;
 use crate::worker::spawner::Spawner;
 use std::fs::DirBuilder;
@@ -103,6 +108,9 @@ pub enum DaemonError {
     /// The queue does not answer.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The broker of messages does not answer.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
     /// The control socket cannot be made.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -128,8 +136,10 @@ pub struct Daemon {
     sinks: Arc<dyn Sinks>,
     slots: Slots,
     stop_staging: CancellationToken,
+    stop_windows: CancellationToken,
     stop_serving: CancellationToken,
     staging: JoinHandle<()>,
+    windows: JoinHandle<()>,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     neighbours: JoinHandle<()>,
@@ -178,8 +188,19 @@ impl Daemon {
             depot,
             journal: journal.clone(),
         };
+        let broker = servers::broker(&config).await?;
+        let stream_desk = stream::crew::Desk {
+            parts: parts.clone(),
+            broker: Arc::clone(&broker),
+            usage: usage.clone(),
+            spawner: spawner.clone(),
+            isolation: config.isolation,
+            warm: config.warm,
+            permits: Permits::new(config.workers_max),
+        };
+        let streams = Streams::new(Arc::new(stream_desk), config.stream_threads, &data.join("streams.json"))?;
         let batches = Batches { parts: parts.clone(), on_known: config.staging_rules.on_known };
-        let platform = Platform::new(batches, running.clone(), usage.clone(), config.slots);
+        let platform = Platform::new(batches, running.clone(), streams.clone(), usage.clone(), config.slots);
         if config.adopt_tenants {
             adopt(&tenants, [staging, &data.join("tenants")]);
         }
@@ -212,6 +233,9 @@ impl Daemon {
         };
         let socket = ControlSocket::open(&data.join("control.sock"))?;
         let slots = Slots::start(config.slots, Arc::new(desk))?;
+        streams.start_all().await;
+        let stop_windows = CancellationToken::new();
+        let windows = tokio::spawn(Windows::new(streams.clone()).run(stop_windows.clone()));
         let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());
         let serving = tokio::spawn(socket.serve(platform.clone(), stop_serving.clone()));
         let housekeeping = tokio::spawn(housekeeping::run(platform.clone(), config.keep.clone(), stop_staging.clone()));
@@ -228,8 +252,10 @@ impl Daemon {
             sinks,
             slots,
             stop_staging,
+            stop_windows,
             stop_serving,
             staging,
+            windows,
             serving,
             housekeeping,
             neighbours,
@@ -250,8 +276,10 @@ impl Daemon {
             sinks,
             slots,
             stop_staging,
+            stop_windows,
             stop_serving,
             staging,
+            windows,
             serving,
             housekeeping,
             neighbours,
@@ -262,6 +290,9 @@ impl Daemon {
         ended("staging", staging.await);
         ended("housekeeping", housekeeping.await);
         ended("what looks after neighbours", neighbours.await);
+        platform.streams.close().await;
+        stop_windows.cancel();
+        ended("what closes windows", windows.await);
         let released = tokio::task::spawn_blocking(move || slots.stop()).await.unwrap_or_default();
         stop_serving.cancel();
         ended("the control socket", serving.await);

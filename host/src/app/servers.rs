@@ -1,6 +1,8 @@
 //! Which queue and which sinks the configuration names, opened.
 
 use super::daemon::DaemonError;
+use crate::broker::Broker;
+use crate::broker::embedded::EmbeddedBroker;
 use crate::config::{AcknowledgedBy, Config, MongoDb, QueueKind, SinkKind};
 use crate::depot::Depot;
 use crate::queue::embedded::{EmbeddedQueue, steady_clock};
@@ -54,6 +56,11 @@ pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonE
             Ok(Arc::new(queue))
         }
     }
+}
+
+/// The broker of messages.
+pub(super) async fn broker(config: &Config) -> Result<Arc<dyn Broker>, DaemonError> {
+    Ok(Arc::new(EmbeddedBroker::open(&config.data.join("broker.db"), steady_clock())?))
 }
 
 /// Where documents go.

@@ -111,7 +111,12 @@ impl Death {
             }
             None => format!("{file}, in no row that can be named"),
         };
-        let alone = if self.alone { ", running that row alone" } else { "" };
+        self.at(app, &place, "row")
+    }
+
+    /// App and generation, where it was (in words that fit after "at"), and what happened. `unit` is what can run alone.
+    pub fn at(&self, app: &str, place: &str, unit: &str) -> String {
+        let alone = if self.alone { format!(", running that {unit} alone") } else { String::new() };
         let crash = match &self.crash {
             Some(crash) if has_address(crash) => format!(" at address {:#x}", crash.address),
             _ => String::new(),

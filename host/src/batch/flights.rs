@@ -166,6 +166,7 @@ impl Clerk {
             reason: reason.clone(),
             raw,
             raw_len,
+            envelope: Vec::new(),
         }
     }
 }

@@ -6,12 +6,10 @@
 //! link for each row: so a run that starts in the middle comes to the same hash as one of the whole file.
 
 use super::ledger::{Ledger, Position, Row, RowCounts};
-use crate::document::{self, DocumentId};
+use crate::document::{self, DocumentId, Fault};
 use crate::sink::{DocumentBatch, DocumentRef};
 use crate::worker::codec::{self, CodecError, RowCursor};
-use crate::worker::protocol::{
-    FLUSH_BYTES, LOOSE_ROWS, MAX_DOCUMENT, MAX_ROW_DOCUMENTS, ROW_HEADER_LEN, RowFate, RowHeader, Start,
-};
+use crate::worker::protocol::{FLUSH_BYTES, LOOSE_ROWS, MAX_ROW_DOCUMENTS, ROW_HEADER_LEN, RowFate, RowHeader, Start};
 use crate::worker::recorder::ClaimedRow;
 use crate::worker::words;
 use bytes::BytesMut;
@@ -304,46 +302,25 @@ impl Intake {
         if header.documents as usize > MAX_ROW_DOCUMENTS {
             return Err(Violation::TooMany(header.documents));
         }
-        let kept = delivery.batch.documents.len();
-        let mut own_ids = 0;
-        let mut at = range.start;
-        for index in 0..header.documents {
-            let checked = document_at(&payload[at..range.end]).and_then(|length| {
-                let document = &mut payload[at..at + length];
-                let checked = document::validate(document).map_err(|invalid| invalid.to_string())?;
-                if checked.own_id && DocumentId::of_document(document).is_some() {
-                    return Err(
-                        "its _id is an ObjectId of before 2004, which is how the host numbers documents: take a newer \
-                                one, or leave _id out"
-                            .into(),
-                    );
-                }
-                if !checked.own_id {
-                    #[expect(clippy::cast_possible_truncation, reason = "fewer than MAX_ROW_DOCUMENTS = 2^16")]
-                    let id = DocumentId::new(self.task, row, index as u16);
-                    id.and_then(|id| id.number_in_place(document)).map_err(|error| error.to_string())?;
-                }
-                Ok((length, checked.own_id))
-            });
-            match checked {
-                Ok((length, own_id)) => {
-                    own_ids += u64::from(own_id);
-                    #[expect(clippy::cast_possible_truncation, reason = "a payload is capped far below 4 GiB")]
-                    let document = DocumentRef { offset: at as u32, length: length as u32, row, own_id };
-                    delivery.batch.documents.push(document);
-                    at += length;
-                }
-                Err(why) => {
-                    delivery.batch.documents.truncate(kept);
-                    return Ok(Err(format!("document {} of the row cannot be stored: {why}", index + 1)));
-                }
+        let Delivery { batch, own_ids, .. } = delivery;
+        let kept = batch.documents.len();
+        let mut own = 0;
+        let number = |index| DocumentId::new(self.task, row, index);
+        let checked = document::check_row(payload, range, header.documents, number, |document| {
+            own += u64::from(document.own_id);
+            batch.documents.push(DocumentRef::checked(&document, row));
+        });
+        match checked {
+            Ok(()) => {
+                *own_ids += own;
+                Ok(Ok(header.documents))
             }
+            Err(Fault::Document(reason)) => {
+                batch.documents.truncate(kept);
+                Ok(Err(reason))
+            }
+            Err(Fault::Behind(bytes)) => Err(Violation::Codec(CodecError::Short(bytes))),
         }
-        if at != range.end {
-            return Err(Violation::Codec(CodecError::Short(range.end - at)));
-        }
-        delivery.own_ids += own_ids;
-        Ok(Ok(header.documents))
     }
 
     /// Adds a row to the chain of hashes.
@@ -405,19 +382,6 @@ pub fn refused_documents(batch: &DocumentBatch, refused: &[(usize, String)]) -> 
         (Rejected { row, reason: reason.clone() }, part)
     };
     refused.iter().map(rejected).collect()
-}
-
-/// The length of the document that `bytes` begin with.
-fn document_at(bytes: &[u8]) -> Result<usize, String> {
-    let length = bytes.first_chunk::<4>().map(|word| u32::from_le_bytes(*word) as usize);
-    match length {
-        Some(length) if length > MAX_DOCUMENT => {
-            Err(format!("it has {length} bytes, where a document may have {MAX_DOCUMENT}"))
-        }
-        Some(length) if (5..=bytes.len()).contains(&length) => Ok(length),
-        Some(length) => Err(format!("it says that it has {length} bytes, but {} came", bytes.len())),
-        None => Err(format!("only {} bytes came", bytes.len())),
-    }
 }
 
 #[cfg(test)]
@@ -507,7 +471,7 @@ mod tests {
             Frame::default().row(1, &[numbered(1)]).record(2, RowFate::Ended, 1, &broken).row(3, &[numbered(3)]);
         let delivery = intake.take(frame.payload()).unwrap();
         assert_eq!(delivery.batch.documents.len(), 2);
-        assert!(delivery.rejected[0].reason.starts_with("document 1 of the row cannot be stored: "));
+        assert!(delivery.rejected[0].reason.starts_with("document 1 cannot be stored: "));
         settle(&mut ledger, &delivery);
         assert!(ledger.counts().balance());
         assert_eq!(ledger.counts().documents.refused, 1);

@@ -19,7 +19,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Opens the books of task number `task` (38 bits: the first part of each numbered `_id`), where an earlier attempt left
+    /// Opens the books of task number `task` (37 bits: the first part of each numbered `_id`), where an earlier attempt left
     /// them.
     pub fn new(task: u64, from: &Checkpoint) -> Ledger {
         let Checkpoint { counts, settled, ref convicted, differing, own_ids } = *from;

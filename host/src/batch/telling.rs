@@ -6,7 +6,7 @@ use super::report::TaskReport;
 use super::running::Entry;
 use super::stop::Why;
 use super::verdict;
-use crate::journal::{Event, Happening, Journal, TaskEntry};
+use crate::journal::{Event, Happening, Journal, TaskEntry, level_name};
 use crate::queue::Ending;
 use crate::task::{Counts, TaskRecord};
 use crate::tenant::{AppName, TenantId};
@@ -53,16 +53,6 @@ impl Observer for Listener {
         self.entry.change(|running| running.deaths += 1);
         let died = Happening::WorkerDied { task: self.task, sentence: sentence.to_owned() };
         self.journal.record_blocking(Event::now(Some(&self.tenant), died));
-    }
-}
-
-fn level_name(level: u32) -> &'static str {
-    match level {
-        0 | 1 => "error",
-        2 => "warn",
-        3 => "info",
-        4 => "debug",
-        _ => "trace",
     }
 }
 

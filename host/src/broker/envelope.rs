@@ -6,6 +6,8 @@
 
 use crate::worker::codec::CodecError;
 use crate::worker::delivery::{MESSAGE_HEAD, Message};
+use bson::raw::{CStr, cstr};
+use bson::{RawDocument, RawDocumentBuf};
 use bytes::Bytes;
 
 /// See the module.
@@ -13,7 +15,7 @@ use bytes::Bytes;
 pub struct Envelope(Bytes);
 
 /// What cannot be a message. Each sentence fits after "the message ".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// Its body is too large.
     #[error("has {0} bytes, where {max} are allowed: split it", max = Envelope::MAX_BODY)]
@@ -24,6 +26,15 @@ pub enum EnvelopeError {
     /// Not the bytes of a message.
     #[error("cannot be read: {0}")]
     Codec(#[from] CodecError),
+}
+
+/// The header of a message that is tried again after it was a dead letter.
+const REPLAYED: &CStr = cstr!("x-mysimbdp-replayed");
+
+/// Whether a message is tried again after it was a dead letter.
+pub fn is_replayed(message: &Message<'_>) -> bool {
+    let headers = message.headers.and_then(|headers| RawDocument::from_bytes(headers).ok());
+    headers.is_some_and(|headers| headers.get(REPLAYED.as_str()).is_ok_and(|value| value.is_some()))
 }
 
 impl Envelope {
@@ -37,14 +48,8 @@ impl Envelope {
     /// # Errors
     /// It is too large.
     pub fn of(message: &Message<'_>) -> Result<Envelope, EnvelopeError> {
-        let message = Message {
-            channel: 0,
-            delivery_tag: 0,
-            redelivered: false,
-            stream: None,
-            consumer_tag: None,
-            ..*message
-        };
+        let message =
+            Message { channel: 0, delivery_tag: 0, redelivered: false, stream: None, consumer_tag: None, ..*message };
         if message.body.len() > Envelope::MAX_BODY {
             return Err(EnvelopeError::Body(message.body.len()));
         }
@@ -55,6 +60,21 @@ impl Envelope {
             return Err(EnvelopeError::Texts(texts));
         }
         Ok(Envelope(bytes.into()))
+    }
+
+    /// The same message, with a header that says that it is tried again after it was a dead letter.
+    ///
+    /// # Errors
+    /// It is too large with it.
+    pub fn replayed(&self) -> Result<Envelope, EnvelopeError> {
+        let message = self.message()?;
+        if is_replayed(&message) {
+            return Ok(self.clone());
+        }
+        let headers = message.headers.and_then(|headers| RawDocument::from_bytes(headers).ok());
+        let mut headers = headers.map_or_else(RawDocumentBuf::new, RawDocument::to_owned);
+        headers.append(REPLAYED, true);
+        Envelope::of(&Message { headers: Some(headers.as_bytes()), ..message })
     }
 
     /// Takes over the bytes of an envelope, which [`bytes`](Envelope::bytes) gave.
@@ -114,17 +134,12 @@ mod tests {
     #[test]
     fn what_only_a_delivery_has_is_left_out_and_added_again() {
         let envelope = Envelope::of(&message()).unwrap();
-        let bare = Message {
-            delivery_tag: 0,
-            redelivered: false,
-            channel: 0,
-            stream: None,
-            consumer_tag: None,
-            ..message()
-        };
+        let bare =
+            Message { delivery_tag: 0, redelivered: false, channel: 0, stream: None, consumer_tag: None, ..message() };
         assert_eq!(envelope.message().unwrap(), bare);
         assert_eq!(envelope.body_len(), 4);
-        let address = Address { stream: b"clicks", consumer_tag: b"c-1", delivery_tag: 9, channel: 1, redelivered: true };
+        let address =
+            Address { stream: b"clicks", consumer_tag: b"c-1", delivery_tag: 9, channel: 1, redelivered: true };
         let mut payload = vec![1, 2, 3];
         let mut two = envelope.bytes().to_vec();
         two.extend_from_slice(envelope.bytes());
@@ -152,6 +167,19 @@ mod tests {
         let mut payload = Vec::new();
         assert!(readdress(&bytes[..bytes.len() - 1], &address, &mut payload).is_err());
         assert!(payload.is_empty());
+    }
+
+    #[test]
+    fn a_message_that_is_replayed_says_so_once_and_is_otherwise_the_same() {
+        let headers = bson::rawdoc! { "schema": 3 };
+        let first = Envelope::of(&Message { headers: Some(headers.as_bytes()), ..message() }).unwrap();
+        assert!(!is_replayed(&first.message().unwrap()));
+        let again = first.replayed().unwrap();
+        let expected = bson::rawdoc! { "schema": 3, "x-mysimbdp-replayed": true };
+        assert!(is_replayed(&again.message().unwrap()));
+        assert_eq!(again.message().unwrap().headers, Some(expected.as_bytes()));
+        assert_eq!(again.message().unwrap().body, first.message().unwrap().body);
+        assert_eq!(again.replayed().unwrap(), again);
     }
 
     #[test]

@@ -20,12 +20,17 @@
 //! A message travels as an [`Envelope`], in the bytes that a worker is sent (see [`delivery`](crate::worker::delivery)), so that
 //! nothing is taken apart on its way.
 
+#[cfg(test)]
+mod contract;
+pub mod embedded;
 mod envelope;
 
-pub use envelope::{Envelope, EnvelopeError};
+pub use envelope::{Envelope, EnvelopeError, is_replayed};
 
+use crate::quota::bucket::Amount;
 use crate::sink::BoxFuture;
 use crate::tenant::{StreamName, TenantId};
+use crate::worker::delivery::body_len;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -41,6 +46,20 @@ pub struct StreamKey {
 impl std::fmt::Display for StreamKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.tenant, self.stream)
+    }
+}
+
+/// Written as `tenant/stream`.
+impl std::str::FromStr for StreamKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<StreamKey, String> {
+        let (tenant, stream) = text
+            .split_once('/')
+            .ok_or_else(|| format!("{text:?} names no stream: write tenant/stream, such as acme/clicks"))?;
+        let tenant = TenantId::parse(tenant).map_err(|error| error.to_string())?;
+        let stream = StreamName::parse(stream).map_err(|error| error.to_string())?;
+        Ok(StreamKey { tenant, stream })
     }
 }
 
@@ -110,6 +129,15 @@ pub struct Room {
     pub bytes: usize,
 }
 
+impl Room {
+    /// No more than is allowed: at least one message, however large it is.
+    #[must_use]
+    pub fn within(self, allowed: Amount) -> Room {
+        let cut = |number: usize, most: u64| number.min(usize::try_from(most).unwrap_or(usize::MAX));
+        Room { messages: cut(self.messages, allowed.messages).max(1), bytes: cut(self.bytes, allowed.bytes) }
+    }
+}
+
 /// Messages as a worker is sent them, and what is to be known of each.
 #[derive(Debug, Default)]
 pub struct Bundle {
@@ -133,6 +161,12 @@ impl Bundle {
     pub fn clear(&mut self) {
         self.payload.clear();
         self.messages.clear();
+    }
+
+    /// Bytes of the bodies in it.
+    pub fn body_bytes(&self) -> u64 {
+        let body = |arrived: &Arrived| body_len(&self.payload[arrived.range.clone()]) as u64;
+        self.messages.iter().map(body).sum()
     }
 
     /// Whether `another` message of so many bytes still has room.
@@ -183,11 +217,7 @@ pub trait Broker: Send + Sync {
 
     /// Puts a message into the queue of one stream, whatever its keys are: for one that failed and is to be tried again.
     /// Refused like any other where the queue is full.
-    fn put_back<'a>(
-        &'a self,
-        key: &'a StreamKey,
-        message: Envelope,
-    ) -> BoxFuture<'a, Result<Published, BrokerError>>;
+    fn put_back<'a>(&'a self, key: &'a StreamKey, message: Envelope) -> BoxFuture<'a, Result<Published, BrokerError>>;
 
     /// Starts a consumer, which belongs to the runtime that this is awaited on.
     fn consume(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>>;

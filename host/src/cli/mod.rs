@@ -38,6 +38,8 @@ enum Command {
     Submit(remote::submit::Submit),
     Status(remote::tenants::Status),
     Tasks(remote::tasks::Tasks),
+    Streams(remote::streams::Streams),
+    Publish(remote::publish::Publish),
     Apps(remote::apps::Apps),
     #[command(name = "deadletters")]
     DeadLetters(remote::letters::DeadLetters),
@@ -86,6 +88,8 @@ pub fn main() -> ExitCode {
         Command::Submit(args) => block_on(remote::submit::run(&args)),
         Command::Status(args) => block_on(remote::tenants::status(&args)),
         Command::Tasks(args) => block_on(remote::tasks::run(&args)),
+        Command::Streams(args) => block_on(remote::streams::run(&args)),
+        Command::Publish(args) => block_on(remote::publish::run(&args)),
         Command::Apps(args) => block_on(remote::apps::run(&args)),
         Command::DeadLetters(args) => block_on(remote::letters::run(&args)),
         Command::Stats(args) => block_on(remote::records::stats(&args)),

@@ -1,7 +1,8 @@
 //! The `_id` that the host gives to a document: where it came from, in the twelve bytes of an ObjectId.
 //!
 //! ```text
-//!   task: 5 bytes | row: 5 bytes | index: 2 bytes        big-endian, so that bytes sort as (task, row, index)
+//!   of a row:      task: 5 bytes | row: 5 bytes | index: 2 bytes        big-endian, so that bytes sort as (task, row, index)
+//!   of a message:  001 | 93 bits of a hash of what the message is and which of its documents this is
 //! ```
 //!
 //! A retry gives the same document the same `_id`, which is what makes it harmless. Tasks count from 1, so that no number
@@ -21,6 +22,9 @@ pub enum IdError {
     /// A task's number is not one of 1 to [`DocumentId::MAX_TASK`].
     #[error("{0} is not the number of a task: they go from 1 to {max}", max = DocumentId::MAX_TASK)]
     Task(u64),
+    /// A row or message has no so many documents.
+    #[error("{0} is not the index of a document: they go up to {max}", max = u16::MAX)]
+    Index(u32),
     /// A row's number is above [`DocumentId::MAX_ROW`].
     #[error("{0} is not the number of a row: they go up to {max}", max = DocumentId::MAX_ROW)]
     Row(u64),
@@ -32,9 +36,10 @@ pub enum IdError {
 impl DocumentId {
     /// Bytes of an `_id`.
     pub const LEN: usize = 12;
-    /// Greatest number of a task. Two bits less than there is room for, so that no `_id` of ours is an ObjectId that a driver
-    /// makes: those begin with the time, and the first byte has been 0x40 or more since 2004.
-    pub const MAX_TASK: u64 = (1 << 38) - 1;
+    /// Greatest number of a task. Three bits less than there is room for: the first two are never set in an `_id` of ours, so
+    /// that none is an ObjectId that a driver makes (those begin with the time, and the first byte has been 0x40 or more
+    /// since 2004), and the third is set in those of messages.
+    pub const MAX_TASK: u64 = (1 << 37) - 1;
     /// Greatest number of a row.
     pub const MAX_ROW: u64 = (1 << 40) - 1;
     /// Where the bytes of an `_id` stand in a document that begins with one: behind length, type and key.
@@ -58,6 +63,26 @@ impl DocumentId {
         Ok(DocumentId(bytes))
     }
 
+    /// The `_id` of the `index`th document (from 0) of a message, of which `hash` is what makes it this message and no other.
+    ///
+    /// 93 bits are kept of it: among a billion documents of a collection, two of different messages have the same `_id` with
+    /// a probability of 1 in 20 billion.
+    pub fn of_message(hash: u128, index: u16) -> DocumentId {
+        // The index is spread over all bits before any is dropped: documents of one message differ as messages do.
+        let mixed = (hash ^ u128::from(index)).wrapping_mul(SPREAD);
+        let mixed = (mixed ^ (mixed >> 64)).wrapping_mul(SPREAD);
+        let bytes = mixed.to_be_bytes();
+        let mut id = [0; DocumentId::LEN];
+        id.copy_from_slice(&bytes[..DocumentId::LEN]);
+        id[0] = (id[0] & 0x1f) | MESSAGE_BIT;
+        DocumentId(id)
+    }
+
+    /// It is a message's, so it tells of no task and no row.
+    pub fn is_of_message(self) -> bool {
+        self.0[0] & 0xe0 == MESSAGE_BIT
+    }
+
     /// First and last `_id` that documents of a task can have: what is deleted before it is replayed.
     ///
     /// # Errors
@@ -73,10 +98,10 @@ impl DocumentId {
         DocumentId::from_bytes(*document.get(DocumentId::OFFSET..)?.first_chunk()?)
     }
 
-    /// The `_id` in these bytes, or `None` where no task has it.
+    /// The `_id` in these bytes, or `None` where no task and no message has it.
     pub fn from_bytes(bytes: [u8; DocumentId::LEN]) -> Option<DocumentId> {
         let id = DocumentId(bytes);
-        (1..=DocumentId::MAX_TASK).contains(&id.task()).then_some(id)
+        (id.is_of_message() || (1..=DocumentId::MAX_TASK).contains(&id.task())).then_some(id)
     }
 
     /// The `_id` in 24 hexadecimal digits.
@@ -138,9 +163,17 @@ impl fmt::Display for DocumentId {
 
 impl fmt::Debug for DocumentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_of_message() {
+            return write!(f, "DocumentId(message {self})");
+        }
         write!(f, "DocumentId(task {}, row {}, index {})", self.task(), self.row(), self.index())
     }
 }
+
+/// The first three bits of the `_id` of a message's document.
+const MESSAGE_BIT: u8 = 0x20;
+/// Spreads a hash over all of its bits. Odd, so that nothing is lost.
+const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 
 /// What stands before the bytes of an `_id`: the type ObjectId and the key.
 const OBJECT_ID_PREFIX: [u8; 5] = *b"\x07_id\0";
@@ -180,6 +213,24 @@ mod tests {
     }
 
     #[test]
+    fn the_documents_of_messages_have_ids_of_their_own() {
+        let ids: Vec<DocumentId> = (0..1_000_u128)
+            .flat_map(|hash| [0, 1, u16::MAX].map(|index| DocumentId::of_message(hash, index)))
+            .collect();
+        let mut distinct = ids.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), ids.len());
+        for id in ids {
+            assert!(id.is_of_message() && id.bytes()[0] < 0x40, "{id:?}");
+            assert!(id.task() > DocumentId::MAX_TASK, "{id:?} lies among those of a task");
+            assert_eq!(DocumentId::from_hex(&id.to_string()), Some(id));
+            assert_eq!(id, DocumentId::from_bytes(id.bytes()).unwrap());
+        }
+        assert!(!DocumentId::new(DocumentId::MAX_TASK, 0, 0).unwrap().is_of_message());
+    }
+
+    #[test]
     fn no_number_is_the_placeholder() {
         assert_eq!(DocumentId::new(0, 0, 0), Err(IdError::Task(0)));
         assert_eq!(DocumentId::from_bytes([0; 12]), None);
@@ -188,7 +239,7 @@ mod tests {
 
     #[test]
     fn numbers_that_do_not_fit_are_refused() {
-        assert_eq!(DocumentId::new(1 << 38, 0, 0), Err(IdError::Task(1 << 38)));
+        assert_eq!(DocumentId::new(1 << 37, 0, 0), Err(IdError::Task(1 << 37)));
         assert_eq!(DocumentId::new(1, 1 << 40, 0), Err(IdError::Row(1 << 40)));
     }
 

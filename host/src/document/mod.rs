@@ -12,6 +12,7 @@
 pub mod extjson;
 pub mod id;
 pub mod id_text;
+mod row;
 pub mod validate;
 
 mod date;
@@ -24,6 +25,8 @@ mod scan;
 
 pub use elements::NotValidated;
 pub use id::DocumentId;
+pub use id::IdError;
 pub use id_text::id_text;
 pub use invalid::Invalid;
+pub use row::{Fault, Placed, check_row};
 pub use validate::{Checked, MAX_DEPTH, validate};

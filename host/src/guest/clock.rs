@@ -54,6 +54,12 @@ impl Ticks {
         }
     }
 
+    /// So much time in steps.
+    pub(super) fn steps(&self, time: Duration) -> u64 {
+        let steps = time.as_nanos() * u128::from(ONE) / u128::from(self.scale.max(1));
+        u64::try_from(steps).unwrap_or(u64::MAX)
+    }
+
     /// So many steps in nanoseconds.
     #[inline]
     pub(super) fn nanos(&self, steps: u64) -> u64 {

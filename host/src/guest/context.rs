@@ -17,8 +17,8 @@ use crate::worker::recorder::State;
 use mysimbdp_abi::{RowV1, level, status};
 use std::time::Duration;
 
-/// Rows leave at the latest this long after the ones before: the host sees that the app gets on.
-const FLUSH_AFTER: Duration = Duration::from_millis(100);
+/// Rows and outcomes leave at the latest this long after the ones before: the host sees that the app gets on.
+pub(super) const FLUSH_AFTER: Duration = Duration::from_millis(100);
 
 /// See the module.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 
 use super::batch::{create, flush_standard_output};
 use super::clock::Ticks;
+use super::context::FLUSH_AFTER;
 use super::host_table::HostTable;
 use super::message::Message;
 use crate::worker::codec::CodecError;
@@ -73,6 +74,8 @@ impl Stream {
     ) -> Result<bool, CodecError> {
         let mut count = 0;
         let mut before = self.ticks.now();
+        let patience = self.ticks.steps(FLUSH_AFTER);
+        let mut sent_at = before;
         while let Some(delivered) = Delivered::take(&mut payload)? {
             count += 1;
             self.message.fill(&delivered)?;
@@ -101,9 +104,10 @@ impl Stream {
                 context.send(GuestKind::Done, &Done { ending, app_nanos: 0, position: 0 });
                 return Ok(false);
             }
-            if outcomes.pending() >= FLUSH_BYTES {
+            if outcomes.pending() >= FLUSH_BYTES || now.saturating_sub(sent_at) >= patience {
                 context.send_outcomes();
                 before = self.ticks.now();
+                sent_at = before;
             }
         }
         Ok(true)

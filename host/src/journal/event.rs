@@ -8,8 +8,10 @@
 //! know. Names and words of tenants are data here and nothing else: they are escaped by JSON. JSON has no number for what
 //! is not finite; where a measure is none (a rate over no time at all), 0 is written.
 
+use crate::stream::monitor::Notification;
+use crate::stream::window::WindowReport;
 use crate::task::{BatchId, Counts, Origin, TaskState};
-use crate::tenant::{AppName, TenantId};
+use crate::tenant::{AppName, StreamName, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -126,6 +128,66 @@ pub enum Happening {
         /// The line.
         message: String,
     },
+    /// A stream was started, stopped, paused or deleted.
+    StreamChanged {
+        /// The stream.
+        stream: StreamName,
+        /// What it is now: `started`, `stopped`, `paused` or `deleted`.
+        state: String,
+        /// Why.
+        reason: String,
+    },
+    /// A window of a stream has closed, and something had happened in it.
+    StreamWindow {
+        /// The stream.
+        stream: StreamName,
+        /// What was counted.
+        #[serde(flatten)]
+        report: Box<WindowReport>,
+    },
+    /// A stream has more or fewer consumers.
+    StreamScaled {
+        /// The stream.
+        stream: StreamName,
+        /// How many it had on this host.
+        from: usize,
+        /// How many it has now.
+        to: usize,
+        /// Why.
+        reason: String,
+    },
+    /// Streams of a tenant went above a limit.
+    StreamBreach {
+        /// Who, what was measured, the limit, the window, and what would mend it.
+        sentence: String,
+        /// The same for programs.
+        notification: Notification,
+    },
+    /// A consumer of a stream cannot go on just now.
+    StreamInterrupted {
+        /// The stream.
+        stream: StreamName,
+        /// Why not.
+        reason: String,
+    },
+    /// A worker of a stream died, or its app failed.
+    StreamWorkerDied {
+        /// The stream.
+        stream: StreamName,
+        /// App, generation, stream, message and cause.
+        sentence: String,
+    },
+    /// The app of a stream logged a line.
+    StreamLog {
+        /// The stream.
+        stream: StreamName,
+        /// The app.
+        app: AppName,
+        /// `error`, `warn`, `info`, `debug` or `trace`.
+        level: String,
+        /// The line.
+        message: String,
+    },
     /// Somebody did something by hand.
     Deed {
         /// What, with its object: `task 17 was cancelled`.
@@ -164,6 +226,17 @@ pub enum Happening {
     },
 }
 
+/// The name of an app's log level, as in the plugin ABI.
+pub fn level_name(level: u32) -> &'static str {
+    match level {
+        0 | 1 => "error",
+        2 => "warn",
+        3 => "info",
+        4 => "debug",
+        _ => "trace",
+    }
+}
+
 impl Event {
     /// Something that happens now.
     pub fn now(tenant: Option<&TenantId>, what: Happening) -> Event {
@@ -173,7 +246,7 @@ impl Event {
 
 impl Happening {
     /// All kinds, as they are written.
-    pub const KINDS: [&'static str; 17] = [
+    pub const KINDS: [&'static str; 24] = [
         "started",
         "stopped",
         "app_live",
@@ -185,6 +258,13 @@ impl Happening {
         "task_ended",
         "worker_died",
         "app_log",
+        "stream_changed",
+        "stream_window",
+        "stream_scaled",
+        "stream_breach",
+        "stream_interrupted",
+        "stream_worker_died",
+        "stream_log",
         "deed",
         "limit_reached",
         "trouble",
@@ -207,6 +287,13 @@ impl Happening {
             Happening::TaskEnded(_) => "task_ended",
             Happening::WorkerDied { .. } => "worker_died",
             Happening::AppLog { .. } => "app_log",
+            Happening::StreamChanged { .. } => "stream_changed",
+            Happening::StreamWindow { .. } => "stream_window",
+            Happening::StreamScaled { .. } => "stream_scaled",
+            Happening::StreamBreach { .. } => "stream_breach",
+            Happening::StreamInterrupted { .. } => "stream_interrupted",
+            Happening::StreamWorkerDied { .. } => "stream_worker_died",
+            Happening::StreamLog { .. } => "stream_log",
             Happening::Deed { .. } => "deed",
             Happening::LimitReached { .. } => "limit_reached",
             Happening::Trouble { .. } => "trouble",
@@ -224,6 +311,7 @@ impl Happening {
             | Happening::BatchAccepted { app, .. }
             | Happening::TaskBegan { app, .. }
             | Happening::TaskEnded(TaskEntry { app, .. })
+            | Happening::StreamLog { app, .. }
             | Happening::AppLog { app, .. } => Some(app.as_str()),
             Happening::BatchRefused { app, .. } => Some(app),
             _ => None,

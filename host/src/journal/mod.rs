@@ -34,7 +34,7 @@ mod tests;
 mod write;
 
 pub use error::JournalError;
-pub use event::{Event, Happening, TaskEntry};
+pub use event::{Event, Happening, TaskEntry, level_name};
 pub use filter::Filter;
 pub use follow::Follower;
 pub use place::Scope;

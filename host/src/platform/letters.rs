@@ -2,10 +2,14 @@
 
 use super::Platform;
 use super::error::ActionError;
+use crate::broker::{Envelope, StreamKey};
+use crate::journal::{Event, Happening};
 use crate::queue::NewBatch;
-use crate::sink::{KeptLetter, LetterFilter, LetterKey};
+use crate::sink::{DeadLetter, KeptLetter, LetterFilter, LetterKey};
+use crate::stream::manager::StreamError;
 use crate::task::{BatchId, Origin, TaskRecord, Work};
 use crate::tenant::{SinkName, TenantId};
+use crate::worker::delivery::Message;
 use crate::worker::protocol::{LOOSE_ROWS, Start};
 use serde::{Deserialize, Serialize};
 
@@ -17,15 +21,21 @@ const MAX_REPLAY: usize = 1_000_000;
 /// A dead letter as it is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LetterLine {
-    /// The task it belongs to.
+    /// The task it belongs to; of a message, with `row`, its number.
     pub task: u64,
     /// Number of the row, from 1; `None` for a document that was emitted with no row open.
     pub row: Option<u64>,
+    /// Of a message: its stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// Of a message: the id that its publisher gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
     /// 0 for the row itself, from 1 for its documents.
     pub part: u32,
     /// App and generation.
     pub app: String,
-    /// Name of the file.
+    /// Name of the file or stream.
     pub source: String,
     /// Line on which it starts.
     pub line: Option<u64>,
@@ -61,6 +71,24 @@ pub struct ReplayAnswer {
     pub task: u64,
     /// How many rows that is.
     pub rows: usize,
+}
+
+/// Messages that were put back into their queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamReplay {
+    /// How many.
+    pub messages: u64,
+    /// Dead letters that stay as they are, because only the beginning of their message was kept.
+    pub cut: u64,
+}
+
+/// The message that a letter is about, where all of it was kept.
+fn message_of(letter: DeadLetter) -> Option<Envelope> {
+    if letter.raw.len() as u64 != letter.raw_len {
+        return None;
+    }
+    let envelope = Envelope::from_bytes(letter.envelope.into()).ok()?;
+    Envelope::of(&Message { body: &letter.raw, ..envelope.message().ok()? }).ok()?.replayed().ok()
 }
 
 impl Platform {
@@ -123,6 +151,50 @@ impl Platform {
             .ok_or_else(|| ActionError::internal("a batch has no task"))
     }
 
+    /// Puts messages of a stream that are dead letters back into its queue. The letter of one that succeeds goes; that of one
+    /// that fails once more is replaced. Answers how many.
+    ///
+    /// # Errors
+    /// There is no such stream, its queue is full, or sink or broker cannot; what was put back before that stays so.
+    pub async fn replay_messages(&self, key: &StreamKey) -> Result<StreamReplay, ActionError> {
+        self.tenant(&key.tenant)?;
+        let told = self.streams.get(key)?;
+        let broker = &self.streams.desk().broker;
+        let sink = self.sink(&key.tenant, Some(&told.settings.sink)).await?;
+        let stream = Some(key.stream.to_string());
+        let mut filter = LetterFilter { stream, ..LetterFilter::default() };
+        let mut answer = StreamReplay::default();
+        // Messages that fail at once are letters again while this goes on: those are not meant.
+        let most = sink.count_letters(&filter).await?;
+        let mut seen = 0;
+        while seen < most {
+            let page = sink.letters(&filter, MAX_PAGE).await?;
+            let Some(last) = page.last() else { break };
+            filter.after = Some((last.letter.task, last.letter.row, last.letter.part));
+            for KeptLetter { letter, .. } in page {
+                seen += 1;
+                if letter.part != 0 || seen > most {
+                    continue;
+                }
+                let Some(message) = message_of(letter) else {
+                    answer.cut += 1;
+                    continue;
+                };
+                let published = broker.put_back(key, message).await.map_err(StreamError::Broker)?;
+                if let Some((_, why)) = published.refused.into_iter().next() {
+                    return Err(ActionError::unavailable(
+                        "queue_full",
+                        format!("{why}; {} messages were put back", answer.messages),
+                    ));
+                }
+                answer.messages += 1;
+            }
+        }
+        let sentence = format!("{} dead messages of stream {} are replayed", answer.messages, key.stream);
+        self.batches.parts.journal.record(Event::now(Some(&key.tenant), Happening::Deed { sentence })).await;
+        Ok(answer)
+    }
+
     async fn dead_rows(&self, task: &TaskRecord, wanted: &[u64]) -> Result<Vec<Start>, ActionError> {
         let settings = self.tenant(&task.tenant)?.app(&task.app);
         let sink = self.sink(&task.tenant, Some(&settings.sink)).await?;
@@ -147,13 +219,21 @@ impl Platform {
 fn line(kept: KeptLetter) -> LetterLine {
     use base64::Engine as _;
     let KeptLetter { at, letter, .. } = kept;
+    let message_id = (!letter.envelope.is_empty()).then(|| {
+        let envelope = Envelope::from_bytes(letter.envelope.into()).ok();
+        let id = envelope.as_ref().and_then(|envelope| envelope.message().ok()?.message_id.map(<[u8]>::to_vec));
+        id.map(|id| String::from_utf8_lossy(&id).into_owned())
+    });
+    let stream = message_id.is_some().then(|| letter.source.clone());
     let (text, base64) = match String::from_utf8(letter.raw) {
         Ok(text) => (Some(text), None),
         Err(error) => (None, Some(base64::engine::general_purpose::STANDARD.encode(error.as_bytes()))),
     };
     LetterLine {
         task: letter.task,
-        row: Some(letter.row).filter(|row| *row < LOOSE_ROWS),
+        row: Some(letter.row).filter(|row| stream.is_some() || *row < LOOSE_ROWS),
+        stream,
+        message_id: message_id.flatten(),
         part: letter.part,
         app: letter.app,
         source: letter.source,

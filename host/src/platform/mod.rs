@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   api/ (HTTP over the Unix socket) ─┐
-//!   staging/ (drops)                  ├─▶ Platform ─▶ batch · apps · queue · sinks · journal · usage
+//!   staging/ (drops)                  ├─▶ Platform ─▶ batch · streams · apps · queue · sinks · journal · usage
 //!   (later: HTTP over TCP)           ─┘
 //! ```
 //!
@@ -18,12 +18,14 @@ mod letters;
 pub mod neighbours;
 mod overview;
 mod records;
+mod streams;
 mod tasks;
 mod uploads;
 
 pub use batches::{BatchView, TaskView};
-pub use letters::{LetterLine, LetterPage, ReplayAnswer};
+pub use letters::{LetterLine, LetterPage, ReplayAnswer, StreamReplay};
 pub use overview::{HostLine, Overview, TenantLine};
+pub use streams::{PublishAnswer, StreamLine};
 pub use uploads::{OpenBatch, OpenedBatch, PlannedFile};
 
 use crate::batch::running::Running;
@@ -32,6 +34,7 @@ use crate::journal::{Event, Happening};
 use crate::queue::{QueueError, Share};
 use crate::quota::Usage;
 use crate::sink::{DocumentSink, Sinks};
+use crate::stream::manager::Streams;
 use crate::tenant::{SinkName, Tenant, TenantId};
 use error::ActionError;
 use jiff::Timestamp;
@@ -46,6 +49,8 @@ pub struct Platform {
     pub batches: Batches,
     /// What runs on this host.
     pub running: Running,
+    /// Streams.
+    pub streams: Streams,
     /// The bill.
     pub usage: Usage,
     /// Slots of this host.
@@ -58,10 +63,11 @@ pub struct Platform {
 
 impl Platform {
     /// Brings the parts together. Must be called within the runtime on which it is to work.
-    pub fn new(batches: Batches, running: Running, usage: Usage, slots: usize) -> Platform {
+    pub fn new(batches: Batches, running: Running, streams: Streams, usage: Usage, slots: usize) -> Platform {
         Platform {
             batches,
             running,
+            streams,
             usage,
             slots,
             since: Timestamp::now(),

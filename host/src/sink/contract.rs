@@ -126,5 +126,6 @@ pub(crate) fn letter(task: u64, row: u64, part: u32) -> DeadLetter {
         reason: "fare \"x\" is not a number".into(),
         raw: b"1,\xff\x00,x\n".to_vec(),
         raw_len: 7,
+        envelope: Vec::new(),
     }
 }

@@ -13,6 +13,7 @@ mod refusal;
 #[cfg(test)]
 mod contract;
 
+use crate::document::Placed;
 use crate::tenant::TenantId;
 use bytes::Bytes;
 use std::future::Future;
@@ -45,6 +46,15 @@ pub struct DocumentRef {
     pub own_id: bool,
 }
 
+impl DocumentRef {
+    /// A document of this row that was checked where it lies: in a frame, which is capped far below 4 GiB.
+    pub fn checked(document: &Placed, row: u64) -> DocumentRef {
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let Placed { range, own_id } = document;
+        DocumentRef { offset: narrow(range.start), length: narrow(range.len()), row, own_id: *own_id }
+    }
+}
+
 impl DocumentBatch {
     /// The bytes of one of its documents.
     pub fn document(&self, of: &DocumentRef) -> &[u8] {
@@ -69,7 +79,7 @@ pub struct Written {
 /// A row, document or message that did not become a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Task it belongs to.
+    /// Task it belongs to. Of a message, with `row`: numbers that no other message has, and no task.
     pub task: u64,
     /// Row number, from 1.
     pub row: u64,
@@ -89,11 +99,21 @@ pub struct DeadLetter {
     pub raw: Vec<u8>,
     /// How many bytes it has in the file.
     pub raw_len: u64,
+    /// Of a message, everything but its body: an [`Envelope`](crate::broker::Envelope) with an empty one. Nothing for a row.
+    pub envelope: Vec<u8>,
 }
 
 impl DeadLetter {
-    /// Most raw bytes that are kept with a dead letter.
+    /// Most raw bytes that are kept of a row: it is in its file, too.
     pub const MAX_RAW: usize = 64 * 1024;
+    /// Most raw bytes that are kept of a message, which is nowhere else. Leaves room for the rest in a document of MongoDB.
+    pub const MAX_MESSAGE: usize = 15 * 1024 * 1024;
+
+    /// Cuts its raw bytes to what is kept of them.
+    pub fn cut(&mut self) {
+        let most = if self.envelope.is_empty() { DeadLetter::MAX_RAW } else { DeadLetter::MAX_MESSAGE };
+        self.raw.truncate(most);
+    }
 }
 
 /// A dead letter as it is kept.
@@ -119,6 +139,8 @@ pub struct LetterFilter {
     pub task: Option<u64>,
     /// Of this app, as its label begins: its name, or its name and generation.
     pub app: Option<String>,
+    /// Messages of this stream.
+    pub stream: Option<String>,
     /// After this one: where the page before ended.
     pub after: Option<LetterKey>,
 }

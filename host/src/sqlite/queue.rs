@@ -22,6 +22,10 @@ pub(crate) trait Job: Send + 'static {
 
     /// About how many bytes it adds to the transaction.
     fn bytes(&self) -> usize;
+
+    /// What was performed last is committed: called in the writer's thread, in the order of the jobs, before the asker is
+    /// told, and whether or not there is one any more. Must be quick.
+    fn committed(&self, _outcome: &mut Self::Outcome) {}
 }
 
 /// A job with the one who waits for it; what the writer sees of it.
@@ -112,7 +116,10 @@ impl<J: Job> Request for Asked<J> {
     }
 
     fn answer(self: Box<Self>, committed: Result<(), Trouble>) {
-        let Asked { outcome, answer, .. } = *self;
+        let Asked { job, mut outcome, answer } = *self;
+        if let (Ok(()), Some(outcome)) = (&committed, &mut outcome) {
+            job.committed(outcome);
+        }
         let told = committed.and_then(|()| outcome.ok_or_else(Trouble::stopped));
         // Whoever asked may have gone meanwhile.
         let _gone = answer.send(told);

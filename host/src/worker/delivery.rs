@@ -14,8 +14,9 @@
 //! ```
 //!
 //! One `Deliver` is answered by one `Outcomes` or by several that continue each other (a worker sends one as soon as it
-//! holds `FLUSH_BYTES`), with one outcome per message, in the order of the messages. An app that panics ends the answer:
-//! its message is the last outcome, with [`OutcomeFate::Panicked`], and a `Done` follows.
+//! holds `FLUSH_BYTES`, or a tenth of a second after the one before), with one outcome per message, in the order of the
+//! messages. An app that panics ends the answer: its message is the last outcome, with [`OutcomeFate::Panicked`], and a
+//! `Done` follows.
 
 use super::codec::CodecError;
 use super::protocol::MAX_REASON;
@@ -236,6 +237,11 @@ pub fn readdress(bytes: &[u8], address: &Address<'_>, payload: &mut Vec<u8>) -> 
     }
     payload.extend_from_slice(parts);
     Ok(MESSAGE_HEAD + length)
+}
+
+/// Bytes of the body of the message that `bytes` begin with; 0 where that is none.
+pub fn body_len(bytes: &[u8]) -> usize {
+    bytes.first_chunk::<MESSAGE_HEAD>().map_or(0, |head| u32_at(head, 20))
 }
 
 /// A message where it lies in a payload. Most messages carry few texts, so those are walked and not gathered.

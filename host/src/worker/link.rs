@@ -5,11 +5,12 @@ use super::protocol::{
     Done, Ending, GuestKind, HEADER_LEN, HostKind, Log, MAX_REASON, Progress, Ready, Refused, VERSION,
 };
 use super::words::short_line;
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
@@ -18,6 +19,8 @@ use tokio::net::UnixStream;
 
 /// Most descriptors that travel with one frame.
 const MAX_FDS: usize = 2;
+/// Most parts of what is posted that are written at once.
+const PARTS_AT_ONCE: usize = 16;
 /// How much is asked of the socket at once: a few of the worker's flushes, small enough for a second-level cache.
 const READ_BYTES: usize = 256 * 1024;
 
@@ -90,6 +93,8 @@ pub enum LinkError {
 pub struct Link {
     socket: UnixStream,
     buffer: BytesMut,
+    /// What is posted and has not left: headers and payloads in turn.
+    outgoing: VecDeque<Bytes>,
     /// A Ready has come. Nothing but control frames is read before.
     ready: bool,
 }
@@ -97,7 +102,7 @@ pub struct Link {
 impl Link {
     /// Takes over a connected, non-blocking socket.
     pub fn new(socket: UnixStream) -> Link {
-        Link { socket, buffer: BytesMut::with_capacity(READ_BYTES), ready: false }
+        Link { socket, buffer: BytesMut::with_capacity(READ_BYTES), outgoing: VecDeque::new(), ready: false }
     }
 
     /// The next frame and its tag; `None` where the worker closed its end between two frames.
@@ -121,13 +126,55 @@ impl Link {
             };
             // Room for the whole frame at once, so that a payload is contiguous without being moved twice.
             self.buffer.reserve(READ_BYTES.max(wanted - self.buffer.len()));
-            if self.socket.read_buf(&mut self.buffer).await? == 0 {
+            if self.exchange().await? == 0 {
                 return match self.buffer.len() {
                     0 => Ok(None),
                     have => Err(LinkError::Half { have, want: wanted }),
                 };
             }
         }
+    }
+
+    /// Reads what there is, and writes what is posted until something has come: a worker that does not read before it has
+    /// written, and a host that does the same, would wait for each other for ever. Answers how much was read, 0 at the end.
+    async fn exchange(&mut self) -> io::Result<usize> {
+        while !self.outgoing.is_empty() {
+            let (mut reader, writer) = self.socket.split();
+            let mut parts = [IoSlice::new(&[]); PARTS_AT_ONCE];
+            let filled = self.outgoing.iter().zip(&mut parts).map(|(part, slice)| *slice = IoSlice::new(part)).count();
+            let turn = tokio::select! {
+                biased;
+                ready = writer.writable() => {
+                    Turn::Written(ready.and_then(|()| writer.try_write_vectored(&parts[..filled])))
+                }
+                read = reader.read_buf(&mut self.buffer) => Turn::Read(read),
+            };
+            match turn {
+                Turn::Read(read) => return read,
+                Turn::Written(Ok(bytes)) => self.has_left(bytes),
+                Turn::Written(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // It is gone. What it had to say before comes first.
+                Turn::Written(Err(_)) => self.outgoing.clear(),
+            }
+        }
+        self.socket.read_buf(&mut self.buffer).await
+    }
+
+    fn has_left(&mut self, mut bytes: usize) {
+        while let Some(part) = self.outgoing.front_mut() {
+            if part.len() > bytes {
+                part.advance(bytes);
+                return;
+            }
+            bytes -= part.len();
+            self.outgoing.pop_front();
+        }
+    }
+
+    /// Puts a frame in line. It leaves while [`receive`](Link::receive) is awaited.
+    pub fn post(&mut self, kind: HostKind, tag: u32, payload: Bytes) {
+        let header = codec::encode_header(kind as u8, tag, payload.len());
+        self.outgoing.extend([Bytes::copy_from_slice(&header), payload]);
     }
 
     fn pending_header(&self) -> Result<Option<FrameHeader<GuestKind>>, LinkError> {
@@ -188,6 +235,12 @@ impl Link {
         // It may be gone already; either way it ends.
         let _ = self.socket.shutdown().await;
     }
+}
+
+/// What a turn of [`Link::exchange`] did.
+enum Turn {
+    Written(io::Result<usize>),
+    Read(io::Result<usize>),
 }
 
 fn send_with_fds(socket: &UnixStream, parts: &[IoSlice<'_>], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
@@ -270,6 +323,33 @@ mod tests {
             assert!(error.to_string().len() < 200, "{error}");
             assert!(link.buffer.capacity() <= 2 * READ_BYTES, "room for {} bytes was made", link.buffer.capacity());
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_posted_leaves_while_the_worker_is_heard() {
+        // Far more than the sockets hold, both ways, and a worker that writes an answer before it reads on.
+        const FRAMES: usize = 64;
+        let (mut link, mut worker) = pair();
+        link.ready = true;
+        let payload = Bytes::from(vec![7; 128 * 1024]);
+        let echo = tokio::spawn(async move {
+            let mut header = [0; HEADER_LEN];
+            let mut body = vec![0; 128 * 1024];
+            for _ in 0..FRAMES {
+                worker.read_exact(&mut header).await.unwrap();
+                worker.read_exact(&mut body).await.unwrap();
+                send(&mut worker, GuestKind::Outcomes, &body).await;
+            }
+        });
+        for _ in 0..FRAMES {
+            link.post(HostKind::Deliver, 0, payload.clone());
+        }
+        for _ in 0..FRAMES {
+            let Ok(Some((0, Frame::Outcomes(echoed)))) = link.receive().await else { panic!("no echo") };
+            assert_eq!(echoed, payload);
+        }
+        echo.await.unwrap();
+        assert!(matches!(link.receive().await, Ok(None)));
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use super::output::{self, Tail};
 use super::protocol::{GuestLimits, Hello, HostKind, Isolation, Ready, Stage, Task, VERSION};
 use super::recorder::{self, Claim, Page};
 use super::spawner::{Process, Spawner};
+use bytes::Bytes;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::fs;
@@ -249,16 +250,13 @@ impl Worker {
         Ok(tag)
     }
 
-    /// Gives it a batch of messages, a payload made by [`Message::encode`](super::delivery::Message::encode). Returns the
-    /// tag that their outcomes carry.
-    ///
-    /// # Errors
-    /// The socket failed: it is dead.
-    pub async fn deliver(&mut self, messages: &[u8]) -> io::Result<u32> {
+    /// Gives it a batch of messages, a payload made by [`Message::encode`](super::delivery::Message::encode). It leaves while
+    /// [`receive`](Worker::receive) is awaited. Returns the tag that the outcomes carry.
+    pub fn deliver(&mut self, messages: Bytes) -> u32 {
         let tag = self.next_tag;
         self.next_tag = self.next_tag.wrapping_add(1).max(1);
-        self.link.send_bytes(HostKind::Deliver, tag, messages, &[]).await?;
-        Ok(tag)
+        self.link.post(HostKind::Deliver, tag, messages);
+        tag
     }
 
     /// The next frame. Cancel-safe.

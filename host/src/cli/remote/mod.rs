@@ -3,7 +3,9 @@
 
 pub(crate) mod apps;
 pub(crate) mod letters;
+pub(crate) mod publish;
 pub(crate) mod records;
+pub(crate) mod streams;
 pub(crate) mod submit;
 pub(crate) mod tasks;
 pub(crate) mod tenants;

@@ -176,7 +176,7 @@ impl Writer {
     }
 
     fn take(&mut self, event: &Arc<Event>, line: &Arc<str>) {
-        let is_general = !matches!(event.what, Happening::AppLog { .. });
+        let is_general = !matches!(event.what, Happening::AppLog { .. } | Happening::StreamLog { .. });
         let scopes = [is_general.then_some(Scope::General), event.tenant.clone().map(Scope::Tenant)];
         for scope in scopes.into_iter().flatten() {
             self.put(&scope, event, line);

@@ -21,7 +21,7 @@ const TABLES: &str = r#"
     ) WITHOUT ROWID;
     CREATE TABLE tasks (
         number INTEGER PRIMARY KEY AUTOINCREMENT
-            CONSTRAINT "a task number has 38 bits" CHECK (number BETWEEN 1 AND 274877906943),
+            CONSTRAINT "a task number has 37 bits" CHECK (number BETWEEN 1 AND 137438953471),
         batch TEXT NOT NULL,
         origin TEXT NOT NULL,
         tenant TEXT NOT NULL,

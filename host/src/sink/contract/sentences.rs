@@ -244,6 +244,15 @@ pub(crate) async fn raw_bytes_of_a_dead_letter_are_cut<D: Destination>() {
     to.sink().keep(vec![long]).await.unwrap();
     let kept = to.letters().await;
     assert_eq!((kept[0].raw.len(), kept[0].raw_len), (DeadLetter::MAX_RAW, 1 << 27));
+    let message = DeadLetter {
+        raw: vec![b'x'; DeadLetter::MAX_MESSAGE + 1],
+        raw_len: 1 << 27,
+        envelope: vec![0; 32],
+        ..letter(1, 2, 0)
+    };
+    to.sink().keep(vec![message]).await.unwrap();
+    let kept = to.letters().await;
+    assert_eq!((kept[1].raw.len(), kept[1].envelope.len()), (DeadLetter::MAX_MESSAGE, 32));
 }
 
 pub(crate) async fn what_was_answered_is_there_when_the_destination_is_opened_again<D: Destination>() {
@@ -327,6 +336,14 @@ pub(crate) async fn dead_letters_are_listed_by_task_and_app_in_pages<D: Destinat
     assert_eq!(keys(LetterFilter { app: Some(mine.into()), ..all.clone() }, 9).await, [(1, 2, 0), (1, 2, 1)]);
     assert_eq!(to.sink().count_letters(&all).await.unwrap(), 3);
     assert_eq!(to.sink().count_letters(&LetterFilter { task: Some(1), ..all }).await.unwrap(), 2);
+    // A stream may be called as a file is.
+    let clicks = LetterFilter { stream: Some("june.csv".into()), ..LetterFilter::default() };
+    assert_eq!(to.sink().count_letters(&clicks).await.unwrap(), 0);
+    let message = DeadLetter { envelope: vec![1], ..letter(1 << 37, 1, 0) };
+    let other = DeadLetter { source: "clicks".into(), ..message.clone() };
+    to.sink().keep(vec![message, DeadLetter { row: 2, ..other }]).await.unwrap();
+    assert_eq!(keys(clicks.clone(), 9).await, [(1 << 37, 1, 0)]);
+    assert_eq!(to.sink().count_letters(&clicks).await.unwrap(), 1);
 }
 
 pub(crate) async fn forgetting_rows_takes_their_letters_and_nothing_else<D: Destination>() {

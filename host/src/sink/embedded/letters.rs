@@ -6,13 +6,20 @@ use crate::sqlite::Job;
 use rusqlite::{Connection, params};
 
 const KEEP: &str = r#"INSERT OR REPLACE INTO "_dead_letters"
-    (collection, task, row, part, app, source, start, line, reason, raw, raw_len)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"#;
+    (collection, task, row, part, app, source, start, line, reason, raw, raw_len, envelope)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"#;
 
 /// Keeps dead letters of one collection.
 pub(super) struct KeepLetters {
-    pub(super) collection: CollectionName,
-    pub(super) letters: Vec<DeadLetter>,
+    collection: CollectionName,
+    letters: Vec<DeadLetter>,
+}
+
+impl KeepLetters {
+    pub(super) fn new(collection: CollectionName, mut letters: Vec<DeadLetter>) -> KeepLetters {
+        letters.iter_mut().for_each(DeadLetter::cut);
+        KeepLetters { collection, letters }
+    }
 }
 
 impl Job for KeepLetters {
@@ -31,8 +38,9 @@ impl Job for KeepLetters {
                 letter.start.cast_signed(),
                 letter.line.cast_signed(),
                 letter.reason,
-                &letter.raw[..letter.raw.len().min(DeadLetter::MAX_RAW)],
+                letter.raw,
                 letter.raw_len.cast_signed(),
+                letter.envelope,
             ])?;
         }
         Ok(())
@@ -44,5 +52,5 @@ impl Job for KeepLetters {
 }
 
 pub(super) fn letter_bytes(letters: &[DeadLetter]) -> usize {
-    letters.iter().map(|l| l.raw.len() + l.reason.len() + l.app.len() + l.source.len() + 64).sum()
+    letters.iter().map(|l| l.raw.len() + l.envelope.len() + l.reason.len() + l.app.len() + l.source.len() + 64).sum()
 }

@@ -120,7 +120,7 @@ impl DocumentSink for EmbeddedSink {
         Box::pin(async move {
             let kept = async {
                 let room = self.asker.room(letter_bytes(&letters)).await?;
-                self.asker.ask(room, KeepLetters { collection: self.collection.clone(), letters }).await
+                self.asker.ask(room, KeepLetters::new(self.collection.clone(), letters)).await
             };
             kept.await.map_err(|trouble| trouble.into_sink_error(self.label.clone()))
         })

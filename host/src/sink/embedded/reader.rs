@@ -90,9 +90,9 @@ impl Reader {
     /// SQLite cannot read.
     pub fn count_letters(&self, collection: &str, filter: &LetterFilter) -> Result<u64, StoreError> {
         let sql = format!(r#"SELECT count(*) FROM "_dead_letters" WHERE {LETTERS}"#);
-        let (task, app) = wanted(filter);
-        let count: i64 =
-            self.listed(|| self.connection.query_row(&sql, params![collection, task, app], |row| row.get(0)))?;
+        let (task, app, stream) = wanted(filter);
+        let key = params![collection, task, app, stream];
+        let count: i64 = self.listed(|| self.connection.query_row(&sql, key, |row| row.get(0)))?;
         Ok(count.cast_unsigned())
     }
 
@@ -109,13 +109,13 @@ impl Reader {
         // Tasks are numbered from 1, so this is before them all.
         let (after_task, after_row, after_part) = filter.after.unwrap_or((0, 0, 0));
         let sql = format!(
-            r#"SELECT collection, at, task, row, part, app, source, start, line, reason, raw, raw_len
-            FROM "_dead_letters" WHERE {LETTERS} AND (task, row, part) > (?4, ?5, ?6)
-            ORDER BY task, row, part LIMIT ?7"#
+            r#"SELECT collection, at, task, row, part, app, source, start, line, reason, raw, raw_len, envelope
+            FROM "_dead_letters" WHERE {LETTERS} AND (task, row, part) > (?5, ?6, ?7)
+            ORDER BY task, row, part LIMIT ?8"#
         );
-        let (task, app) = wanted(filter);
+        let (task, app, stream) = wanted(filter);
         let (after_task, after_row) = (after_task.cast_signed(), after_row.cast_signed());
-        let key = params![collection, task, app, after_task, after_row, after_part, whole(limit)];
+        let key = params![collection, task, app, stream, after_task, after_row, after_part, whole(limit)];
         self.listed(|| {
             let mut page = self.connection.prepare_cached(&sql)?;
             let mut letters = Vec::new();
@@ -151,11 +151,13 @@ impl Reader {
     }
 }
 
-/// What a filter asks for, as a condition on `?1` to `?3`.
-const LETTERS: &str = "collection = ?1 AND (?2 IS NULL OR task = ?2) AND (?3 IS NULL OR app = ?3 OR substr(app, 1, length(?3) + 1) = ?3 || ' ')";
+/// What a filter asks for, as a condition on `?1` to `?4`.
+const LETTERS: &str = "collection = ?1 AND (?2 IS NULL OR task = ?2)
+    AND (?3 IS NULL OR app = ?3 OR substr(app, 1, length(?3) + 1) = ?3 || ' ')
+    AND (?4 IS NULL OR (source = ?4 AND length(envelope) > 0))";
 
-fn wanted(filter: &LetterFilter) -> (Option<i64>, Option<&str>) {
-    (filter.task.map(u64::cast_signed), filter.app.as_deref())
+fn wanted(filter: &LetterFilter) -> (Option<i64>, Option<&str>, Option<&str>) {
+    (filter.task.map(u64::cast_signed), filter.app.as_deref(), filter.stream.as_deref())
 }
 
 fn whole(limit: usize) -> i64 {
@@ -182,6 +184,7 @@ fn kept_letter(row: &Row<'_>) -> rusqlite::Result<KeptLetter> {
             reason: row.get(9)?,
             raw: row.get(10)?,
             raw_len: number(11)?,
+            envelope: row.get(12)?,
         },
     })
 }

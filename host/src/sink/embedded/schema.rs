@@ -24,12 +24,13 @@ const TABLES: &str = r#"
         reason TEXT NOT NULL,
         raw BLOB NOT NULL,
         raw_len INTEGER NOT NULL,
+        envelope BLOB NOT NULL,
         at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
         PRIMARY KEY (collection, task, row, part)
     );
     CREATE TABLE "_tasks" (
         number INTEGER PRIMARY KEY AUTOINCREMENT
-            CONSTRAINT "a task number has 38 bits" CHECK (number BETWEEN 1 AND 274877906943),
+            CONSTRAINT "a task number has 37 bits" CHECK (number BETWEEN 1 AND 137438953471),
         app TEXT NOT NULL,
         generation TEXT NOT NULL,
         source TEXT NOT NULL,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   _id         "trips/000000000007/0000000000042/0000000000"    collection/task/row/part, so that they sort like this
-//!   collection, task, row, part, app, source, start, line, reason, raw, raw_len
+//!   collection, task, row, part, app, source, start, line, reason, raw, raw_len, envelope
 //!   at          when it was kept, UTC
 //! ```
 //! Everything that is asked for is a range of `_id`s: those of a collection, of a task, of a row. They are text because
@@ -13,7 +13,7 @@ use super::sink::{Collection, LETTERS};
 use super::trouble::Trouble;
 use crate::sink::{DeadLetter, KeptLetter, LETTER_PAGE, LetterFilter, LetterKey};
 use bson::spec::BinarySubtype;
-use bson::{Binary, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use bson::{Binary, Bson, DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 
 /// Bytes of letters, and statements, that go into one command.
 const BYTES_AT_ONCE: usize = 4 << 20;
@@ -32,7 +32,12 @@ impl Collection {
                 && bytes < BYTES_AT_ONCE
                 && let Some(letter) = letters.next()
             {
-                bytes += letter.raw.len() + letter.reason.len() + letter.app.len() + letter.source.len() + 400;
+                bytes += letter.raw.len()
+                    + letter.envelope.len()
+                    + letter.reason.len()
+                    + letter.app.len()
+                    + letter.source.len()
+                    + 400;
                 let letter = document(&self.name, letter, at);
                 updates.push(doc! { "q": { "_id": letter.get("_id") }, "u": letter, "upsert": true });
             }
@@ -136,13 +141,18 @@ fn wanted(collection: &str, filter: &LetterFilter) -> Document {
         let begins = doc! { "app": { "$gte": format!("{app} "), "$lt": format!("{app}!") } };
         wanted.insert("$or", vec![doc! { "app": app }, begins]);
     }
+    if let Some(stream) = &filter.stream {
+        wanted.insert("source", stream);
+        wanted.insert("envelope", doc! { "$exists": true });
+    }
     wanted
 }
 
-fn document(collection: &str, letter: DeadLetter, at: DateTime) -> Document {
-    let DeadLetter { task, row, part, app, source, start, line, reason, mut raw, raw_len } = letter;
-    raw.truncate(DeadLetter::MAX_RAW);
-    doc! {
+fn document(collection: &str, mut letter: DeadLetter, at: DateTime) -> Document {
+    letter.cut();
+    let DeadLetter { task, row, part, app, source, start, line, reason, raw, raw_len, envelope } = letter;
+    let binary = |bytes| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes });
+    let mut document = doc! {
         "_id": id(collection, (task, row, part)),
         "collection": collection,
         "task": task.cast_signed(),
@@ -153,10 +163,14 @@ fn document(collection: &str, letter: DeadLetter, at: DateTime) -> Document {
         "start": start.cast_signed(),
         "line": line.cast_signed(),
         "reason": reason,
-        "raw": Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes: raw }),
+        "raw": binary(raw),
         "raw_len": raw_len.cast_signed(),
         "at": at,
+    };
+    if !envelope.is_empty() {
+        document.insert("envelope", binary(envelope));
     }
+    document
 }
 
 fn kept(document: &RawDocument) -> Result<KeptLetter, bson::error::Error> {
@@ -176,6 +190,10 @@ fn kept(document: &RawDocument) -> Result<KeptLetter, bson::error::Error> {
             reason: text("reason")?,
             raw: document.get_binary("raw")?.bytes.to_vec(),
             raw_len: number("raw_len")?,
+            envelope: match document.get("envelope")? {
+                Some(RawBsonRef::Binary(binary)) => binary.bytes.to_vec(),
+                _ => Vec::new(),
+            },
         },
     })
 }
@@ -188,7 +206,8 @@ mod tests {
     #[test]
     fn a_letter_comes_back_as_it_was_kept() {
         let at = DateTime::from_millis(1_718_000_000_123);
-        for letter in [letter(1, 2, 0), letter((1 << 38) - 1, (1 << 40) - 1, u32::MAX)] {
+        let message = DeadLetter { envelope: vec![1, 2], ..letter(1, 3, 0) };
+        for letter in [letter(1, 2, 0), letter((1 << 38) - 1, (1 << 40) - 1, u32::MAX), message] {
             let document = RawDocumentBuf::try_from(&document("trips", letter.clone(), at)).unwrap();
             let expected = KeptLetter { collection: "trips".into(), at: "2024-06-10T06:13:20.123Z".into(), letter };
             assert_eq!(kept(&document).unwrap(), expected);

@@ -10,6 +10,7 @@
 #![expect(clippy::print_stdout, reason = "a program for the benchmark, which reads its last line")]
 
 use anyhow::{Context as _, Result, bail, ensure};
+use bytes::Bytes;
 use mysimbdp::worker::delivery::{Message, OutcomeFate, OutcomeHead};
 use mysimbdp::worker::link::Frame;
 use mysimbdp::worker::process::Worker;
@@ -93,12 +94,10 @@ fn directly() -> f64 {
 
 async fn through_worker(worker: &mut Worker, texts: Texts, depth: usize) -> Result<Cost> {
     let (started, cpu_before) = (Instant::now(), own_cpu() + worker.cpu());
-    let mut payload = Vec::new();
     let mut sent = 0;
     for done in 0..BATCHES {
         while sent < BATCHES && sent < done + depth {
-            encode(sent, texts, &mut payload)?;
-            worker.deliver(&payload).await?;
+            worker.deliver(encode(sent, texts)?);
             sent += 1;
         }
         take_outcomes(worker).await?;
@@ -107,8 +106,8 @@ async fn through_worker(worker: &mut Worker, texts: Texts, depth: usize) -> Resu
     Ok(Cost { wall, cpu: per_message((own_cpu() + worker.cpu()).saturating_sub(cpu_before)) })
 }
 
-fn encode(batch: usize, texts: Texts, payload: &mut Vec<u8>) -> Result<()> {
-    payload.clear();
+fn encode(batch: usize, texts: Texts) -> Result<Bytes> {
+    let mut payload = Vec::with_capacity(BATCH * 2 * BODY.len());
     let mut message = Message { channel: 1, body: black_box(&BODY), ..Message::default() };
     if let Texts::Four = texts {
         message.stream = Some(b"clicks");
@@ -118,9 +117,9 @@ fn encode(batch: usize, texts: Texts, payload: &mut Vec<u8>) -> Result<()> {
     }
     for number in 0..BATCH {
         message.delivery_tag = (batch * BATCH + number) as u64 + 1;
-        message.encode(payload)?;
+        message.encode(&mut payload)?;
     }
-    Ok(())
+    Ok(payload.into())
 }
 
 /// The outcomes of one batch; each must be good.

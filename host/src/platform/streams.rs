@@ -1,0 +1,227 @@
+//! Streams: listed, started, stopped; messages published.
+
+use super::Platform;
+use super::error::{ActionError, Kind};
+use crate::broker::{BrokerError, Depth, Envelope, Outgoing, Published, StreamKey};
+use crate::journal::{Event, Happening};
+use crate::stream::manager::{StreamError, Streams, Told};
+use crate::stream::states::State;
+use crate::stream::window::{Counts, WindowReport};
+use crate::tenant::{AppName, SinkName, StreamName, TenantId};
+use crate::worker::delivery::Message;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A stream, as it is listed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamLine {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its name.
+    pub stream: StreamName,
+    /// The app that reads it.
+    pub app: AppName,
+    /// Where its documents go.
+    pub sink: SinkName,
+    /// What it is bound to.
+    pub routing_keys: Vec<String>,
+    /// `started`, `stopped`, `paused` or `deleted`.
+    pub state: State,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Consumers on this host.
+    pub consumers: usize,
+    /// Fewest and most consumers.
+    pub bounds: (usize, usize),
+    /// What holds it up just now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// Messages that wait; `None` where the broker cannot say.
+    pub waiting: Option<u64>,
+    /// Messages that consumers hold.
+    pub held: Option<u64>,
+    /// Seconds since the oldest came.
+    pub oldest_seconds: Option<f64>,
+    /// The last window of this host that is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowReport>,
+    /// What was counted on this host since it is up.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// What became of messages that were published.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishAnswer {
+    /// Accepted and durable.
+    pub accepted: u64,
+    /// Not accepted: place among them, and why.
+    pub refused: Vec<(usize, String)>,
+}
+
+impl Platform {
+    fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// All streams, or those of a tenant.
+    ///
+    /// # Errors
+    /// There is no such tenant.
+    pub async fn list_streams(&self, tenant: Option<&TenantId>) -> Result<Vec<StreamLine>, ActionError> {
+        if let Some(tenant) = tenant {
+            self.tenant(tenant)?;
+        }
+        let mut lines = Vec::new();
+        for told in self.streams().list() {
+            if tenant.is_none_or(|tenant| told.key.tenant == *tenant) {
+                lines.push(self.stream_line(told).await);
+            }
+        }
+        Ok(lines)
+    }
+
+    async fn stream_line(&self, told: Told) -> StreamLine {
+        let depth: Option<Depth> = self.streams().depth(&told.key).await.ok();
+        let Told { key, settings, said, consumers, total, last, trouble } = told;
+        StreamLine {
+            tenant: key.tenant,
+            stream: key.stream,
+            app: settings.app,
+            sink: settings.sink,
+            routing_keys: settings.routing_keys,
+            state: said.state,
+            reason: said.reason,
+            since: said.since,
+            consumers,
+            bounds: (settings.consumers_min, settings.consumers_max),
+            trouble,
+            waiting: depth.map(|depth| depth.waiting),
+            held: depth.map(|depth| depth.held),
+            oldest_seconds: depth.and_then(|depth| depth.oldest).map(|age| age.as_secs_f64()),
+            window: last,
+            counts: total,
+        }
+    }
+
+    /// Starts a stream.
+    ///
+    /// # Errors
+    /// There is none of that name, or a limit or the broker forbids it.
+    pub async fn start_stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
+        self.tenant(&key.tenant)?;
+        self.streams().start(key, "by hand").await?;
+        Ok(self.stream_line(self.streams().get(key)?).await)
+    }
+
+    /// Stops a stream; messages wait in its queue.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub async fn stop_stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
+        self.tenant(&key.tenant)?;
+        self.streams().stop(key, State::Stopped, "by hand").await?;
+        Ok(self.stream_line(self.streams().get(key)?).await)
+    }
+
+    /// Throws away what waits in a stream's queue. Answers how many messages that were.
+    ///
+    /// # Errors
+    /// There is none of that name, or the broker cannot.
+    pub async fn purge_stream(&self, key: &StreamKey) -> Result<u64, ActionError> {
+        self.tenant(&key.tenant)?;
+        self.streams().get(key)?;
+        let purged = self.streams().desk().broker.purge(key).await.map_err(StreamError::Broker)?;
+        let sentence = format!("{purged} messages of stream {} were thrown away", key.stream);
+        let deed = Event::now(Some(&key.tenant), Happening::Deed { sentence });
+        self.batches.parts.journal.record(deed).await;
+        Ok(purged)
+    }
+
+    /// Publishes messages to a tenant's exchange, under the routing key that each has.
+    ///
+    /// # Errors
+    /// There is no such tenant, or the broker cannot; nothing is known of any of the messages then.
+    pub async fn publish(&self, tenant: &TenantId, messages: &[Message<'_>]) -> Result<PublishAnswer, ActionError> {
+        let known = self.tenant(tenant)?;
+        let mut answer = PublishAnswer::default();
+        let (mut outgoing, mut places) = (Vec::new(), Vec::new());
+        for (place, message) in messages.iter().enumerate() {
+            let routing_key = String::from_utf8_lossy(message.routing_key.unwrap_or_default()).into_owned();
+            let most = known.limits.message_bytes;
+            let envelope = if message.body.len() as u64 > most {
+                Err(format!("has {} bytes, where {most} are allowed (message_bytes)", message.body.len()))
+            } else {
+                Envelope::of(message).map_err(|error| error.to_string())
+            };
+            match envelope {
+                Ok(envelope) => {
+                    outgoing.push(Outgoing { routing_key, envelope });
+                    places.push(place);
+                }
+                Err(why) => answer.refused.push((place, format!("the message {why}"))),
+            }
+        }
+        let Published { accepted, refused } =
+            self.streams().desk().broker.publish(tenant, outgoing).await.map_err(StreamError::Broker)?;
+        answer.accepted = accepted;
+        answer.refused.extend(refused.into_iter().map(|(index, why)| (places[index], why)));
+        answer.refused.sort_unstable_by_key(|(place, _)| *place);
+        Ok(answer)
+    }
+}
+
+impl Platform {
+    /// Publishes each line to a stream, under its first routing key: as JSON, and where there are `ids`, with the message id
+    /// `<ids>-<number of the line>`, of which `first` is the first. An empty line is none, and is counted all the same.
+    ///
+    /// # Errors
+    /// As for [`publish`](Platform::publish).
+    pub async fn publish_lines(
+        &self,
+        key: &StreamKey,
+        ids: Option<&str>,
+        first: u64,
+        lines: &[u8],
+    ) -> Result<PublishAnswer, ActionError> {
+        let told = self.streams().get(key)?;
+        let routing_key = told.settings.routing_keys.first().map_or(key.stream.as_str(), String::as_str).to_owned();
+        let lines = lines.split(|byte| *byte == b'\n').zip(first..);
+        let lines: Vec<(&[u8], String)> = lines
+            .map(|(line, number)| (line.strip_suffix(b"\r").unwrap_or(line), number))
+            .filter(|(line, _)| !line.is_empty())
+            .map(|(line, number)| (line, ids.map(|ids| format!("{ids}-{number}")).unwrap_or_default()))
+            .collect();
+        let mut messages = Vec::with_capacity(lines.len());
+        for (line, id) in &lines {
+            messages.push(Message {
+                body: line,
+                message_id: Some(id.as_bytes()).filter(|id| !id.is_empty()),
+                routing_key: Some(routing_key.as_bytes()),
+                content_type: Some(b"application/json"),
+                present: PERSISTENT.0,
+                delivery_mode: PERSISTENT.1,
+                ..Message::default()
+            });
+        }
+        self.publish(&key.tenant, &messages).await
+    }
+}
+
+/// That a message has a delivery mode, and which: one that outlives a restart of the broker.
+const PERSISTENT: (u8, u8) = (1, 2);
+
+impl From<StreamError> for ActionError {
+    fn from(error: StreamError) -> ActionError {
+        let sentence = error.to_string();
+        match error {
+            StreamError::Unknown(_) => ActionError::not_found("unknown_stream", sentence),
+            StreamError::Limit { limit, .. } => ActionError { kind: Kind::Limit, code: limit, sentence },
+            StreamError::Broker(BrokerError::Transient(_)) => ActionError::unavailable("broker_unavailable", sentence),
+            StreamError::Broker(BrokerError::NoQueue(_)) => ActionError::not_found("no_queue", sentence),
+            StreamError::Broker(BrokerError::Permanent(_)) | StreamError::State(_) => ActionError::internal(sentence),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! One consumer of one stream, from its start to its stop: declares, subscribes, works, and begins again after whatever
+//! interrupts it.
+//!
+//! A lost connection, a restarted broker, a deleted queue, a sink that does not store, an app that is not there or does not live:
+//! all of it is told once, and tried again with longer and longer pauses. What had not been acknowledged is with the broker
+//! meanwhile.
+
+use super::crew::{Crew, Desk};
+use super::session::{Interruption, Session};
+use crate::batch::stop::Stop;
+use crate::broker::{BrokerError, Subscription};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// After so long without an interruption the next one is the first.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
+
+/// Works until it is told to stop.
+pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop: Stop) {
+    let mut pause = FIRST_PAUSE;
+    let mut told = String::new();
+    while stop.why().is_none() {
+        let began = Instant::now();
+        let interruption = match session(&desk, &crew, &tag, &stop).await {
+            Ok(()) | Err(Interruption::Stopped) => return,
+            Err(interruption) => interruption,
+        };
+        if began.elapsed() > FORGIVEN_AFTER {
+            (pause, told) = (FIRST_PAUSE, String::new());
+        }
+        let sentence = interruption.to_string();
+        if sentence != told {
+            tracing::warn!(stream = %crew.key, consumer = tag, "interrupted: {sentence}; trying again until it works");
+            crew.interrupted(&desk.parts.journal, &sentence).await;
+            told = sentence;
+        }
+        // An app that goes live is not waited for longer than that.
+        let longest =
+            if matches!(interruption, Interruption::Obstacle(_)) { Duration::from_secs(1) } else { LONGEST_PAUSE };
+        tokio::select! {
+            () = tokio::time::sleep(pause.min(longest)) => {}
+            _ = stop.wait() => return,
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn session(desk: &Desk, crew: &Crew, tag: &str, stop: &Stop) -> Result<(), Interruption> {
+    let cast = desk.cast(crew).await?;
+    let queue = crew.queue();
+    let subscription = Subscription { queue: queue.clone(), tag: tag.to_owned(), prefetch: crew.prefetch() };
+    let inbox = match desk.broker.consume(subscription.clone()).await {
+        Err(BrokerError::NoQueue(_)) => {
+            desk.broker.declare(&queue).await?;
+            desk.broker.consume(subscription).await?
+        }
+        made => made?,
+    };
+    let mut session = Session::new(desk, crew, cast, inbox, stop.clone());
+    let ended = session.run().await;
+    session.retire().await;
+    ended
+}

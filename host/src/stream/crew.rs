@@ -1,0 +1,194 @@
+//! What consumers stand on: the parts that all streams share, and what one stream's consumers share.
+
+use super::flights::Shore;
+use super::gate::{Allowance, Gate};
+use super::identity::Identities;
+use super::letters::Clerk;
+use super::meter::Meter;
+use super::permits::Permits;
+use crate::apps::Generation;
+use crate::batch::parts::Parts;
+use crate::broker::{Broker, QueueSpec, StreamKey};
+use crate::journal::{Event, Happening, Journal, level_name};
+use crate::quota::Usage;
+use crate::sink::SinkError;
+use crate::staging::candidate::Kind;
+use crate::tenant::{Stream, Tenant};
+use crate::worker::process::WorkerSpec;
+use crate::worker::protocol::{GuestLimits, Isolation, Log};
+use crate::worker::spawner::Spawner;
+use crate::worker::words::short_line;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Bundles that a consumer may hold: some with the worker, some on their way into the sink, some on their way here.
+const BUNDLES_HELD: u64 = 12;
+/// Most lines of an app's log that are passed on in a window.
+const MAX_LOG_LINES: u64 = 1_000;
+/// Longest line of an app's log that is kept, in bytes.
+const MAX_LINE: usize = 4 * 1024;
+/// The level of what the host adds to that log, as in the plugin ABI.
+const WARN: u32 = 2;
+
+/// What the consumers of all streams share.
+pub struct Desk {
+    /// What it stands on.
+    pub parts: Parts,
+    /// Where messages come from.
+    pub broker: Arc<dyn Broker>,
+    /// The bill.
+    pub usage: Usage,
+    /// Starts workers.
+    pub spawner: Spawner,
+    /// How much of the sandbox is demanded.
+    pub isolation: Isolation,
+    /// How long an idle worker is kept.
+    pub warm: Duration,
+    /// How many workers there may be.
+    pub permits: Permits,
+}
+
+/// What the consumers of one stream share.
+pub struct Crew {
+    /// Which stream.
+    pub key: StreamKey,
+    /// What is settled for it.
+    pub settings: Stream,
+    /// Which message is which.
+    pub identities: Identities,
+    /// What they count.
+    pub meter: Meter,
+    /// What they may take.
+    pub gate: Gate,
+    /// What holds a consumer up.
+    trouble: Mutex<Option<String>>,
+    log_lines: AtomicU64,
+}
+
+/// What is needed to run a generation for a stream.
+pub(super) struct Cast {
+    pub(super) generation: Arc<Generation>,
+    pub(super) spec: WorkerSpec,
+    pub(super) shore: Arc<Shore>,
+    /// Longest time without an outcome.
+    pub(super) stall: Duration,
+}
+
+/// Why a stream cannot go on just now.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Obstacle {
+    /// Its tenant, app or sink is not there.
+    #[error("{0}")]
+    Missing(String),
+    /// Its sink.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}
+
+impl Crew {
+    /// Of a stream.
+    pub fn new(key: StreamKey, settings: Stream, allowance: &Arc<Allowance>) -> Crew {
+        let gate = Gate::new(allowance, &settings.limits);
+        let identities = Identities::of(&key);
+        let (meter, trouble, log_lines) = (Meter::default(), Mutex::default(), AtomicU64::new(0));
+        Crew { key, settings, identities, meter, gate, trouble, log_lines }
+    }
+
+    /// Messages that a consumer may hold: a few bundles, and no more than a window allows.
+    pub(super) fn prefetch(&self) -> u16 {
+        let bundles = u64::try_from(self.settings.batch_messages).unwrap_or(u64::MAX).saturating_mul(BUNDLES_HELD);
+        let most = bundles.min(self.settings.limits.messages_per_window).max(1);
+        u16::try_from(most).unwrap_or(u16::MAX)
+    }
+
+    /// What holds a consumer up just now.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A consumer gets on again.
+    pub(super) fn gets_on(&self) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// A consumer cannot go on.
+    pub(super) async fn interrupted(&self, journal: &Journal, sentence: &str) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence.to_owned());
+        let told = Happening::StreamInterrupted { stream: self.key.stream.clone(), reason: sentence.to_owned() };
+        journal.record(Event::now(Some(&self.key.tenant), told)).await;
+    }
+
+    /// Passes a line of the app's log on, so many of a window.
+    pub(super) fn log(&self, journal: &Journal, line: &Log) {
+        let (level, message) = match self.log_lines.fetch_add(1, Ordering::Relaxed) {
+            ..MAX_LOG_LINES => (line.level, short_line(&line.message, MAX_LINE).into_owned()),
+            MAX_LOG_LINES => {
+                (WARN, format!("more than {MAX_LOG_LINES} lines in a window; those that follow are dropped"))
+            }
+            _ => return,
+        };
+        let told = Happening::StreamLog {
+            stream: self.key.stream.clone(),
+            app: self.settings.app.clone(),
+            level: level_name(level).to_owned(),
+            message,
+        };
+        journal.record_blocking(Event::now(Some(&self.key.tenant), told));
+    }
+
+    /// A window begins: lines of the log count anew.
+    pub(super) fn begin_window(&self) {
+        self.log_lines.store(0, Ordering::Relaxed);
+    }
+
+    /// The queue that it needs.
+    pub fn queue(&self) -> QueueSpec {
+        QueueSpec {
+            key: self.key.clone(),
+            routing_keys: self.settings.routing_keys.clone(),
+            max_bytes: self.settings.max_queue_bytes,
+            single_active: self.settings.ordered,
+        }
+    }
+}
+
+impl Desk {
+    /// The generation that a stream runs on now.
+    pub(super) fn live(&self, crew: &Crew) -> Option<Arc<Generation>> {
+        self.parts.apps.live(&crew.key.tenant, &crew.settings.app)
+    }
+
+    /// What it takes to run it.
+    pub(super) async fn cast(&self, crew: &Crew) -> Result<Cast, Obstacle> {
+        let (tenant, app) = (&crew.key.tenant, &crew.settings.app);
+        let missing = |sentence: String| Obstacle::Missing(sentence);
+        let known: Arc<Tenant> =
+            self.parts.tenants.active(tenant).ok_or_else(|| {
+                missing(format!("tenant {tenant} is not registered any more, or disabled: enable it"))
+            })?;
+        let generation = self.live(crew).ok_or_else(|| {
+            missing(format!("no app {app} is live for tenant {tenant}: drop its .so into the staging directory"))
+        })?;
+        if !generation.provides(Kind::Stream) {
+            let kinds: Vec<&str> = generation.kinds().iter().map(|kind| kind.name()).collect();
+            let label = generation.label();
+            let kinds = kinds.join(", ");
+            return Err(missing(format!("app {label} is no stream app (its kinds: {kinds}): name another app")));
+        }
+        let sink = &crew.settings.sink;
+        let collection = self
+            .parts
+            .tenants
+            .collection(tenant, sink)
+            .ok_or_else(|| missing(format!("tenant {tenant} has no sink {sink}: name it in the configuration")))?;
+        let sink = self.parts.sinks.open(tenant, &collection).await?;
+        let limits = &crew.settings.limits;
+        let guest = GuestLimits { memory: limits.memory_bytes, cpu_seconds: None };
+        let config = known.app(app).config;
+        let spec = generation.worker_spec(self.isolation, guest, config).map_err(|error| missing(error.to_string()))?;
+        let clerk = Clerk { app: spec.label.clone(), stream: crew.key.stream.to_string() };
+        let shore = Arc::new(Shore { sink, clerk, is_told: AtomicBool::new(false) });
+        Ok(Cast { generation, spec, shore, stall: limits.stall() })
+    }
+}

@@ -1,0 +1,362 @@
+//! A consumer at work: from the broker's hands to the acknowledgement, for as long as the connection lasts.
+//!
+//! ```text
+//!   turn:  a flight has landed ─▶ acknowledge     first: it makes room
+//!          the worker speaks   ─▶ launch          only while few bytes wait for the sink
+//!          messages have come  ─▶ hand over       only while few bundles wait for the worker
+//! ```
+//!
+//! No timer lies in the way of a message: what has come is handed over at once, and what comes meanwhile is the next bundle. A
+//! few bundles are handed over before the first is answered, so that worker and host work at the same time. Where an app
+//! takes long, bundles become smaller: a death or a stop has less to do again.
+
+use super::crew::{Cast, Crew, Desk, Obstacle};
+use super::flights::{Flights, Landed};
+use super::outcomes::{self, BrokeOff, Given, Held};
+use super::permits::Permit;
+use super::watch::{TICK, Watch};
+use crate::batch::death::Cause;
+use crate::batch::stop::Stop;
+use crate::broker::{BrokerError, Bundle, Consumer, Room};
+use crate::failpoint;
+use crate::quota::bucket::Amount;
+use crate::sink::SinkError;
+use crate::worker::delivery::Message;
+use crate::worker::link::{Frame, LinkError};
+use crate::worker::process::Worker;
+use crate::worker::protocol::{Done, Ending};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+/// Bundles that are handed over and not answered.
+const DEPTH: usize = 4;
+/// A bundle shall not keep an app busy for longer.
+const BUNDLE_TIME: Duration = Duration::from_millis(200);
+/// How long what is on its way may take once the consumer is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why a consumer goes no further.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Interruption {
+    /// The connection or the queue is gone.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The sink does not store.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// Something that it needs is not there.
+    #[error(transparent)]
+    Obstacle(#[from] Obstacle),
+    /// No worker can be started, or none lives long enough.
+    #[error("{0}")]
+    Worker(String),
+    /// It was told to stop while it waited.
+    #[error("it was told to stop")]
+    Stopped,
+}
+
+/// How a worker fell.
+#[derive(Debug)]
+pub(super) enum Fall {
+    /// It is dead or dying of this; `None` where only its remains can tell.
+    Died(Option<Cause>),
+    /// It panicked at the first message that has not come to its end.
+    Panicked(String),
+    /// The app failed; the worker lives.
+    Failed(String),
+}
+
+/// See the module.
+pub(super) struct Session<'a> {
+    pub(super) desk: &'a Desk,
+    pub(super) crew: &'a Crew,
+    pub(super) cast: Cast,
+    pub(super) inbox: Box<dyn Consumer>,
+    pub(super) permit: Option<Permit>,
+    pub(super) worker: Option<(Worker, Watch)>,
+    /// What the worker was given and has not come to its end, each with the tag that its outcomes carry.
+    pub(super) given: VecDeque<(u32, Given)>,
+    pub(super) flights: Flights,
+    pub(super) stop: Stop,
+    /// Messages that have come to their end, of all workers.
+    pub(super) done: u64,
+    bundle: Bundle,
+    /// Time in the app for a message, in nanoseconds, lately.
+    pace: f64,
+    idle_since: Instant,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(desk: &'a Desk, crew: &'a Crew, cast: Cast, inbox: Box<dyn Consumer>, stop: Stop) -> Session<'a> {
+        Session {
+            desk,
+            crew,
+            cast,
+            inbox,
+            permit: None,
+            worker: None,
+            given: VecDeque::new(),
+            flights: Flights::default(),
+            stop,
+            done: 0,
+            bundle: Bundle::default(),
+            pace: 0.0,
+            idle_since: Instant::now(),
+        }
+    }
+
+    /// Works until it is told to stop.
+    ///
+    /// # Errors
+    /// See [`Interruption`]. What is not acknowledged goes back to the broker with the session.
+    pub(super) async fn run(&mut self) -> Result<(), Interruption> {
+        let mut stopped_at = None;
+        loop {
+            if self.stop.why().is_some() {
+                let since = *stopped_at.get_or_insert_with(Instant::now);
+                if self.is_quiet() || since.elapsed() > GRACE {
+                    return Ok(());
+                }
+            }
+            let is_over = self.permit.as_ref().is_some_and(|permit| self.desk.permits.is_over(permit));
+            let is_outdated = self.is_outdated();
+            if self.is_quiet() && (is_outdated || is_over) {
+                self.retire().await;
+                if is_outdated {
+                    self.cast = self.desk.cast(self.crew).await?;
+                }
+                continue;
+            }
+            // What came while the last generation was live is given to the one that is live now.
+            if !self.bundle.messages.is_empty() && !is_outdated && stopped_at.is_none() {
+                self.hand_over().await?;
+                continue;
+            }
+            let may_take = stopped_at.is_none() && !is_outdated && !is_over;
+            if let Some(fall) = self.turn(may_take).await? {
+                self.rescue(fall).await?;
+            }
+        }
+    }
+
+    /// Nothing is on its way.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.given.is_empty() && !self.flights.any()
+    }
+
+    /// Another generation is live than the one it works with, or none.
+    fn is_outdated(&self) -> bool {
+        self.desk.live(self.crew).is_none_or(|live| live.hash() != self.cast.generation.hash())
+    }
+
+    /// Waits for one thing to happen and does what follows from it.
+    pub(super) async fn turn(&mut self, may_take: bool) -> Result<Option<Fall>, Interruption> {
+        if let Some(cause) = self.watch() {
+            return Ok(Some(Fall::Died(Some(cause))));
+        }
+        let has_room = self.flights.has_room();
+        let mut may_take = may_take && has_room && self.given.len() < DEPTH;
+        let (is_busy, has_worker, told) = (!self.is_quiet(), self.worker.is_some(), self.stop.why().is_some());
+        let mut pause = if is_busy || told || self.desk.permits.are_wanted() { TICK } else { self.desk.warm };
+        let mut room = self.room();
+        let mut is_held_back = false;
+        match self.crew.gate.allowed() {
+            _ if !may_take => {}
+            Ok(allowed) => room = room.within(allowed),
+            Err(wait) => {
+                (may_take, is_held_back) = (false, true);
+                pause = pause.min(wait.max(Duration::from_millis(2)));
+            }
+        }
+        tokio::select! {
+            biased;
+            Some(landed) = self.flights.land(), if self.flights.any() => self.settle(landed?).await?,
+            received = receive(&mut self.worker), if has_room && has_worker => return self.hear(received).await,
+            taken = self.inbox.next(room, &mut self.bundle), if may_take => {
+                taken?;
+                let (messages, bytes) = (self.bundle.messages.len() as u64, self.bundle.body_bytes());
+                self.crew.gate.take(Amount { messages, bytes });
+            }
+            _ = self.stop.wait(), if !told => {}
+            () = sleep(pause), if is_busy || has_worker || told || is_held_back => self.rest().await,
+        }
+        Ok(None)
+    }
+
+    /// How much is taken at once.
+    fn room(&self) -> Room {
+        let settings = &self.crew.settings;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a number of messages, cut to its bounds"
+        )]
+        let by_time = (BUNDLE_TIME.as_nanos() as f64 / self.pace.max(1.0)) as usize;
+        Room { messages: by_time.clamp(1, settings.batch_messages), bytes: settings.batch_bytes }
+    }
+
+    /// A worker that has nothing to do goes when its time has come, or at once where others wait for one.
+    async fn rest(&mut self) {
+        if self.is_quiet() && (self.desk.permits.are_wanted() || self.idle_since.elapsed() >= self.desk.warm) {
+            self.retire().await;
+        }
+    }
+
+    /// What is committed is acknowledged and counted.
+    async fn settle(&mut self, landed: Landed) -> Result<(), Interruption> {
+        failpoint::cross("stream.committed");
+        self.inbox.acknowledge(landed.up_to).await?;
+        self.crew.meter.settled(&landed.tally, &landed.written);
+        self.crew.gets_on();
+        self.idle_since = Instant::now();
+        Ok(())
+    }
+
+    /// Gives the worker what has come; starts one where there is none.
+    async fn hand_over(&mut self) -> Result<(), Interruption> {
+        let Bundle { payload, messages } = std::mem::take(&mut self.bundle);
+        let payload = Bytes::from(payload);
+        let held = messages.into_iter().map(|arrived| {
+            let mut bytes = &payload[arrived.range.clone()];
+            let message = Message::decode(&mut bytes).ok().flatten().unwrap_or_default();
+            let random = || u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..));
+            Held { identity: self.crew.identities.identify(&message, random), arrived }
+        });
+        let given = Given { messages: held.collect(), payload: payload.clone(), done: 0 };
+        if !given.is_done() {
+            self.give(given).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the worker these messages.
+    pub(super) async fn give(&mut self, given: Given) -> Result<(), Interruption> {
+        if self.worker.is_none() {
+            let worker = self.start().await?;
+            self.worker = Some((worker, Watch::new()));
+        }
+        if let Some((worker, watch)) = &mut self.worker {
+            if self.given.is_empty() {
+                watch.progressed();
+            }
+            let tag = worker.deliver(given.payload.clone());
+            self.given.push_back((tag, given));
+        }
+        Ok(())
+    }
+
+    /// Starts a worker, as soon as there may be one.
+    pub(super) async fn start(&mut self) -> Result<Worker, Interruption> {
+        let (desk, spec) = (self.desk, &self.cast.spec);
+        let permit = &mut self.permit;
+        let starting = async {
+            if permit.is_none() {
+                *permit = Some(desk.permits.take().await);
+            }
+            Worker::start(&desk.spawner, spec).await
+        };
+        let mut stop = self.stop.clone();
+        let started = tokio::select! {
+            biased;
+            _ = stop.wait() => return Err(Interruption::Stopped),
+            started = starting => started,
+        };
+        started.map_err(|error| Interruption::Worker(format!("app {} cannot be started: {error}", spec.label)))
+    }
+
+    /// What the worker said.
+    async fn hear(&mut self, received: Result<Option<(u32, Frame)>, LinkError>) -> Result<Option<Fall>, Interruption> {
+        let broke = |how: String| Ok(Some(Fall::Died(Some(Cause::BrokeProtocol(how)))));
+        let (tag, frame) = match received {
+            Ok(Some(heard)) => heard,
+            // One that died while it had nothing to do died of no message.
+            Ok(None) | Err(LinkError::Io(_) | LinkError::Half { .. }) if self.given.is_empty() => {
+                self.retire().await;
+                return Ok(None);
+            }
+            Ok(None) | Err(LinkError::Io(_) | LinkError::Half { .. }) => return Ok(Some(Fall::Died(None))),
+            Err(error) => return broke(error.to_string()),
+        };
+        let Some((expected, given)) = self.given.front_mut() else {
+            return match frame {
+                Frame::Log(line) => {
+                    self.crew.log(&self.desk.parts.journal, &line);
+                    Ok(None)
+                }
+                frame => broke(format!("it sent a {:?} frame with nothing to do", frame.kind())),
+            };
+        };
+        match frame {
+            Frame::Log(line) => self.crew.log(&self.desk.parts.journal, &line),
+            frame if tag != *expected => {
+                return broke(format!(
+                    "it sent a {:?} frame with the tag {tag}, where {expected} comes next",
+                    frame.kind()
+                ));
+            }
+            Frame::Outcomes(payload) => match outcomes::take(given, payload) {
+                Ok(mut delivery) => {
+                    let broke_off = delivery.broke_off.take();
+                    self.done += delivery.tally.messages;
+                    self.pace = paced(self.pace, &delivery.tally.nanos);
+                    self.flights.launch(&self.cast.shore, given, delivery);
+                    if given.is_done() {
+                        self.given.pop_front();
+                    }
+                    if let Some((_, watch)) = &mut self.worker {
+                        watch.progressed();
+                    }
+                    return Ok(broke_off.map(|how| match how {
+                        BrokeOff::Failed(reason) => Fall::Failed(reason),
+                        BrokeOff::Panicked(reason) => Fall::Panicked(reason),
+                    }));
+                }
+                Err(violation) => return broke(violation.to_string()),
+            },
+            // The app could not be made.
+            Frame::Done(Done { ending: Ending::Error { reason } | Ending::Panic { reason }, .. }) => {
+                return Ok(Some(Fall::Failed(reason)));
+            }
+            frame => return broke(format!("it sent a {:?} frame while it had messages", frame.kind())),
+        }
+        Ok(None)
+    }
+
+    /// Looks at the worker's memory and deadline, however busy it keeps the host.
+    fn watch(&mut self) -> Option<Cause> {
+        let (worker, watch) = self.worker.as_mut()?;
+        if self.given.is_empty() || !self.flights.has_room() {
+            watch.progressed();
+        }
+        watch.bill(worker, &self.crew.meter);
+        watch.look(worker, self.cast.spec.limits, self.cast.stall)
+    }
+
+    /// Lets the worker end, in peace.
+    pub(super) async fn retire(&mut self) {
+        if let Some((mut worker, mut watch)) = self.worker.take() {
+            watch.sample(&mut worker);
+            let remains = worker.retire().await;
+            watch.close(&remains, &self.crew.meter);
+        }
+        self.permit = None;
+    }
+}
+
+async fn receive(worker: &mut Option<(Worker, Watch)>) -> Result<Option<(u32, Frame)>, LinkError> {
+    match worker {
+        Some((worker, _)) => worker.receive().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Time for a message lately, with these.
+fn paced(before: f64, nanos: &[u32]) -> f64 {
+    let sum: f64 = nanos.iter().copied().map(f64::from).sum();
+    match u32::try_from(nanos.len()) {
+        Ok(0) | Err(_) => before,
+        Ok(count) => before.mul_add(0.7, 0.3 * sum / f64::from(count)),
+    }
+}
