@@ -136,11 +136,17 @@ const PURE: &[&str] = &[
     "host/src/broker/embedded/state.rs",
     "host/src/broker/envelope.rs",
     "host/src/document",
+    "host/src/quota/bucket.rs",
     "host/src/quota/check.rs",
     "host/src/queue/scheduler.rs",
     "host/src/staging/candidate",
     "host/src/staging/lanes.rs",
     "host/src/staging/layout.rs",
+    "host/src/stream/decide.rs",
+    "host/src/stream/monitor.rs",
+    "host/src/stream/scaling.rs",
+    "host/src/stream/scaling",
+    "host/src/stream/window.rs",
     "host/src/task",
 ];
 
