@@ -24,6 +24,7 @@
 mod contract;
 pub mod embedded;
 mod envelope;
+pub mod rabbitmq;
 
 pub use envelope::{Envelope, EnvelopeError, is_replayed};
 
