@@ -22,14 +22,18 @@
 
 #[cfg(test)]
 mod contract;
+mod credentials;
 pub mod embedded;
 mod envelope;
 pub mod rabbitmq;
 
+pub use credentials::Credentials;
 pub use envelope::{Envelope, EnvelopeError, is_replayed};
 
+use crate::quota::bucket::Amount;
 use crate::sink::BoxFuture;
 use crate::tenant::{StreamName, TenantId};
+use crate::worker::delivery::body_len;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -128,6 +132,15 @@ pub struct Room {
     pub bytes: usize,
 }
 
+impl Room {
+    /// No more than is allowed: at least one message, however large it is.
+    #[must_use]
+    pub fn within(self, allowed: Amount) -> Room {
+        let cut = |number: usize, most: u64| number.min(usize::try_from(most).unwrap_or(usize::MAX));
+        Room { messages: cut(self.messages, allowed.messages).max(1), bytes: cut(self.bytes, allowed.bytes) }
+    }
+}
+
 /// Messages as a worker is sent them, and what is to be known of each.
 #[derive(Debug, Default)]
 pub struct Bundle {
@@ -151,6 +164,12 @@ impl Bundle {
     pub fn clear(&mut self) {
         self.payload.clear();
         self.messages.clear();
+    }
+
+    /// Bytes of the bodies in it.
+    pub fn body_bytes(&self) -> u64 {
+        let body = |arrived: &Arrived| body_len(&self.payload[arrived.range.clone()]) as u64;
+        self.messages.iter().map(body).sum()
     }
 
     /// Whether `another` message of so many bytes still has room.
@@ -202,6 +221,16 @@ pub trait Broker: Send + Sync {
     /// Puts a message into the queue of one stream, whatever its keys are: for one that failed and is to be tried again.
     /// Refused like any other where the queue is full.
     fn put_back<'a>(&'a self, key: &'a StreamKey, message: Envelope) -> BoxFuture<'a, Result<Published, BrokerError>>;
+
+    /// What a client of its own needs to publish for a tenant; with `rotate` its password is another one from now on. `None`
+    /// where there are no such clients: messages come through this host alone.
+    fn credentials<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _rotate: bool,
+    ) -> BoxFuture<'a, Result<Option<Credentials>, BrokerError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Starts a consumer, which belongs to the runtime that this is awaited on.
     fn consume(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>>;

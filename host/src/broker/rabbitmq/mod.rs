@@ -61,9 +61,11 @@ mod topology;
 mod trouble;
 
 pub use settings::{QueueKind, RabbitSettings};
-pub use tenants::Credentials;
 
-use super::{Broker, BrokerError, Consumer, Depth, Envelope, Outgoing, Published, QueueSpec, StreamKey, Subscription};
+use super::{
+    Broker, BrokerError, Consumer, Credentials, Depth, Envelope, Outgoing, Published, QueueSpec, StreamKey,
+    Subscription,
+};
 use crate::sink::BoxFuture;
 use crate::tenant::TenantId;
 use home::Home;
@@ -92,7 +94,7 @@ impl RabbitBroker {
     ///
     /// # Errors
     /// As for whatever else asks the broker.
-    pub async fn credentials(&self, tenant: &TenantId, rotate: bool) -> Result<Credentials, BrokerError> {
+    async fn credentials_of(&self, tenant: &TenantId, rotate: bool) -> Result<Credentials, BrokerError> {
         let tenant = tenant.clone();
         self.at_home(async move |home| {
             let link = home.link(&tenant).await?;
@@ -107,7 +109,7 @@ impl RabbitBroker {
             };
             let (vhost, line) = (home.names.vhost(&tenant), home.links.line());
             let (url, ca) = (line.url_of(&vhost), home.ca.clone());
-            Ok(Credentials { url, vhost, exchange, user, password, ca, note })
+            Ok(Credentials { url, vhost, exchange, user, password, ca, note: note.to_owned() })
         })
         .await
     }
@@ -125,6 +127,14 @@ impl RabbitBroker {
 }
 
 impl Broker for RabbitBroker {
+    fn credentials<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        rotate: bool,
+    ) -> BoxFuture<'a, Result<Option<Credentials>, BrokerError>> {
+        Box::pin(async move { self.credentials_of(tenant, rotate).await.map(Some) })
+    }
+
     fn declare<'a>(&'a self, queue: &'a QueueSpec) -> BoxFuture<'a, Result<(), BrokerError>> {
         let queue = queue.clone();
         Box::pin(self.at_home(async move |home| topology::declare(&home, &queue).await))

@@ -25,36 +25,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::json;
-use std::fmt;
-use std::path::PathBuf;
 
 /// Random bytes in a password.
 const SECRET: usize = 32;
-
-/// What a client needs to publish for a tenant. Has a password in it: print its parts with care.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// `amqp://host:port/vhost` or `amqps://`, without a user.
-    pub url: String,
-    /// The virtual host.
-    pub vhost: String,
-    /// The exchange to publish to.
-    pub exchange: String,
-    /// The user to publish as; `None` where the tenant has none of its own.
-    pub user: Option<String>,
-    /// Its password, where it was made just now. It is not kept: show it.
-    pub password: Option<String>,
-    /// The certificate authority to trust, as this host knows it.
-    pub ca: Option<PathBuf>,
-    /// What else is to be known, as a sentence.
-    pub note: &'static str,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("url", &self.url).field("user", &self.user).finish_non_exhaustive()
-    }
-}
 
 /// What is said where no tenant has a user of its own.
 pub(super) const SHARED: &str = "tenants share this virtual host and differ by the names of their things alone: whoever may publish for one \
