@@ -25,7 +25,7 @@ async fn published(script: &str, count: usize) -> Vec<Vec<u8>> {
     let (broker, _) = managed(QueueKind::Quorum).await;
     let spec = queue("clicks", &["click"]);
     broker.declare(&spec).await.unwrap();
-    let credentials = broker.credentials(&tenant("acme"), false).await.unwrap();
+    let credentials = broker.credentials_of(&tenant("acme"), false).await.unwrap();
     let mut command = Command::new(python);
     command.args(["-c", &format!("{BEGIN}{script}")]).stdin(Stdio::null());
     command.env("PORT", RabbitMq::shared().unwrap().port().to_string());

@@ -30,7 +30,7 @@ async fn a_tenants_user_may_write_to_its_own_exchange_and_nothing_else() {
     let spec = queue("clicks", &["click"]);
     broker.declare(&spec).await.unwrap();
     broker.declare(&QueueSpec { key: crate::broker::contract::key("globex", "clicks"), ..spec.clone() }).await.unwrap();
-    let ours = broker.credentials(&tenant("acme"), false).await.unwrap();
+    let ours = broker.credentials_of(&tenant("acme"), false).await.unwrap();
     let password = ours.password.clone().unwrap();
     assert!(!format!("{ours:?}").contains(&password), "{ours:?}");
     let client_of_ours = client(&ours, &password).await.unwrap();
@@ -47,7 +47,7 @@ async fn a_tenants_user_may_write_to_its_own_exchange_and_nothing_else() {
     let options = BasicConsumeOptions::default();
     assert!(is_refused(channel.basic_consume(queue_name.as_str().into(), "c".into(), options, none).await));
     // Another tenant's virtual host lets it not even in.
-    let theirs = broker.credentials(&tenant("globex"), false).await.unwrap();
+    let theirs = broker.credentials_of(&tenant("globex"), false).await.unwrap();
     let foreign = Credentials { url: theirs.url, vhost: theirs.vhost, ..ours };
     assert!(client(&foreign, &password).await.is_err());
 
@@ -63,15 +63,15 @@ async fn a_tenants_user_may_write_to_its_own_exchange_and_nothing_else() {
 async fn a_password_is_shown_once_and_rotating_it_shuts_the_old_one_out() {
     let (broker, _) = managed(QueueKind::Quorum).await;
     let acme = tenant("acme");
-    let first = broker.credentials(&acme, false).await.unwrap();
+    let first = broker.credentials_of(&acme, false).await.unwrap();
     let old = first.password.clone().unwrap();
-    let again = broker.credentials(&acme, false).await.unwrap();
+    let again = broker.credentials_of(&acme, false).await.unwrap();
     assert!(again.password.is_none() && again.note.contains("rotate"), "{}", again.note);
     let connected = client(&first, &old).await.unwrap();
     // The broker lists a connection a moment after it was made.
     let mut new = String::new();
     while connected.status().connected() {
-        new = broker.credentials(&acme, true).await.unwrap().password.unwrap();
+        new = broker.credentials_of(&acme, true).await.unwrap().password.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert!(new != old && client(&first, &old).await.is_err());
@@ -83,8 +83,8 @@ async fn without_a_management_api_it_is_said_that_tenants_share() {
     let server = RabbitMq::shared().unwrap();
     let (broker, warnings) = RabbitBroker::connect(&settings(server.url())).await.unwrap();
     assert!(warnings.len() == 1 && warnings[0].contains("may publish for all"), "{warnings:?}");
-    let shared = broker.credentials(&tenant("acme"), true).await.unwrap();
-    assert_eq!((shared.user, shared.password, shared.note), (None, None, warnings[0].as_str()));
+    let shared = broker.credentials_of(&tenant("acme"), true).await.unwrap();
+    assert_eq!((shared.user, shared.password, shared.note), (None, None, warnings[0].clone()));
     assert!(shared.url.ends_with("/%2f"), "{}", shared.url);
 }
 

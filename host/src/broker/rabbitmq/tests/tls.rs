@@ -25,7 +25,7 @@ async fn who_signed_the_servers_certificate_and_whose_name_is_in_it_is_checked_a
     assert_eq!(broker.publish(&tenant("acme"), numbered("click", 0..1000)).await.unwrap().accepted, 1000);
     let mut consumer = broker.consume(subscription(&spec, "c-1", 2000)).await.unwrap();
     assert_eq!(take(&mut *consumer, 1000).await.len(), 1000);
-    let told = broker.credentials(&tenant("acme"), false).await.unwrap();
+    let told = broker.credentials_of(&tenant("acme"), false).await.unwrap();
     assert!(told.url.starts_with("amqps://127.0.0.1:") && told.ca == good.ca, "{told:?}");
 
     let refused = async |settings: RabbitSettings| {
