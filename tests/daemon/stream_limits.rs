@@ -106,16 +106,16 @@ fn storage_that_is_used_up_pauses_streams() {
 #[test]
 fn consumers_come_with_the_load_and_go_with_it() {
     let daemon = obeying(&config("messages_per_window = \"unlimited\""));
-    // Four seconds of work for one consumer.
-    publish(&daemon, "acme/obey", &"slow 20\n".repeat(200), "slow");
+    // Twelve seconds of work for one consumer.
+    publish(&daemon, "acme/obey", &"slow 20\n".repeat(600), "slow");
     let scaled = first(&daemon, "stream_scaled");
     assert!(scaled["to"].as_u64() > scaled["from"].as_u64(), "{scaled}");
     daemon.until("the least", || {
         let line = stream(&daemon, "obey");
-        (line["consumers"] == 1 && line["messages"] == 200).then_some(())
+        (line["consumers"] == 1 && line["messages"] == 600).then_some(())
     });
     let all = events(&daemon, "stream_scaled");
     assert!(all.len() >= 2, "{all:?}");
     let usage = daemon.ask(&["usage", "acme"], &[0]);
-    assert_eq!(usage[0]["documents"], 200, "{usage}");
+    assert_eq!(usage[0]["documents"], 600, "{usage}");
 }

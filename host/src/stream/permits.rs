@@ -76,6 +76,7 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::Poll;
 
     #[tokio::test]
     async fn whoever_has_waited_longest_comes_next() {
@@ -84,9 +85,9 @@ mod tests {
         assert!(!permits.are_wanted());
         let (told, mut order) = tokio::sync::mpsc::unbounded_channel();
         for number in 0..3 {
-            let (permits, told) = (permits.clone(), told.clone());
+            let (mine, told) = (permits.clone(), told.clone());
             let waits = tokio::spawn(async move {
-                let _held = permits.take().await;
+                let _held = mine.take().await;
                 told.send(number).unwrap();
             });
             while permits.waiting.load(Ordering::Relaxed) <= number {
@@ -122,12 +123,11 @@ mod tests {
     #[tokio::test]
     async fn whoever_goes_away_waits_no_longer() {
         let permits = Permits::new(0);
-        let waiting = permits.take();
-        tokio::select! {
-            biased;
-            _ = waiting => unreachable!(),
-            () = std::future::ready(()) => assert!(permits.are_wanted()),
-        }
+        let mut waiting = Box::pin(permits.take());
+        let poll = |context: &mut std::task::Context<'_>| Poll::Ready(waiting.as_mut().poll(context).is_pending());
+        assert!(std::future::poll_fn(poll).await);
+        assert!(permits.are_wanted());
+        drop(waiting);
         assert!(!permits.are_wanted());
     }
 }

@@ -222,6 +222,7 @@ impl Session<'_> {
         failpoint::cross("stream.letter_kept");
         rescue.convicted.insert(tag);
         self.crew.meter.settled(&tally, &Written::default());
+        self.hand.settled(1);
         Ok(())
     }
 

@@ -10,7 +10,7 @@
 //! few bundles are handed over before the first is answered, so that worker and host work at the same time. Where an app
 //! takes long, bundles become smaller: a death or a stop has less to do again.
 
-use super::crew::{Cast, Crew, Desk, Obstacle};
+use super::crew::{Cast, Crew, Desk, InHand, Obstacle};
 use super::flights::{Flights, Landed};
 use super::outcomes::{self, BrokeOff, Given, Held};
 use super::permits::Permit;
@@ -83,6 +83,8 @@ pub(super) struct Session<'a> {
     /// Messages that have come to their end, of all workers.
     pub(super) done: u64,
     bundle: Bundle,
+    /// What was taken and has not come to its end.
+    pub(super) hand: InHand<'a>,
     /// Time in the app for a message, in nanoseconds, lately.
     pace: f64,
     idle_since: Instant,
@@ -102,6 +104,7 @@ impl<'a> Session<'a> {
             stop,
             done: 0,
             bundle: Bundle::default(),
+            hand: crew.hand(),
             pace: 0.0,
             idle_since: Instant::now(),
         }
@@ -179,6 +182,7 @@ impl<'a> Session<'a> {
                 taken?;
                 let (messages, bytes) = (self.bundle.messages.len() as u64, self.bundle.body_bytes());
                 self.crew.gate.take(Amount { messages, bytes });
+                self.hand.taken(messages);
             }
             _ = self.stop.wait(), if !told => {}
             () = wish, if has_worker && !is_busy => {}
@@ -211,6 +215,7 @@ impl<'a> Session<'a> {
         failpoint::cross("stream.committed");
         self.inbox.acknowledge(landed.up_to).await?;
         self.crew.meter.settled(&landed.tally, &landed.written);
+        self.hand.settled(landed.tally.messages);
         self.crew.gets_on();
         self.idle_since = Instant::now();
         Ok(())
