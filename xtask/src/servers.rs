@@ -12,9 +12,9 @@
 //!   target/servers/pika/bin/python3
 //! ```
 //!
-//! Nothing is started here (a package that would start its server is kept from it), and nothing is changed outside of `target/` but by `apt-get`. A virtual environment has its own
-//! path in its scripts, so it is made where it stays; one whose making was interrupted lacks the mark that it is whole,
-//! and is made anew.
+//! Nothing is started here (a package that would start its server is kept from it), and nothing is changed outside of `target/`
+//! but by `apt-get`. A virtual environment has its own path in its scripts, so it is made where it stays; one whose making was
+//! interrupted lacks the mark that it is whole, and is made anew.
 
 use crate::workshop::{self, has, is_root, need as need_packages, run, shown, step};
 use anyhow::{Context as _, Result, bail};

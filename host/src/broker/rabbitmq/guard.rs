@@ -1,8 +1,8 @@
 //! What comes from the broker, made safe for the client library's parser. Pure.
 //!
 //! The broker passes on what a tenant's client put into a message's properties, and the library gives the whole connection up
-//! where a short text in them is not UTF-8, and overflows its stack where arrays and tables nest thousands deep. Neither may
-//! happen to a host. So each header frame is looked at before the library sees it, and mended in place, which keeps all lengths:
+//! where a short text in them is not UTF-8 (the message comes again, and again), and overflows its stack where arrays and tables
+//! nest thousands deep, which ends the process: one message of one tenant would take the host down. So each header frame is looked at before the library sees it, and mended in place, which keeps all lengths:
 //!
 //! - a short text that is not UTF-8 (a property, a header's name) gets a `?` for each of its bytes that is not ASCII;
 //! - an array or a table that is nested deeper than [`MAX_DEPTH`] becomes a byte array: that is written in the same way.
