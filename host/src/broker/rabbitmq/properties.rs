@@ -1,6 +1,6 @@
 //! A message as AMQP has it and as the platform has it. Pure.
 //!
-//! Properties go over one by one, headers as [`headers`](super::headers) says. What is special:
+//! Properties go over one by one, headers as `headers.rs` says. What is special:
 //!
 //! - A message is always published as persistent: what was accepted is durable.
 //! - The broker lets nobody publish under another's user id. Unless our user may (its tag is `impersonator`), the user id of a
