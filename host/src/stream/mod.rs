@@ -26,6 +26,7 @@ pub mod crew;
 pub mod decide;
 mod flights;
 pub mod gate;
+mod handing;
 pub mod identity;
 pub mod lanes;
 mod letters;
