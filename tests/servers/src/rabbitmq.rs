@@ -180,7 +180,7 @@ fn write_configuration(folder: &Path, management: u16, listeners: &str) -> io::R
          default_user_tags.impersonator = true\nloopback_users = none\n\
          management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {management}\n\
          log.console = true\nlog.console.level = warning\nlog.file = false\n\
-         disk_free_limit.absolute = 1MB\n{listeners}"
+         disk_free_limit.absolute = 1MB\ncollect_statistics_interval = 1000\n{listeners}"
     );
     fs::write(folder.join("rabbitmq.conf"), lines)?;
     fs::write(folder.join("enabled_plugins"), "[rabbitmq_management].\n")

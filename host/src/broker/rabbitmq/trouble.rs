@@ -35,14 +35,17 @@ pub(super) fn told(error: &Error) -> BrokerError {
 fn words(error: &Error) -> String {
     match error.kind() {
         ErrorKind::ProtocolError(error) => format!("RabbitMQ answers: {}", error.get_message()),
+        ErrorKind::IOError(error) if error.to_string().contains("CertificateRequired") => {
+            format!("RabbitMQ wants to see a certificate of ours: name one and its key under [rabbitmq] ({error})")
+        }
         ErrorKind::IOError(error) => format!("RabbitMQ: {error}"),
         _ => format!("RabbitMQ: {error}"),
     }
 }
 
-/// A certificate does not change by waiting.
+/// A certificate does not change by waiting. What the other side thinks of ours comes as an alert.
 fn is_of_certificates(words: &str) -> bool {
-    words.contains("certificate") || words.contains("Certificate")
+    words.contains("certificate") || words.contains("received fatal alert")
 }
 
 /// Waits for an answer of the broker.
