@@ -38,6 +38,7 @@ use crate::staging::knock::Knock;
 use crate::stream;
 use crate::stream::manager::Streams;
 use crate::stream::permits::Permits;
+use crate::stream::windows::Windows;
 use crate::tenant::Tenants;
 use crate::worker::spawner::Spawner;
 use std::fs::DirBuilder;
@@ -135,8 +136,10 @@ pub struct Daemon {
     sinks: Arc<dyn Sinks>,
     slots: Slots,
     stop_staging: CancellationToken,
+    stop_windows: CancellationToken,
     stop_serving: CancellationToken,
     staging: JoinHandle<()>,
+    windows: JoinHandle<()>,
     serving: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     neighbours: JoinHandle<()>,
@@ -231,6 +234,8 @@ impl Daemon {
         let socket = ControlSocket::open(&data.join("control.sock"))?;
         let slots = Slots::start(config.slots, Arc::new(desk))?;
         streams.start_all().await;
+        let stop_windows = CancellationToken::new();
+        let windows = tokio::spawn(Windows::new(streams.clone()).run(stop_windows.clone()));
         let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());
         let serving = tokio::spawn(socket.serve(platform.clone(), stop_serving.clone()));
         let housekeeping = tokio::spawn(housekeeping::run(platform.clone(), config.keep.clone(), stop_staging.clone()));
@@ -247,8 +252,10 @@ impl Daemon {
             sinks,
             slots,
             stop_staging,
+            stop_windows,
             stop_serving,
             staging,
+            windows,
             serving,
             housekeeping,
             neighbours,
@@ -269,8 +276,10 @@ impl Daemon {
             sinks,
             slots,
             stop_staging,
+            stop_windows,
             stop_serving,
             staging,
+            windows,
             serving,
             housekeeping,
             neighbours,
@@ -282,6 +291,8 @@ impl Daemon {
         ended("housekeeping", housekeeping.await);
         ended("what looks after neighbours", neighbours.await);
         platform.streams.close().await;
+        stop_windows.cancel();
+        ended("what closes windows", windows.await);
         let released = tokio::task::spawn_blocking(move || slots.stop()).await.unwrap_or_default();
         stop_serving.cancel();
         ended("the control socket", serving.await);

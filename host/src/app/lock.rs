@@ -2,9 +2,10 @@
 
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The lock cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,14 @@ pub enum LockError {
     },
 }
 
+/// How long the processes of a daemon that is dead may take to end: one that was being started when it died has its lock.
+const DYING: Duration = Duration::from_secs(2);
+
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
 /// Held until it is dropped.
 #[derive(Debug)]
 pub(super) struct DataLock {
@@ -46,18 +55,27 @@ impl DataLock {
         let failed = |source| LockError::Io { data: data.to_owned(), source };
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).clone();
         let mut file = options.open(data.join("lock")).map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut text = String::new();
-                let read = file.read_to_string(&mut text);
-                let pid = read.ok().and_then(|_| text.trim().parse().ok());
-                return Err(LockError::Held { data: data.to_owned(), pid });
+        let until = Instant::now() + DYING;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    let mut text = String::new();
+                    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+                    let pid = read.ok().and_then(|_| text.trim().parse().ok());
+                    if pid.is_none_or(is_alive) || Instant::now() > until {
+                        return Err(LockError::Held { data: data.to_owned(), pid });
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(errno) => return Err(failed(errno.into())),
             }
-            Err(errno) => return Err(failed(errno.into())),
         }
         // For the sentence above; the lock itself is the kernel's.
-        file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()))
+            .map_err(failed)?;
         Ok(DataLock { _file: file })
     }
 }

@@ -24,11 +24,14 @@
 mod contract;
 pub mod embedded;
 mod envelope;
+pub mod rabbitmq;
 
 pub use envelope::{Envelope, EnvelopeError, is_replayed};
 
+use crate::quota::bucket::Amount;
 use crate::sink::BoxFuture;
 use crate::tenant::{StreamName, TenantId};
+use crate::worker::delivery::body_len;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -127,6 +130,15 @@ pub struct Room {
     pub bytes: usize,
 }
 
+impl Room {
+    /// No more than is allowed: at least one message, however large it is.
+    #[must_use]
+    pub fn within(self, allowed: Amount) -> Room {
+        let cut = |number: usize, most: u64| number.min(usize::try_from(most).unwrap_or(usize::MAX));
+        Room { messages: cut(self.messages, allowed.messages).max(1), bytes: cut(self.bytes, allowed.bytes) }
+    }
+}
+
 /// Messages as a worker is sent them, and what is to be known of each.
 #[derive(Debug, Default)]
 pub struct Bundle {
@@ -150,6 +162,12 @@ impl Bundle {
     pub fn clear(&mut self) {
         self.payload.clear();
         self.messages.clear();
+    }
+
+    /// Bytes of the bodies in it.
+    pub fn body_bytes(&self) -> u64 {
+        let body = |arrived: &Arrived| body_len(&self.payload[arrived.range.clone()]) as u64;
+        self.messages.iter().map(body).sum()
     }
 
     /// Whether `another` message of so many bytes still has room.

@@ -82,11 +82,11 @@ fn app(table: &mut Table<'_>) -> Option<AppName> {
 }
 
 /// Consumers at least and at most.
-fn consumers(table: &mut Table<'_>, ordered: bool, allowed: u64) -> (u32, u32) {
+fn consumers(table: &mut Table<'_>, ordered: bool, allowed: u64) -> (usize, usize) {
     let count = |such_as| Count { of: "whole number", least: 1, most: MOST_CONSUMERS, such_as };
-    let min: Option<u32> = table.number("consumers_min", &count(1));
-    let max: Option<u32> = table.number("consumers_max", &count(Stream::CONSUMERS_MAX.into()));
-    let written = |key, number: Option<u32>| number.map(|number| (key, number));
+    let min: Option<usize> = table.number("consumers_min", &count(1));
+    let max: Option<usize> = table.number("consumers_max", &count(Stream::CONSUMERS_MAX as u64));
+    let written = |key, number: Option<usize>| number.map(|number| (key, number));
     let (min, max) = (written("consumers_min", min), written("consumers_max", max));
     for (key, number) in [min, max].into_iter().flatten() {
         if ordered && number > 1 {
@@ -94,7 +94,7 @@ fn consumers(table: &mut Table<'_>, ordered: bool, allowed: u64) -> (u32, u32) {
                 key,
                 "messages in order are given to one consumer at a time: set it to 1, or ordered to false",
             );
-        } else if u64::from(number) > allowed {
+        } else if number as u64 > allowed {
             let sentence = format_args!(
                 "the tenant may have {allowed} consumers in all: set less, or consumers in the limits of the tenant"
             );
@@ -108,8 +108,8 @@ fn consumers(table: &mut Table<'_>, ordered: bool, allowed: u64) -> (u32, u32) {
         }
         (min, max) => {
             let min = min.map_or(1, |(_, min)| min);
-            let usual = if ordered { 1 } else { u64::from(Stream::CONSUMERS_MAX).min(allowed) };
-            let usual = u32::try_from(usual).unwrap_or(1).max(min);
+            let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+            let usual = if ordered { 1 } else { Stream::CONSUMERS_MAX.min(allowed) }.max(min);
             (min, max.map_or(usual, |(_, max)| max))
         }
     }

@@ -8,6 +8,8 @@
 //! know. Names and words of tenants are data here and nothing else: they are escaped by JSON. JSON has no number for what
 //! is not finite; where a measure is none (a rate over no time at all), 0 is written.
 
+use crate::stream::monitor::Notification;
+use crate::stream::window::WindowReport;
 use crate::task::{BatchId, Counts, Origin, TaskState};
 use crate::tenant::{AppName, StreamName, TenantId};
 use jiff::Timestamp;
@@ -135,6 +137,31 @@ pub enum Happening {
         /// Why.
         reason: String,
     },
+    /// A window of a stream has closed, and something had happened in it.
+    StreamWindow {
+        /// The stream.
+        stream: StreamName,
+        /// What was counted.
+        report: Box<WindowReport>,
+    },
+    /// A stream has more or fewer consumers.
+    StreamScaled {
+        /// The stream.
+        stream: StreamName,
+        /// How many it had on this host.
+        from: usize,
+        /// How many it has now.
+        to: usize,
+        /// Why.
+        reason: String,
+    },
+    /// Streams of a tenant went above a limit.
+    StreamBreach {
+        /// Who, what was measured, the limit, the window, and what would mend it.
+        sentence: String,
+        /// The same for programs.
+        notification: Notification,
+    },
     /// A consumer of a stream cannot go on just now.
     StreamInterrupted {
         /// The stream.
@@ -218,7 +245,7 @@ impl Event {
 
 impl Happening {
     /// All kinds, as they are written.
-    pub const KINDS: [&'static str; 21] = [
+    pub const KINDS: [&'static str; 24] = [
         "started",
         "stopped",
         "app_live",
@@ -231,6 +258,9 @@ impl Happening {
         "worker_died",
         "app_log",
         "stream_changed",
+        "stream_window",
+        "stream_scaled",
+        "stream_breach",
         "stream_interrupted",
         "stream_worker_died",
         "stream_log",
@@ -257,6 +287,9 @@ impl Happening {
             Happening::WorkerDied { .. } => "worker_died",
             Happening::AppLog { .. } => "app_log",
             Happening::StreamChanged { .. } => "stream_changed",
+            Happening::StreamWindow { .. } => "stream_window",
+            Happening::StreamScaled { .. } => "stream_scaled",
+            Happening::StreamBreach { .. } => "stream_breach",
             Happening::StreamInterrupted { .. } => "stream_interrupted",
             Happening::StreamWorkerDied { .. } => "stream_worker_died",
             Happening::StreamLog { .. } => "stream_log",

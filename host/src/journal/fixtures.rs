@@ -1,8 +1,10 @@
 //! Events for the tests of the journal.
 
 use super::event::{Event, Happening, TaskEntry};
+use crate::stream::monitor::{Limit, Notification};
+use crate::stream::window::{Closing, Lag, Window, WindowReport};
 use crate::task::{BatchId, Counts, Origin, TaskState};
-use crate::tenant::{AppName, StreamName, TenantId};
+use crate::tenant::{AppName, OnBreach, StreamName, TenantId};
 use jiff::Timestamp;
 
 pub(crate) fn tenant(name: &str) -> TenantId {
@@ -70,6 +72,26 @@ pub(crate) fn number(event: &Event) -> u64 {
     sentence.strip_prefix("deed ").unwrap().parse().unwrap()
 }
 
+fn window() -> WindowReport {
+    let lag = Lag { waiting: 3, held: 2, oldest_seconds: Some(1.5) };
+    let (seconds, consumers, own) = (5.0, 1, None);
+    Window::default().close(Closing { at: Timestamp::UNIX_EPOCH, seconds, consumers, lag, own })
+}
+
+fn notification() -> Notification {
+    Notification {
+        tenant: "acme".parse().unwrap(),
+        stream: Some(stream()),
+        limit: Limit::Messages,
+        measured: 500,
+        allowed: 500,
+        waiting: 7,
+        window_seconds: 5,
+        suggestion: "publish less".into(),
+        policy: OnBreach::Throttle,
+    }
+}
+
 fn stream() -> StreamName {
     "clicks".parse().unwrap()
 }
@@ -101,6 +123,9 @@ pub(crate) fn every_kind() -> Vec<Event> {
         Happening::WorkerDied { task: 3, sentence: "it died".into() },
         Happening::AppLog { task: 3, app: app(), level: "warn".into(), message: "hm".into() },
         Happening::StreamChanged { stream: stream(), state: "paused".into(), reason: reason() },
+        Happening::StreamWindow { stream: stream(), report: Box::new(window()) },
+        Happening::StreamScaled { stream: stream(), from: 1, to: 2, reason: reason() },
+        Happening::StreamBreach { sentence: reason(), notification: notification() },
         Happening::StreamInterrupted { stream: stream(), reason: reason() },
         Happening::StreamWorkerDied { stream: stream(), sentence: "it died".into() },
         Happening::StreamLog { stream: stream(), app: app(), level: "warn".into(), message: "hm".into() },

@@ -5,8 +5,8 @@ use super::error::{ActionError, Kind};
 use crate::broker::{BrokerError, Depth, Envelope, Outgoing, Published, StreamKey};
 use crate::journal::{Event, Happening};
 use crate::stream::manager::{StreamError, Streams, Told};
-use crate::stream::meter::Counts;
 use crate::stream::states::State;
+use crate::stream::window::{Counts, WindowReport};
 use crate::tenant::{AppName, SinkName, StreamName, TenantId};
 use crate::worker::delivery::Message;
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ pub struct StreamLine {
     /// Consumers on this host.
     pub consumers: usize,
     /// Fewest and most consumers.
-    pub bounds: (u32, u32),
+    pub bounds: (usize, usize),
     /// What holds it up just now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -44,6 +44,9 @@ pub struct StreamLine {
     pub held: Option<u64>,
     /// Seconds since the oldest came.
     pub oldest_seconds: Option<f64>,
+    /// The last window of this host that is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowReport>,
     /// What was counted on this host since it is up.
     #[serde(flatten)]
     pub counts: Counts,
@@ -82,7 +85,7 @@ impl Platform {
 
     async fn stream_line(&self, told: Told) -> StreamLine {
         let depth: Option<Depth> = self.streams().depth(&told.key).await.ok();
-        let Told { key, settings, said, consumers, total, trouble } = told;
+        let Told { key, settings, said, consumers, total, last, trouble } = told;
         StreamLine {
             tenant: key.tenant,
             stream: key.stream,
@@ -98,6 +101,7 @@ impl Platform {
             waiting: depth.map(|depth| depth.waiting),
             held: depth.map(|depth| depth.held),
             oldest_seconds: depth.and_then(|depth| depth.oldest).map(|age| age.as_secs_f64()),
+            window: last,
             counts: total,
         }
     }

@@ -1,9 +1,10 @@
 //! What a tenant may have, and what it has had: limits that are looked at before anything is queued, and the bill.
 
+pub mod bucket;
 pub mod check;
 mod usage;
 
-pub use usage::{Usage, UsageError, UsageLine};
+pub use usage::{Usage, UsageError, UsageLine, Used};
 
 /// Digits in groups of three: `12,345`.
 pub fn grouped(number: u64) -> String {

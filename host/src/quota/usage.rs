@@ -68,6 +68,19 @@ impl From<Trouble> for UsageError {
     }
 }
 
+/// What was done and used, in an attempt at a task or in a window of streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Used {
+    /// Documents that were stored.
+    pub documents: u64,
+    /// Bytes of files, or of messages.
+    pub bytes: u64,
+    /// CPU seconds of workers.
+    pub cpu_seconds: f64,
+    /// Bytes of workers' memory times seconds.
+    pub memory_byte_seconds: f64,
+}
+
 /// What a tenant has used on a day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UsageLine {
@@ -79,7 +92,7 @@ pub struct UsageLine {
     pub tasks: u64,
     /// Documents that were stored.
     pub documents: u64,
-    /// Bytes of the files of those tasks.
+    /// Bytes of the files of those tasks, and of messages.
     pub bytes: u64,
     /// CPU seconds of workers.
     pub cpu_seconds: f64,
@@ -138,6 +151,15 @@ impl Usage {
     pub async fn meter(&self, tenant: &TenantId, entry: &TaskEntry, at: Timestamp) -> Result<(), UsageError> {
         let (tenant, entry, day) = (tenant.clone(), entry.clone(), day_of(at));
         Ok(self.ask(move |db| meter(db, &tenant, &entry, day)).await?)
+    }
+
+    /// Puts what its streams have done and used in a window on a tenant's bill.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn meter_streams(&self, tenant: &TenantId, used: Used, at: Timestamp) -> Result<(), UsageError> {
+        let (tenant, day) = (tenant.clone(), day_of(at));
+        Ok(self.ask(move |db| add(db, &tenant, day, 0, &used)).await?)
     }
 
     /// Puts what a tenant has kept since the last sample on its bill.
@@ -206,22 +228,25 @@ fn meter(db: &Connection, tenant: &TenantId, entry: &TaskEntry, day: Date) -> ru
     let stored = entry.counts.documents.stored.cast_signed().max(before);
     let keep = "INSERT OR REPLACE INTO billed (task, documents, ended, day) VALUES (?1, ?2, ?3, ?4)";
     db.prepare_cached(keep)?.execute(params![task, stored, is_over, day.to_string()])?;
-    let (tasks, bytes) = if is_over && !was_over { (1, entry.bytes.cast_signed()) } else { (0, 0) };
+    let (tasks, bytes) = if is_over && !was_over { (1, entry.bytes) } else { (0, 0) };
+    let used = Used {
+        documents: (stored - before).cast_unsigned(),
+        bytes,
+        cpu_seconds: entry.cpu_seconds,
+        memory_byte_seconds: entry.memory_byte_seconds,
+    };
+    add(db, tenant, day, tasks, &used)
+}
+
+fn add(db: &Connection, tenant: &TenantId, day: Date, tasks: i64, used: &Used) -> rusqlite::Result<()> {
     let add = "INSERT INTO days (tenant, day, tasks, documents, bytes, cpu_seconds, memory_byte_seconds)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
         ON CONFLICT (tenant, day) DO UPDATE SET
             tasks = tasks + ?3, documents = documents + ?4, bytes = bytes + ?5,
             cpu_seconds = cpu_seconds + ?6, memory_byte_seconds = memory_byte_seconds + ?7";
-    let documents = stored - before;
-    let values = params![
-        tenant.as_str(),
-        day.to_string(),
-        tasks,
-        documents,
-        bytes,
-        entry.cpu_seconds,
-        entry.memory_byte_seconds,
-    ];
+    let Used { documents, bytes, cpu_seconds, memory_byte_seconds } = *used;
+    let (documents, bytes) = (documents.cast_signed(), bytes.cast_signed());
+    let values = params![tenant.as_str(), day.to_string(), tasks, documents, bytes, cpu_seconds, memory_byte_seconds];
     db.prepare_cached(add)?.execute(values)?;
     Ok(())
 }

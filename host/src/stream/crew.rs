@@ -1,6 +1,7 @@
 //! What consumers stand on: the parts that all streams share, and what one stream's consumers share.
 
 use super::flights::Shore;
+use super::gate::{Allowance, Gate};
 use super::identity::Identities;
 use super::letters::Clerk;
 use super::meter::Meter;
@@ -58,6 +59,8 @@ pub struct Crew {
     pub identities: Identities,
     /// What they count.
     pub meter: Meter,
+    /// What they may take.
+    pub gate: Gate,
     /// What holds a consumer up.
     trouble: Mutex<Option<String>>,
     log_lines: AtomicU64,
@@ -85,10 +88,11 @@ pub(super) enum Obstacle {
 
 impl Crew {
     /// Of a stream.
-    pub fn new(key: StreamKey, settings: Stream) -> Crew {
+    pub fn new(key: StreamKey, settings: Stream, allowance: &Arc<Allowance>) -> Crew {
+        let gate = Gate::new(allowance, &settings.limits);
         let identities = Identities::of(&key);
         let (meter, trouble, log_lines) = (Meter::default(), Mutex::default(), AtomicU64::new(0));
-        Crew { key, settings, identities, meter, trouble, log_lines }
+        Crew { key, settings, identities, meter, gate, trouble, log_lines }
     }
 
     /// Messages that a consumer may hold: a few bundles, and no more than a window allows.

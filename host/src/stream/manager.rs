@@ -6,13 +6,15 @@
 
 use super::consumer;
 use super::crew::{Crew, Desk};
+use super::gate::Allowance;
 use super::lanes::Lanes;
-use super::meter::Counts;
 use super::states::{Said, State, States};
+use super::window::{Closing, Counts, Lag, WindowReport};
 use crate::batch::stop::{Stop, Stopper, Why};
 use crate::broker::{BrokerError, Depth, StreamKey};
 use crate::journal::{Event, Happening};
-use crate::tenant::{Limits, Stream, Tenant};
+use crate::quota::bucket::Consumption;
+use crate::tenant::{Limits, Stream, Tenant, TenantId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -54,6 +56,8 @@ pub struct Streams {
 struct Inner {
     desk: Arc<Desk>,
     lanes: Lanes,
+    /// What each tenant that has streams may take.
+    allowances: BTreeMap<TenantId, Arc<Allowance>>,
     book: Mutex<Book>,
     /// Changes come one after another.
     turn: tokio::sync::Mutex<()>,
@@ -71,12 +75,22 @@ struct Entry {
     consumers: Vec<Running>,
     /// For the next consumer's tag.
     next: u64,
+    /// Of all windows that are closed.
     total: Counts,
+    /// The last one.
+    last: Option<WindowReport>,
 }
 
 struct Running {
     stopper: Stopper,
     task: JoinHandle<()>,
+}
+
+/// A stream whose window is closed.
+pub(super) struct Closed {
+    pub(super) crew: Arc<Crew>,
+    pub(super) is_started: bool,
+    pub(super) report: WindowReport,
 }
 
 /// A stream as it is told.
@@ -92,6 +106,8 @@ pub struct Told {
     pub consumers: usize,
     /// What was counted on this host since it is up.
     pub total: Counts,
+    /// The last window.
+    pub last: Option<WindowReport>,
     /// What holds it up just now.
     pub trouble: Option<String>,
 }
@@ -104,17 +120,22 @@ impl Streams {
     pub fn new(desk: Arc<Desk>, threads: usize, states: &Path) -> std::io::Result<Streams> {
         let states = States::open(states)?;
         let mut entries = BTreeMap::new();
+        let mut allowances = BTreeMap::new();
         for tenant in desk.parts.tenants.all() {
+            let allowance = Arc::new(Allowance::new(&tenant.limits));
             for (name, settings) in &tenant.streams {
                 let key = StreamKey { tenant: tenant.id.clone(), stream: name.clone() };
-                let crew = Arc::new(Crew::new(key.clone(), settings.clone()));
+                let crew = Arc::new(Crew::new(key.clone(), settings.clone(), &allowance));
                 let (consumers, total) = (Vec::new(), Counts::default());
-                entries.insert(key, Entry { crew, is_started: false, consumers, next: 1, total });
+                entries.insert(key, Entry { crew, is_started: false, consumers, next: 1, total, last: None });
+            }
+            if !tenant.streams.is_empty() {
+                allowances.insert(tenant.id.clone(), allowance);
             }
         }
         let book = Mutex::new(Book { entries, states, is_closed: false });
         let lanes = Lanes::start(threads)?;
-        Ok(Streams { inner: Arc::new(Inner { desk, lanes, book, turn: tokio::sync::Mutex::new(()) }) })
+        Ok(Streams { inner: Arc::new(Inner { desk, lanes, allowances, book, turn: tokio::sync::Mutex::new(()) }) })
     }
 
     /// Starts all that shall run. One that cannot be started is told of, and hinders no other.
@@ -146,7 +167,7 @@ impl Streams {
     async fn start_one(&self, key: &StreamKey) -> Result<(), StreamError> {
         let _turn = self.inner.turn.lock().await;
         let crew = self.crew(key)?;
-        let least = crew.settings.consumers_min as usize;
+        let least = crew.settings.consumers_min;
         let tenant = self.inner.desk.parts.tenants.active(&key.tenant).ok_or(StreamError::Unknown(key.clone()))?;
         self.check(&tenant, key, least)?;
         match self.inner.desk.broker.declare(&crew.queue()).await {
@@ -202,7 +223,7 @@ impl Streams {
     pub async fn scale(&self, key: &StreamKey, consumers: usize) -> Result<usize, StreamError> {
         let _turn = self.inner.turn.lock().await;
         let crew = self.crew(key)?;
-        let wanted = consumers.clamp(crew.settings.consumers_min as usize, crew.settings.consumers_max as usize);
+        let wanted = consumers.clamp(crew.settings.consumers_min, crew.settings.consumers_max);
         if let Some(tenant) = self.inner.desk.parts.tenants.active(&key.tenant) {
             self.check(&tenant, key, wanted)?;
         }
@@ -287,6 +308,48 @@ impl Streams {
         book.entries.get(key).map(|entry| book.told(key, entry)).ok_or_else(|| StreamError::Unknown(key.clone()))
     }
 
+    /// The tenants that have streams, and how long their windows are.
+    pub(super) fn windows(&self) -> Vec<(TenantId, Duration)> {
+        let tenants = self.inner.allowances.keys().filter_map(|id| self.inner.desk.parts.tenants.get(id));
+        tenants.map(|tenant| (tenant.id.clone(), Duration::from_secs(tenant.limits.window_seconds.max(1)))).collect()
+    }
+
+    /// Closes the window of a tenant's streams, which was open for so long. Answers what went through, and the report of each
+    /// stream that is started or has counted something.
+    pub(super) async fn close_window(&self, tenant: &TenantId, seconds: f64) -> (Consumption, Vec<Closed>) {
+        let crews: Vec<(Arc<Crew>, bool, u64)> = {
+            let book = self.book();
+            let own = book.entries.iter().filter(|(key, _)| key.tenant == *tenant);
+            own.map(|(_, entry)| (Arc::clone(&entry.crew), entry.is_started, entry.consumers.len() as u64)).collect()
+        };
+        let mut closed = Vec::new();
+        for (crew, is_started, consumers) in crews {
+            let lag = match self.depth(&crew.key).await {
+                Ok(depth) => Lag::from(&depth),
+                // It is told by the consumers.
+                Err(_) => Lag::default(),
+            };
+            let own = crew.gate.own().map(Allowance::close);
+            crew.begin_window();
+            let closing = Closing { at: Timestamp::now(), seconds, consumers, lag, own };
+            let report = crew.meter.take().close(closing);
+            if let Some(entry) = self.book().entries.get_mut(&crew.key) {
+                entry.total.add(&report.counts);
+                entry.last = Some(report.clone());
+            }
+            if is_started || report.counts != Counts::default() {
+                closed.push(Closed { crew, is_started, report });
+            }
+        }
+        let consumption = self.inner.allowances.get(tenant).map(|allowance| allowance.close());
+        (consumption.unwrap_or_default(), closed)
+    }
+
+    /// So many hosts work for all tenants now: each has an equal part of what they may take.
+    pub(super) fn share(&self, hosts: u64) {
+        self.inner.allowances.values().for_each(|allowance| allowance.share(hosts));
+    }
+
     /// How full a stream's queue is.
     ///
     /// # Errors
@@ -331,12 +394,15 @@ impl Book {
             let state = if settings.enabled { State::Started } else { State::Stopped };
             Said { state, reason: "as configured".into(), since: Timestamp::UNIX_EPOCH }
         };
+        let mut total = entry.total.clone();
+        total.add(&entry.crew.meter.counts());
         Told {
             key: key.clone(),
             said: self.states.of(key).cloned().unwrap_or_else(by_configuration),
             settings: settings.clone(),
             consumers: entry.consumers.len(),
-            total: entry.total.clone(),
+            total,
+            last: entry.last.clone(),
             trouble: entry.crew.trouble(),
         }
     }

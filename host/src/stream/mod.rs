@@ -16,19 +16,28 @@
 //! - *An app's memory may vanish at any message*: a worker is stopped when it is idle, when others wait for one, when a new
 //!   generation is live, and when it dies.
 //! - *A death convicts nobody*: the supervisor of the batch half judges messages as it judges rows.
+//! - *Report, monitor, manager* are three roles: [`windows`] drives them, [`window`], [`monitor`], [`decide`] and [`scaling`] are
+//!   pure.
 //! - A consumer ([`consumer`]) is a task on one of a few threads, each with an event loop of its own ([`lanes`]), which owns its
 //!   broker connection, its worker and what it has on the way.
 
 mod consumer;
 pub mod crew;
+pub mod decide;
 mod flights;
+pub mod gate;
 pub mod identity;
 pub mod lanes;
 mod letters;
 pub mod manager;
 pub mod meter;
+pub mod monitor;
 pub mod outcomes;
 pub mod permits;
 mod rescue;
+pub mod scaling;
 mod session;
 pub mod states;
+mod watch;
+pub mod window;
+pub mod windows;

@@ -9,7 +9,8 @@
 //! the consumer waits before it comes again. Nothing is convicted by that.
 
 use super::outcomes::{Given, Held, Tally};
-use super::session::{Fall, Interruption, Session, Watch};
+use super::session::{Fall, Interruption, Session};
+use super::watch::{TICK, Watch};
 use crate::batch::death::{Cause, Death};
 use crate::broker::Arrived;
 use crate::failpoint;
@@ -141,7 +142,7 @@ impl Session<'_> {
             worker.kill();
         }
         let remains = worker.bury().await;
-        self.crew.meter.worker(remains.cpu, watch.byte_seconds);
+        watch.close(&remains, &self.crew.meter);
         Some(remains)
     }
 
@@ -256,7 +257,7 @@ impl Session<'_> {
                 biased;
                 _ = self.stop.wait() => return Err(Interruption::Stopped),
                 received = worker.receive() => received,
-                () = sleep(Duration::from_millis(25)) => continue,
+                () = sleep(TICK) => continue,
             };
             match received {
                 Ok(Some((_, Frame::Outcomes(payload)))) => break panicked(&payload).map(Some),
@@ -275,7 +276,7 @@ impl Session<'_> {
             worker.kill();
         }
         let remains = worker.bury().await;
-        self.crew.meter.worker(remains.cpu, watch.byte_seconds);
+        watch.close(&remains, &self.crew.meter);
         let Some(cause) = fell else { return Ok(supervisor::Event::Finished) };
         // Alone, only that message can be named.
         let named = (remains.claim.row.is_some() || cause.is_some()).then_some(tag);

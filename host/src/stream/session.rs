@@ -14,10 +14,12 @@ use super::crew::{Cast, Crew, Desk, Obstacle};
 use super::flights::{Flights, Landed};
 use super::outcomes::{self, BrokeOff, Given, Held};
 use super::permits::Permit;
+use super::watch::{TICK, Watch};
 use crate::batch::death::Cause;
 use crate::batch::stop::Stop;
 use crate::broker::{BrokerError, Bundle, Consumer, Room};
 use crate::failpoint;
+use crate::quota::bucket::Amount;
 use crate::sink::SinkError;
 use crate::worker::delivery::Message;
 use crate::worker::link::{Frame, LinkError};
@@ -30,8 +32,6 @@ use tokio::time::sleep;
 
 /// Bundles that are handed over and not answered.
 const DEPTH: usize = 4;
-/// How often memory and deadlines are looked at.
-const TICK: Duration = Duration::from_millis(25);
 /// A bundle shall not keep an app busy for longer.
 const BUNDLE_TIME: Duration = Duration::from_millis(200);
 /// How long what is on its way may take once the consumer is told to stop.
@@ -66,15 +66,6 @@ pub(super) enum Fall {
     Panicked(String),
     /// The app failed; the worker lives.
     Failed(String),
-}
-
-/// What is watched of a worker.
-pub(super) struct Watch {
-    looked: Instant,
-    progressed: Instant,
-    memory: u64,
-    /// Bytes of memory times seconds.
-    pub(super) byte_seconds: f64,
 }
 
 /// See the module.
@@ -138,6 +129,11 @@ impl<'a> Session<'a> {
                 }
                 continue;
             }
+            // What came while the last generation was live is given to the one that is live now.
+            if !self.bundle.messages.is_empty() && !is_outdated && stopped_at.is_none() {
+                self.hand_over().await?;
+                continue;
+            }
             let may_take = stopped_at.is_none() && !is_outdated && !is_over;
             if let Some(fall) = self.turn(may_take).await? {
                 self.rescue(fall).await?;
@@ -161,20 +157,32 @@ impl<'a> Session<'a> {
             return Ok(Some(Fall::Died(Some(cause))));
         }
         let has_room = self.flights.has_room();
-        let may_take = may_take && has_room && self.given.len() < DEPTH;
+        let mut may_take = may_take && has_room && self.given.len() < DEPTH;
         let (is_busy, has_worker, told) = (!self.is_quiet(), self.worker.is_some(), self.stop.why().is_some());
-        let pause = if is_busy || told || self.desk.permits.are_wanted() { TICK } else { self.desk.warm };
-        let room = self.room();
+        let wish = self.desk.permits.wish();
+        let mut pause = if is_busy || told || self.desk.permits.are_wanted() { TICK } else { self.desk.warm };
+        let mut room = self.room();
+        let mut is_held_back = false;
+        match self.crew.gate.allowed() {
+            _ if !may_take => {}
+            Ok(allowed) => room = room.within(allowed),
+            Err(wait) => {
+                (may_take, is_held_back) = (false, true);
+                pause = pause.min(wait.max(Duration::from_millis(2)));
+            }
+        }
         tokio::select! {
             biased;
             Some(landed) = self.flights.land(), if self.flights.any() => self.settle(landed?).await?,
             received = receive(&mut self.worker), if has_room && has_worker => return self.hear(received).await,
             taken = self.inbox.next(room, &mut self.bundle), if may_take => {
                 taken?;
-                self.hand_over().await?;
+                let (messages, bytes) = (self.bundle.messages.len() as u64, self.bundle.body_bytes());
+                self.crew.gate.take(Amount { messages, bytes });
             }
             _ = self.stop.wait(), if !told => {}
-            () = sleep(pause), if is_busy || has_worker || told => self.rest().await,
+            () = wish, if has_worker && !is_busy => {}
+            () = sleep(pause), if is_busy || has_worker || told || is_held_back => self.rest().await,
         }
         Ok(None)
     }
@@ -233,7 +241,7 @@ impl<'a> Session<'a> {
         }
         if let Some((worker, watch)) = &mut self.worker {
             if self.given.is_empty() {
-                watch.progressed = Instant::now();
+                watch.progressed();
             }
             let tag = worker.deliver(given.payload.clone());
             self.given.push_back((tag, given));
@@ -300,7 +308,7 @@ impl<'a> Session<'a> {
                         self.given.pop_front();
                     }
                     if let Some((_, watch)) = &mut self.worker {
-                        watch.progressed = Instant::now();
+                        watch.progressed();
                     }
                     return Ok(broke_off.map(|how| match how {
                         BrokeOff::Failed(reason) => Fall::Failed(reason),
@@ -322,8 +330,9 @@ impl<'a> Session<'a> {
     fn watch(&mut self) -> Option<Cause> {
         let (worker, watch) = self.worker.as_mut()?;
         if self.given.is_empty() || !self.flights.has_room() {
-            watch.progressed = Instant::now();
+            watch.progressed();
         }
+        watch.bill(worker, &self.crew.meter);
         watch.look(worker, self.cast.spec.limits, self.cast.stall)
     }
 
@@ -332,48 +341,9 @@ impl<'a> Session<'a> {
         if let Some((mut worker, mut watch)) = self.worker.take() {
             watch.sample(&mut worker);
             let remains = worker.retire().await;
-            self.crew.meter.worker(remains.cpu, watch.byte_seconds);
+            watch.close(&remains, &self.crew.meter);
         }
         self.permit = None;
-    }
-}
-
-impl Watch {
-    pub(super) fn new() -> Watch {
-        let now = Instant::now();
-        Watch { looked: now, progressed: now, memory: 0, byte_seconds: 0.0 }
-    }
-
-    /// What the worker is to die of.
-    pub(super) fn look(
-        &mut self,
-        worker: &mut Worker,
-        limits: crate::worker::protocol::GuestLimits,
-        stall: Duration,
-    ) -> Option<Cause> {
-        if self.looked.elapsed() < TICK {
-            return None;
-        }
-        let used = self.sample(worker);
-        if used > limits.tolerated() {
-            return Some(Cause::OutOfMemory { used, limit: limits.memory });
-        }
-        (self.progressed.elapsed() > stall).then_some(Cause::Stalled(stall))
-    }
-
-    /// Samples the memory, and puts it on the bill for the time since the sample before.
-    pub(super) fn sample(&mut self, worker: &mut Worker) -> u64 {
-        let since = self.looked.elapsed();
-        self.looked = Instant::now();
-        let used = worker.sample_memory();
-        if used > 0 {
-            // The dead have none: what they had counts to the end.
-            self.memory = used;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a bill needs no more than 52 bits")]
-        let byte_seconds = self.memory as f64 * since.as_secs_f64();
-        self.byte_seconds += byte_seconds;
-        used
     }
 }
 

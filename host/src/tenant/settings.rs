@@ -54,10 +54,10 @@ pub struct Stream {
     /// The routing keys that its queue is bound to: at least one, none of them twice.
     pub routing_keys: Vec<String>,
     /// Consumers that it has at least while it is started; at least 1.
-    pub consumers_min: u32,
+    pub consumers_min: usize,
     /// Consumers that it has at most, on all hosts together; not less than [`consumers_min`](Stream::consumers_min), and 1
     /// where it is [`ordered`](Stream::ordered).
-    pub consumers_max: u32,
+    pub consumers_max: usize,
     /// Whether its messages are given out one after another, by one consumer at a time on all hosts together.
     pub ordered: bool,
     /// Bytes of bodies that may wait in its queue; what comes above that is not accepted.
@@ -76,7 +76,7 @@ impl Stream {
     /// Bytes of bodies that may wait in a queue, unless the configuration says otherwise.
     pub const MAX_QUEUE_BYTES: u64 = 1_000_000_000;
     /// Consumers at most, unless the configuration says otherwise.
-    pub const CONSUMERS_MAX: u32 = 4;
+    pub const CONSUMERS_MAX: usize = 4;
     /// Messages that travel together at most, unless the configuration says otherwise.
     pub const BATCH_MESSAGES: usize = 256;
     /// Bytes that travel together at most, unless the configuration says otherwise.

@@ -239,6 +239,11 @@ pub fn readdress(bytes: &[u8], address: &Address<'_>, payload: &mut Vec<u8>) -> 
     Ok(MESSAGE_HEAD + length)
 }
 
+/// Bytes of the body of the message that `bytes` begin with; 0 where that is none.
+pub fn body_len(bytes: &[u8]) -> usize {
+    bytes.first_chunk::<MESSAGE_HEAD>().map_or(0, |head| u32_at(head, 20))
+}
+
 /// A message where it lies in a payload. Most messages carry few texts, so those are walked and not gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivered<'a> {

@@ -8,18 +8,28 @@ mod certificates;
 mod mongodb;
 mod process;
 mod proxy;
+mod rabbitmq;
 mod redis;
 
 pub use certificates::Signer;
 pub use mongodb::MongoDb;
 pub use process::{Server, ServerError};
 pub use proxy::{Proxy, Weather};
+pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 /// The program of this name on PATH.
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Where `cargo xtask servers` puts what it installs by itself.
+fn installed(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
+    root.join(target).join("servers").join(name)
 }

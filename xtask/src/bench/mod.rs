@@ -3,6 +3,8 @@
 //! Each comparison has a file of its own and makes one section of the report. A promise that is not kept ends the command
 //! with a failure, after the report is written. Nothing here is a test: tests are not timed.
 
+mod consumers;
+mod consumers_picture;
 mod daemon;
 mod footprint;
 mod isolation;
@@ -48,6 +50,8 @@ enum Comparison {
     Wasm,
     /// A stream's message beside a direct call
     Stream,
+    /// How many consumers a stream is given, simulated and drawn
+    Scaling,
     /// The embedded sink beside a bare loader
     Sink,
     /// Anonymous memory for small and large files
@@ -75,10 +79,11 @@ enum Comparison {
 }
 
 impl Comparison {
-    const ALL: [Comparison; 15] = [
+    const ALL: [Comparison; 16] = [
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,
+        Comparison::Scaling,
         Comparison::Sink,
         Comparison::Memory,
         Comparison::Start,
@@ -98,6 +103,7 @@ impl Comparison {
             Comparison::Isolation => isolation::measure(shop),
             Comparison::Wasm => wasm::measure(shop),
             Comparison::Stream => stream::measure(shop),
+            Comparison::Scaling => consumers::measure(shop),
             Comparison::Sink => sink::measure(shop),
             Comparison::Memory => footprint::measure(shop),
             Comparison::Start => start::measure(shop),

@@ -42,6 +42,24 @@ impl Quantiles {
         *self.buckets.entry(bucket(number)).or_default() += 1;
     }
 
+    /// All that another has seen, too: as if its numbers had come here.
+    pub fn merge(&mut self, other: &Quantiles) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.max = self.max.max(other.max);
+        let is_exact = self.buckets.is_empty() && other.buckets.is_empty();
+        self.kept.extend_from_slice(&other.kept);
+        if is_exact && self.kept.len() <= EXACT {
+            return;
+        }
+        for kept in std::mem::take(&mut self.kept) {
+            *self.buckets.entry(bucket(kept)).or_default() += 1;
+        }
+        for (bucket, count) in &other.buckets {
+            *self.buckets.entry(*bucket).or_default() += count;
+        }
+    }
+
     /// How many.
     pub fn count(&self) -> u64 {
         self.count
@@ -144,6 +162,23 @@ mod tests {
             }
             let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
             prop_assert!((quantiles.mean() - mean).abs() <= 1e-9 * mean);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_seen_apart_and_put_together_is_as_if_it_had_been_seen_at_once(
+            numbers in prop::collection::vec(1e-6..1e6_f64, 1..700),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let cut = cut.index(numbers.len());
+            let (mut both, at_once) = (of(&numbers[..cut]), of(&numbers));
+            both.merge(&of(&numbers[cut..]));
+            for share in [0.01, 0.5, 0.99, 1.0] {
+                prop_assert_eq!(both.at(share), at_once.at(share));
+            }
+            prop_assert_eq!((both.count(), both.max()), (at_once.count(), at_once.max()));
+            prop_assert!((both.mean() - at_once.mean()).abs() <= 1e-9 * at_once.mean());
         }
     }
 

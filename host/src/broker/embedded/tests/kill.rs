@@ -95,6 +95,7 @@ fn work_until_killed(folder: &Path) {
         let queue = queue("clicks", &["click"]);
         broker.declare(&queue).await.unwrap();
         let mut consumer = broker.consume(subscription(&queue, "c-1", 50)).await.unwrap();
+        let mut held = Vec::new();
         let tell = |what: &str, numbers: &[usize]| {
             let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
             // Not by println, which the harness would take.
@@ -105,7 +106,8 @@ fn work_until_killed(folder: &Path) {
             publish(&broker, numbered("click", numbers.iter().copied())).await;
             tell("accepted", &numbers);
             let got = take(&mut *consumer, 6).await;
-            let acknowledged: Vec<usize> = got[..5].iter().map(|got| got.id.parse().unwrap()).collect();
+            held.extend(got.iter().map(|got| got.id.parse::<usize>().unwrap()));
+            let acknowledged: Vec<usize> = held.drain(..held.len() - 1).collect();
             tell("acknowledging", &acknowledged);
             consumer.acknowledge(got[4].tag).await.unwrap();
             let more = [round * 8 + 7];
@@ -114,6 +116,7 @@ fn work_until_killed(folder: &Path) {
             tell("gone", &acknowledged);
             if round % 3 == 0 {
                 drop(consumer);
+                held.clear();
                 consumer = broker.consume(subscription(&queue, "c-1", 50)).await.unwrap();
             }
         }
