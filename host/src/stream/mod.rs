@@ -35,6 +35,7 @@ pub mod meter;
 pub mod monitor;
 pub mod outcomes;
 pub mod permits;
+pub mod rehearsal;
 mod rescue;
 pub mod scaling;
 mod session;
