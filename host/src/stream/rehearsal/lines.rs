@@ -69,7 +69,7 @@ impl Making {
     }
 
     fn finish(self) -> Load {
-        let given = Given { payload: self.payload.into(), messages: self.messages.into(), done: 0 };
+        let given = Given { payload: self.payload.into(), messages: self.messages.into(), done: 0, refused: None };
         Load { given, places: self.places }
     }
 }
