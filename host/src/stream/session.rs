@@ -12,7 +12,7 @@
 
 use super::crew::{Cast, Crew, Desk, InHand, Obstacle};
 use super::flights::{Flights, Landed};
-use super::outcomes::{self, BrokeOff, Given, Held};
+use super::outcomes::{self, BrokeOff, Given};
 use super::permits::Permit;
 use super::watch::{TICK, Watch};
 use crate::batch::death::Cause;
@@ -21,11 +21,9 @@ use crate::broker::{BrokerError, Bundle, Consumer, Room};
 use crate::failpoint;
 use crate::quota::bucket::Amount;
 use crate::sink::SinkError;
-use crate::worker::delivery::Message;
 use crate::worker::link::{Frame, LinkError};
 use crate::worker::process::Worker;
 use crate::worker::protocol::{Done, Ending};
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -82,7 +80,7 @@ pub(super) struct Session<'a> {
     pub(super) stop: Stop,
     /// Messages that have come to their end, of all workers.
     pub(super) done: u64,
-    bundle: Bundle,
+    pub(super) bundle: Bundle,
     /// What was taken and has not come to its end.
     pub(super) hand: InHand<'a>,
     /// Time in the app for a message, in nanoseconds, lately.
@@ -221,39 +219,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Gives the worker what has come; starts one where there is none.
-    async fn hand_over(&mut self) -> Result<(), Interruption> {
-        let Bundle { payload, messages } = std::mem::take(&mut self.bundle);
-        let payload = Bytes::from(payload);
-        let held = messages.into_iter().map(|arrived| {
-            let mut bytes = &payload[arrived.range.clone()];
-            let message = Message::decode(&mut bytes).ok().flatten().unwrap_or_default();
-            let random = || u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..));
-            Held { identity: self.crew.identities.identify(&message, random), arrived }
-        });
-        let given = Given { messages: held.collect(), payload: payload.clone(), done: 0 };
-        if !given.is_done() {
-            self.give(given).await?;
-        }
-        Ok(())
-    }
-
-    /// Gives the worker these messages.
-    pub(super) async fn give(&mut self, given: Given) -> Result<(), Interruption> {
-        if self.worker.is_none() {
-            let worker = self.start().await?;
-            self.worker = Some((worker, Watch::new()));
-        }
-        if let Some((worker, watch)) = &mut self.worker {
-            if self.given.is_empty() {
-                watch.progressed();
-            }
-            let tag = worker.deliver(given.payload.clone());
-            self.given.push_back((tag, given));
-        }
-        Ok(())
-    }
-
     /// Starts a worker, as soon as there may be one.
     pub(super) async fn start(&mut self) -> Result<Worker, Interruption> {
         let (desk, spec) = (self.desk, &self.cast.spec);
@@ -311,6 +276,7 @@ impl<'a> Session<'a> {
                     self.flights.launch(&self.cast.shore, given, delivery);
                     if given.is_done() {
                         self.given.pop_front();
+                        self.set_aside();
                     }
                     if let Some((_, watch)) = &mut self.worker {
                         watch.progressed();
