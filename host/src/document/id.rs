@@ -69,7 +69,8 @@ impl DocumentId {
     /// a probability of 1 in 20 billion.
     pub fn of_message(hash: u128, index: u16) -> DocumentId {
         // The index is spread over all bits before any is dropped: documents of one message differ as messages do.
-        let mixed = (hash ^ u128::from(index)).wrapping_mul(SPREAD);
+        let own = hash.wrapping_add(u128::from(index).wrapping_mul(SPREAD.rotate_left(64)));
+        let mixed = own.wrapping_mul(SPREAD);
         let mixed = (mixed ^ (mixed >> 64)).wrapping_mul(SPREAD);
         let bytes = mixed.to_be_bytes();
         let mut id = [0; DocumentId::LEN];
