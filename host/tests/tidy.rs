@@ -91,6 +91,12 @@ const RULES: &[Rule] = &[
         why: "a broker knows its port and what a message is, nothing of whoever consumes it",
     },
     Rule {
+        within: "host/src/stream/rehearsal",
+        except: &[],
+        forbidden: &["crate::apps", "crate::platform", "crate::cli", "crate::app::", "crate::journal", "crate::tenant"],
+        why: "a rehearsal runs on a developer's machine, with no daemon behind it",
+    },
+    Rule {
         within: "host/src/apps",
         except: &[],
         forbidden: &["crate::cli", "crate::batch", "crate::platform", "crate::app::"],
