@@ -80,6 +80,13 @@ fn ingests_its_sample(app: &Path, place: &Path) {
     );
 }
 
+/// The sample has two good messages and two bad ones, of which the app in C takes all.
+fn takes_its_sample(app: &Path, place: &Path, rejected: u64) {
+    let finished = Mysimbdp::run(app, fs::read(place.join("sample.jsonl")).unwrap()).finish();
+    let rows = finished.report().rows;
+    assert_eq!((rows.ingested, rows.rejected), (4 - rejected, rejected), "{}", finished.words());
+}
+
 #[test]
 fn a_new_app_in_rust_builds_passes_its_test_and_ingests_its_sample() {
     let place = new("new-batch", &[]);
@@ -92,7 +99,11 @@ fn a_new_app_in_rust_builds_passes_its_test_and_ingests_its_sample() {
         let other = new(&name, &["--kind", kind]);
         fs::remove_dir_all(other.join("sdk")).unwrap();
         std::os::unix::fs::symlink(place.join("sdk"), other.join("sdk")).unwrap();
-        is_accepted(&build_rust(&name, &other));
+        let app = build_rust(&name, &other);
+        is_accepted(&app);
+        if *kind == "stream" {
+            takes_its_sample(&app, &other, 2);
+        }
     }
 }
 
@@ -103,8 +114,10 @@ fn a_new_app_in_c_builds_and_ingests_its_sample() {
         let place = new(&name, &["--c", "--kind", kind]);
         let app = build_c(&name, &place);
         is_accepted(&app);
-        if kind == "batch" {
-            ingests_its_sample(&app, &place);
+        match kind {
+            "batch" => ingests_its_sample(&app, &place),
+            "stream" => takes_its_sample(&app, &place, 0),
+            _ => {}
         }
     }
 }

@@ -130,7 +130,6 @@ fn what_the_sandbox_or_the_host_refuses_is_told_and_everything_else_is_stored() 
     let deeds = [
         "invalid_bson",
         "invalid_bson_length",
-        "deep_document",
         "document_over_16mb",
         "own_id_zero",
         "memory_memfd",
@@ -163,6 +162,20 @@ fn a_message_that_is_none_is_rejected_and_nobody_dies_of_it() {
     let lines: Vec<_> = report.dead_letters.iter().map(|letter| (letter.row, letter.line)).collect();
     assert_eq!(lines, [2, 3, 4, 5, 6, 7].map(|row| (Some(row), Some(if row > 3 { row + 1 } else { row }))));
     assert_eq!(innocent_documents(&finished), [json!({ "n": 1 }), json!({ "n": 5 })]);
+}
+
+#[test]
+fn a_document_that_the_host_alone_can_judge_rejects_its_message_and_kills_nobody() {
+    let finished = run(crowd(20, "deep_document")).finish();
+    let report = finished.report();
+    assert_eq!((finished.code(), report.deaths.len()), (exit::DEAD_LETTERS, 0), "{:?}", report.sentences());
+    assert_eq!(report.dead_letters.len(), 1);
+    assert!(
+        report.dead_letters[0].reason.contains("nests deeper than 100 levels"),
+        "{}",
+        report.dead_letters[0].reason
+    );
+    assert_eq!(innocent_documents(&finished), innocent(20));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //!   my-app/            Rust                    my-app/            C
 //!     Cargo.toml                                 Makefile
 //!     src/lib.rs       by kind                   app.c            by kind
-//!     README.md  sample.csv  .gitignore          README.md  sample.csv  .gitignore
+//!     README.md  sample.csv  .gitignore          README.md  sample.csv  .gitignore        sample.jsonl for a stream app
 //!     sdk/plugin-api/  the API and its abi       include/         the headers
 //! ```
 //!

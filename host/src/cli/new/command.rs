@@ -2,7 +2,7 @@
 
 use super::super::exit::Exit;
 use super::super::out;
-use super::{Kind, Language, NewError, scaffold};
+use super::{Kind, Language, NewError, kit, scaffold};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -56,8 +56,11 @@ fn next_steps(directory: &Path, args: &New, language: Language) -> String {
         Language::C => ("make", format!("{}.so", args.name)),
     };
     let mut steps = format!("  cd {}\n  {build}\n  mysimbdp check {built}", directory.display());
-    if args.kind == Kind::Batch {
-        steps.push_str(&format!("\n  mysimbdp run {built} sample.csv"));
-    }
+    let sample = match args.kind {
+        Kind::Batch => kit::ROWS,
+        Kind::Stream => kit::MESSAGES,
+        Kind::Check | Kind::Metadata => return steps,
+    };
+    steps.push_str(&format!("\n  mysimbdp run {built} {sample}"));
     steps
 }

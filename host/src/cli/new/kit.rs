@@ -26,6 +26,10 @@ const PLACEHOLDER_IN_FILES: &str = "my_app";
 /// Where a template keeps its variants.
 const KINDS: &str = "kinds";
 
+/// Samples: rows for one kind, messages for another.
+pub(super) const ROWS: &str = "sample.csv";
+pub(super) const MESSAGES: &str = "sample.jsonl";
+
 /// A file to be written.
 pub(super) struct File {
     /// Where, relative to the app's folder.
@@ -41,7 +45,8 @@ pub(super) fn files(app_name: &str, kind: Kind, language: Language) -> Vec<File>
         Language::C => (&TEMPLATE_C, "app.c"),
     };
     add_dir(template, Path::new(""), &mut files);
-    files.retain(|file| !file.path.starts_with(KINDS));
+    let foreign_sample = if kind == Kind::Stream { ROWS } else { MESSAGES };
+    files.retain(|file| !file.path.starts_with(KINDS) && file.path != Path::new(foreign_sample));
     if let Some(variant) = variant(template, kind, language)
         && let Some(file) = files.iter_mut().find(|file| file.path == Path::new(source))
     {

@@ -186,9 +186,10 @@ impl Prepared {
             Err(error) => return self.tell_failure(args, path, error.to_string()),
         };
         let mut listener = Listener::new(&file, args.json);
-        let result = match self.by_message {
-            true => self.messages(&file, &mut listener).await,
-            false => self.rows(&file, &mut listener).await,
+        let result = if self.by_message {
+            self.messages(&file, &mut listener).await
+        } else {
+            self.rows(&file, &mut listener).await
         };
         let dead_letters = listener.finish();
         let report = match result {
