@@ -4,9 +4,11 @@
 //! |---|---|
 //! | Redis | `redis-server` on PATH; else Debian's package of that name, where we are root |
 //! | MongoDB | `mongod` or `secantusd-rs` on PATH; else `SecantusDB` from the Python package index, in a virtual environment of its own |
+//! | S3 | `moto` from the Python package index, likewise; where there is no Python to be had, nothing, and its test says so |
 //!
 //! ```text
 //!   target/servers/secantus/bin/secantusd-py
+//!   target/servers/s3/bin/moto_server
 //! ```
 //!
 //! Nothing is started here, and nothing is changed outside of `target/` but by `apt-get`. A virtual environment has its own
@@ -26,9 +28,19 @@ const PROGRAM: &str = "bin/secantusd-py";
 /// Stands in the environment when it is whole.
 const WHOLE: &str = "whole";
 
-/// Makes sure that there are a Redis and a MongoDB.
+/// Makes sure that there are a Redis and a MongoDB, and an S3 where that can be.
 pub(crate) fn need() -> Result<()> {
     need_packages(&["redis-server"], &["redis-server"], "as the task queue of several hosts")?;
+    need_mongodb()?;
+    if let Err(why) = need_python() {
+        step(&format!("Not done: the test of files that hosts share over S3, since {why}"));
+        return Ok(());
+    }
+    environment(&workshop::target().join("servers/s3"), &["moto[server,s3]"], "bin/moto_server")
+        .context("cannot install moto, the S3 that what hosts share is tested with")
+}
+
+fn need_mongodb() -> Result<()> {
     if has("mongod") || has("secantusd-rs") || is_whole(&folder(), PROGRAM) {
         return Ok(());
     }

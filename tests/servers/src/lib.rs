@@ -9,14 +9,23 @@ mod mongodb;
 mod process;
 mod proxy;
 mod redis;
+mod s3;
 
 pub use certificates::Signer;
 pub use mongodb::MongoDb;
 pub use process::{Server, ServerError};
 pub use proxy::{Proxy, Weather};
 pub use redis::Redis;
+pub use s3::S3;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Where cargo builds, and `cargo xtask servers` puts what it installs.
+fn target() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target")))
+}
 
 /// The program of this name on PATH.
 fn on_path(name: &str) -> Option<PathBuf> {

@@ -5,8 +5,7 @@
 //!
 //! Whichever it is, it syncs its log at every write that asks for it: what it has answered outlives `kill -9`.
 
-use crate::{Server, ServerError, on_path};
-use std::ffi::OsString;
+use crate::{Server, ServerError, on_path, target};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
@@ -126,9 +125,7 @@ fn owned(arguments: &[&str]) -> Vec<String> {
 
 /// Where `cargo xtask servers` puts one.
 fn installed() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
-    root.join(target).join("servers/secantus/bin/secantusd-py")
+    target().join("servers/secantus/bin/secantusd-py")
 }
 
 impl Deref for MongoDb {
