@@ -2,10 +2,13 @@
 //! is written back as it was.
 
 use fastrand::Rng;
-use mysimbdp::worker::codec::{RowCursor, decode_guest_header, decode_host_header, encode_header, reason};
+use mysimbdp::worker::codec::{
+    RowCursor, decode_guest_header, decode_host_header, decode_tray_word, encode_header, encode_tray_word, reason,
+};
 use mysimbdp::worker::protocol::{
     HEADER_LEN, MAX_HOST_PAYLOAD, MAX_REASON, MAX_ROWS_PAYLOAD, ROW_HEADER_LEN, RowFate, RowHeader,
 };
+use mysimbdp::worker::tray::PLACE_BYTES;
 
 /// A frame header and a payload of rows, most of them sound.
 pub(crate) fn generate(rng: &mut Rng) -> Vec<u8> {
@@ -48,6 +51,7 @@ pub(crate) fn check(input: &[u8]) -> Result<bool, String> {
     headers(header)?;
     let accepted = rows(payload)?;
     reasons(payload)?;
+    tray_words(payload)?;
     Ok(accepted)
 }
 
@@ -59,6 +63,14 @@ fn headers(header: &[u8; HEADER_LEN]) -> Result<(), String> {
     if let Ok(read) = decode_host_header(header) {
         let same = encode_header(read.kind as u8, read.tag, read.length) == *header;
         ensure(same && read.length <= MAX_HOST_PAYLOAD, || format!("a header read as {read:?}"))?;
+    }
+    Ok(())
+}
+
+fn tray_words(payload: &[u8]) -> Result<(), String> {
+    if let Ok(length) = decode_tray_word(payload) {
+        let same = payload.starts_with(&encode_tray_word(length));
+        ensure(same && length <= PLACE_BYTES, || format!("a word of the tray read as {length}"))?;
     }
     Ok(())
 }

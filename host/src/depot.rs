@@ -175,7 +175,12 @@ fn told(key: &Key, doing: &'static str, error: object_store::Error) -> DepotErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mysimbdp_servers::S3;
     use tokio::io::AsyncReadExt;
+
+    fn open(url: &str, environment: Vec<(String, String)>) -> Depot {
+        Depot::open(url, environment).unwrap()
+    }
 
     fn depot(folder: &Path) -> Depot {
         Depot::open(&format!("file://{}", folder.display()), []).unwrap()
@@ -204,6 +209,70 @@ mod tests {
         let gone = one.file_content(&key).await.err().unwrap();
         assert!(matches!(gone, DepotError::Missing(_)), "{gone}");
         assert_eq!(one.app_bytes("ab12").await.unwrap().len(), content.len());
+    }
+
+    /// An S3; `None` where there is no Python, which it needs.
+    fn s3() -> Option<S3> {
+        let has_python = || std::process::Command::new("python3").arg("--version").output().is_ok();
+        if !S3::is_installed() && !has_python() {
+            eprintln!("not done: there is no Python on this machine, and so no S3");
+            return None;
+        }
+        Some(S3::start().unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_one_host_puts_into_an_s3_another_gets() {
+        let Some(server) = s3() else { return };
+        let own = tempfile::tempdir().unwrap();
+        let url = format!("s3://{}/some/folder", S3::BUCKET);
+        let (one, other) = (open(&url, server.environment()), open(&url, server.environment()));
+        let (acme, batch) = (TenantId::parse("acme").unwrap(), BatchId::new());
+        // The last is put there in several parts.
+        for (index, size) in [0, 1, 100_000, 25_000_000].into_iter().enumerate() {
+            let file = own.path().join("f");
+            let content: Vec<u8> = (0_u32..).flat_map(u32::to_le_bytes).take(size).collect();
+            std::fs::write(&file, &content).unwrap();
+            let key = format!("{acme}/{batch}/{index}");
+            for _ in 0..2 {
+                one.put_file(&key, &file).await.unwrap();
+                one.put_app(&format!("ab{index}"), &file).await.unwrap();
+            }
+            let mut got = Vec::new();
+            other.file_content(&key).await.unwrap().read_to_end(&mut got).await.unwrap();
+            assert!(got == content && other.app_bytes(&format!("ab{index}")).await.unwrap() == content, "{size} bytes");
+        }
+        for _ in 0..2 {
+            other.remove_batch(&acme, batch).await.unwrap();
+        }
+        let gone = one.file_content(&format!("{acme}/{batch}/2")).await.err().unwrap();
+        assert!(matches!(gone, DepotError::Missing(_)), "{gone}");
+        assert_eq!(one.app_bytes("ab2").await.unwrap().len(), 100_000);
+        let elsewhere = open(&format!("s3://{}", S3::BUCKET), server.environment());
+        let gone = elsewhere.app_bytes("ab2").await.unwrap_err();
+        assert!(matches!(gone, DepotError::Missing(_)), "{gone}");
+    }
+
+    #[tokio::test]
+    async fn an_s3_that_says_no_is_quoted() {
+        let Some(server) = s3() else { return };
+        let own = tempfile::tempdir().unwrap();
+        let file = own.path().join("f");
+        std::fs::write(&file, "content").unwrap();
+        let url = format!("s3://{}/folder", S3::BUCKET);
+        let stranger = open(&url, server.environment_with("a secret that is not ours"));
+        for told in [
+            stranger.put_app("ab12", &file).await.unwrap_err().to_string(),
+            stranger.app_bytes("ab12").await.unwrap_err().to_string(),
+        ] {
+            assert!(told.contains("folder/apps/ab12.so cannot be") && told.contains("SignatureDoesNotMatch"), "{told}");
+            assert!(!told.contains("a secret"), "{told}");
+        }
+        let own = open(&url, server.environment());
+        own.put_app("ab12", &file).await.unwrap();
+        let nowhere = open("s3://no-such-bucket/folder", server.environment());
+        let told = nowhere.put_app("ab12", &file).await.unwrap_err().to_string();
+        assert!(told.contains("NoSuchBucket"), "{told}");
     }
 
     #[tokio::test]

@@ -6,10 +6,12 @@
 //! | RabbitMQ | `rabbitmq-server` and `epmd` on PATH; else Debian's package `rabbitmq-server`, where we are root |
 //! | MongoDB | `mongod` or `secantusd-rs` on PATH; else `SecantusDB` from the Python package index, in a virtual environment of its own |
 //! | pika, a client of RabbitMQ | the Python package index, in a virtual environment of its own |
+//! | S3 | `moto` from the Python package index, likewise; where there is no Python to be had, nothing, and its test says so |
 //!
 //! ```text
 //!   target/servers/secantus/bin/secantusd-py
 //!   target/servers/pika/bin/python3
+//!   target/servers/s3/bin/moto_server
 //! ```
 //!
 //! Nothing is started here (a package that would start its server is kept from it), and nothing is changed outside of `target/`
@@ -34,11 +36,21 @@ const WHOLE: &str = "whole";
 /// The client of RabbitMQ in Python that tests publish with, and where it is put.
 const CLIENT: &str = "pika";
 
-/// Makes sure that there are a Redis, a RabbitMQ with a client in Python, and a MongoDB.
+/// Makes sure that there are a Redis, a RabbitMQ with a client in Python, and a MongoDB, and an S3 where that can be.
 pub(crate) fn need() -> Result<()> {
     need_packages(&["redis-server"], &["redis-server"], "as the task queue of several hosts")?;
     need_rabbitmq()?;
+    need_mongodb()?;
     environment(&workshop::target().join("servers").join(CLIENT), &[CLIENT], "bin/python3")?;
+    if let Err(why) = need_python() {
+        step(&format!("Not done: the test of files that hosts share over S3, since {why}"));
+        return Ok(());
+    }
+    environment(&workshop::target().join("servers/s3"), &["moto[server,s3]"], "bin/moto_server")
+        .context("cannot install moto, the S3 that what hosts share is tested with")
+}
+
+fn need_mongodb() -> Result<()> {
     if has("mongod") || has("secantusd-rs") || is_whole(&folder(), PROGRAM) {
         return Ok(());
     }

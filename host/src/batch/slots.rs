@@ -1,8 +1,8 @@
 //! The slots: so many tasks run at the same time, each on a thread and an event loop of its own.
 //!
 //! ```text
-//!   slot ── claim the next task ── work on it (work.rs) ── end the claim ── …
-//!     │            │ none
+//!   slot ── claim the next task ── work on it (work.rs) ── end the claim, claim the next ── work on it ── …
+//!     │            │ none                                              │ none: as at the beginning
 //!     │            └── wait until the queue has changed; let idle workers end meanwhile
 //!     └── told to stop: nothing more is claimed, what runs is interrupted, checkpointed and given back
 //! ```
@@ -88,17 +88,22 @@ struct Slot {
 impl Slot {
     async fn run(mut self) {
         let mut shelf = Shelf::new(self.desk.warm);
-        while let Some(claim) = self.next(&mut shelf).await {
+        let mut at_hand = None;
+        while let Some(claim) = self.next(&mut shelf, at_hand.take()).await {
             let stopping = self.stopped.clone();
-            if work::work(&self.desk, &mut shelf, self.number, claim, stopping).await {
-                self.released.fetch_add(1, Ordering::Relaxed);
-            }
+            let over = work::work(&self.desk, &mut shelf, self.number, claim, stopping).await;
+            self.released.fetch_add(u64::from(over.released), Ordering::Relaxed);
+            at_hand = over.next;
         }
         shelf.close().await;
     }
 
-    /// The next task, or none because the host stops.
-    async fn next(&mut self, shelf: &mut Shelf) -> Option<Claim> {
+    /// The next task, which may be `at_hand` already, or none because the host stops.
+    async fn next(&mut self, shelf: &mut Shelf, at_hand: Option<Claim>) -> Option<Claim> {
+        if at_hand.is_some() {
+            // Claimed before anybody said stop, or in that moment: then it is given back at once.
+            return at_hand;
+        }
         let mut unavailable = false;
         loop {
             if *self.stopped.borrow() {

@@ -80,14 +80,23 @@ impl Desk {
     }
 }
 
-/// Works on a claimed task. Answers whether it was given back because the host stops.
+/// A task that a slot is done with.
+#[derive(Debug, Default)]
+pub(super) struct Over {
+    /// It was given back, because the host stops.
+    pub(super) released: bool,
+    /// The task that was claimed when it ended.
+    pub(super) next: Option<Claim>,
+}
+
+/// Works on a claimed task, and claims the next one where this one ends, unless the host stops.
 pub(super) async fn work(
     desk: &Arc<Desk>,
     shelf: &mut Shelf,
     slot: usize,
     claim: Claim,
     stopping: watch::Receiver<bool>,
-) -> bool {
+) -> Over {
     failpoint::cross("work.claimed");
     let began = Instant::now();
     let (key, task) = (claim.key(), &claim.task);
@@ -98,7 +107,7 @@ pub(super) async fn work(
             let (cause, ending) = obstacle.ending(&patience(u32::MAX));
             let entry = telling::unstarted(task, &ending, cause, began.elapsed());
             tell(desk, task, entry).await;
-            return end(desk, key, ending, task.checkpoint.clone()).await;
+            return end(desk, key, ending, task.checkpoint.clone(), &stopping).await;
         }
     };
     let (app, generation) = (task.app.clone(), ready.generation.hash().to_owned());
@@ -138,7 +147,7 @@ pub(super) async fn work(
         Ok(report) => {
             let Some(ending) = verdict::ending(&report, why.as_ref(), &patience(ready.settings.limits.attempts)) else {
                 tracing::warn!(task = key.task, epoch = key.epoch, "another attempt has taken this task over");
-                return false;
+                return Over::default();
             };
             let checkpoint = report.checkpoint.clone();
             let entry = telling::entry(task, ready.generation.hash(), &report, &ending, why.as_ref(), began.elapsed());
@@ -152,7 +161,7 @@ pub(super) async fn work(
         }
     };
     tell(desk, task, entry).await;
-    end(desk, key, ending, checkpoint).await
+    end(desk, key, ending, checkpoint, &stopping).await
 }
 
 /// What a run that could not be brought to a report means: what may pass is tried again without counting as an attempt.
@@ -213,21 +222,34 @@ async fn tell(desk: &Desk, task: &TaskRecord, entry: crate::journal::TaskEntry) 
 }
 
 /// Ends the claim. Where the queue cannot answer it is tried until the lease must have run out; then another attempt goes on
-/// from what was kept. Answers whether the task was given back.
-async fn end(desk: &Desk, key: ClaimKey, ending: Ending, checkpoint: Checkpoint) -> bool {
+/// from what was kept.
+async fn end(
+    desk: &Desk,
+    key: ClaimKey,
+    ending: Ending,
+    checkpoint: Checkpoint,
+    stopping: &watch::Receiver<bool>,
+) -> Over {
     let released = ending == Ending::Released;
+    let Parts { queue, host, .. } = &desk.parts;
     let until = Instant::now() + desk.lease.min(INSISTENCE);
     failpoint::cross("work.before_end");
     loop {
-        match desk.parts.queue.end(key, ending.clone(), checkpoint.clone()).await {
-            Ok(()) => {
+        let (ending, checkpoint) = (ending.clone(), checkpoint.clone());
+        let ended = if released || *stopping.borrow() {
+            queue.end(key, ending, checkpoint).await.map(|()| None)
+        } else {
+            queue.end_and_claim(key, ending, checkpoint, host, desk.lease).await
+        };
+        match ended {
+            Ok(next) => {
                 failpoint::cross("work.after_end");
-                return released;
+                return Over { released, next };
             }
             Err(QueueError::Transient(_)) if Instant::now() < until => sleep(Duration::from_millis(250)).await,
             Err(error) => {
                 tracing::error!(%error, task = key.task, "the end of a task could not be kept; it will be run again");
-                return false;
+                return Over::default();
             }
         }
     }

@@ -287,7 +287,7 @@ impl Context {
     fn send_rows(&mut self) {
         let Work::File { rows, .. } = &mut self.work else { return };
         if rows.pending() > 0 {
-            deliver(self.outbox.send_in_place(GuestKind::Rows, self.tag, rows.frame()));
+            deliver(self.outbox.send_rows(self.tag, rows.frame()));
             rows.sent();
         }
         self.sent_at = clock::coarse();

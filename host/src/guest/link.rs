@@ -4,8 +4,9 @@
 //! being read from. Descriptors ride on the first byte of a frame and are kept in the order they came. A blocked write is
 //! how a slow sink is felt; the time it takes is counted, since it is not the app's.
 
+use super::tray::Tray;
 use crate::worker::codec::{self, CodecError, FrameHeader};
-use crate::worker::protocol::{GuestKind, HEADER_LEN, HostKind, MAX_CONTROL_PAYLOAD};
+use crate::worker::protocol::{GuestKind, HEADER_LEN, HostKind, MAX_CONTROL_PAYLOAD, TRAY_WORD_LEN};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 const READ_BYTES: usize = 64 * 1024;
 /// Most descriptors that one frame carries.
 const MAX_FDS: usize = 4;
+/// Payloads of rows up to this do not go by way of the tray.
+const SMALL: usize = 4 * 1024;
 
 /// Why the worker cannot talk to its host any more.
 #[derive(Debug, thiserror::Error)]
@@ -125,16 +128,37 @@ impl Inbox {
 pub(super) struct Outbox {
     wire: BorrowedFd<'static>,
     blocked: Duration,
+    tray: Option<Tray>,
 }
 
 impl Outbox {
     pub(super) fn new(wire: BorrowedFd<'static>) -> Outbox {
-        Outbox { wire, blocked: Duration::ZERO }
+        Outbox { wire, blocked: Duration::ZERO, tray: None }
     }
 
     /// Time spent in writing so far.
     pub(super) fn blocked(&self) -> Duration {
         self.blocked
+    }
+
+    /// From now on full frames of rows go by way of this tray, if there is one.
+    pub(super) fn set_tray(&mut self, tray: Option<Tray>) {
+        self.tray = tray;
+    }
+
+    /// Sends rows that stand behind [`HEADER_LEN`] bytes that were kept free for the header.
+    pub(super) fn send_rows(&mut self, tag: u32, frame: &mut [u8]) -> Result<(), LinkError> {
+        let payload = &frame[HEADER_LEN..];
+        // A few rows travel with the word of them.
+        let (true, Some(tray)) = (payload.len() > SMALL, &mut self.tray) else {
+            return self.send_in_place(GuestKind::Rows, tag, frame);
+        };
+        if !tray.put(payload) {
+            return self.send_in_place(GuestKind::Rows, tag, frame);
+        }
+        let mut word = [0; HEADER_LEN + TRAY_WORD_LEN];
+        word[HEADER_LEN..].copy_from_slice(&codec::encode_tray_word(payload.len()));
+        self.send_in_place(GuestKind::Tray, tag, &mut word)
     }
 
     /// Sends a frame whose payload stands behind [`HEADER_LEN`] bytes that were kept free for the header.

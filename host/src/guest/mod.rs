@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   detach        die with the host, leave its session, keep one socket     the app cannot have run yet:
-//!   Hello         frame, app file, recorder page                            the code up to here is ours
+//!   Hello         frame, app file, recorder page and tray                   the code up to here is ours
 //!   preload       time zone, converters: opened while that is possible
 //!   sandbox       limits, privileges, landlock, seccomp `load`
 //!   ───────────────────────────────────────────────────────────────────     from here on it may
@@ -39,6 +39,7 @@ mod sandbox;
 mod stream;
 mod table;
 mod text;
+mod tray;
 
 use crate::worker::protocol::{GuestKind, Hello, HostKind, Ready, Refused, Stage, Task, VERSION};
 use crate::worker::recorder::State;
@@ -53,6 +54,7 @@ use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 use std::time::Instant;
+use tray::Tray;
 
 /// The version of the table that apps of this host are loaded with, as (major, minor).
 pub const API: (u32, u32) = (mysimbdp_abi::MAJOR, mysimbdp_abi::MINOR);
@@ -110,6 +112,7 @@ fn leave(exit: Exit) -> ! {
 struct Worker {
     plugin: &'static PluginV1,
     recorder: Recorder,
+    tray: Option<Tray>,
     config: Option<String>,
     ticks: Ticks,
     ready: Ready,
@@ -117,7 +120,7 @@ struct Worker {
 
 /// Everything between the first frame and `Ready`, in the order that the module draws.
 fn start(inbox: &mut Inbox, started: Instant) -> Result<Worker, Refused> {
-    let (hello, app, recorder) = greet(inbox).map_err(|reason| Refused { stage: Stage::Hello, reason })?;
+    let (hello, app, recorder, tray) = greet(inbox).map_err(|reason| Refused { stage: Stage::Hello, reason })?;
     let refused_by = |stage: Stage| move |reason: String| Refused { stage, reason };
     let by_sandbox = refused_by(Stage::Sandbox);
 
@@ -145,11 +148,11 @@ fn start(inbox: &mut Inbox, started: Instant) -> Result<Worker, Refused> {
         sandbox,
         start_micros: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
     };
-    Ok(Worker { plugin, recorder, config: hello.config, ticks, ready })
+    Ok(Worker { plugin, recorder, tray, config: hello.config, ticks, ready })
 }
 
-/// Reads the first frame and what came with it, and maps the recorder.
-fn greet(inbox: &mut Inbox) -> Result<(Hello, OwnedFd, Recorder), String> {
+/// Reads the first frame and what came with it, and maps recorder and tray.
+fn greet(inbox: &mut Inbox) -> Result<(Hello, OwnedFd, Recorder, Option<Tray>), String> {
     let frame = inbox.next().map_err(|error| error.to_string())?.ok_or("the host hung up before its first frame")?;
     if frame.header.kind != HostKind::Hello {
         return Err(format!("the host's first frame is a {:?} and no Hello", frame.header.kind));
@@ -167,13 +170,15 @@ fn greet(inbox: &mut Inbox) -> Result<(Hello, OwnedFd, Recorder), String> {
     };
     let recorder =
         Recorder::map(memory.as_fd()).map_err(|error| format!("the flight recorder cannot be mapped: {error}"))?;
-    Ok((hello, app, recorder))
+    let tray = Tray::map(memory.as_fd()).map_err(|error| format!("the tray for rows cannot be mapped: {error}"))?;
+    Ok((hello, app, recorder, tray))
 }
 
 impl Worker {
     /// Tells the host, then does what it asks, one frame at a time, until it hangs up.
     fn serve(self, mut inbox: Inbox, mut outbox: Outbox) -> Result<Exit, LinkError> {
         outbox.send(GuestKind::Ready, 0, &self.ready)?;
+        outbox.set_tray(self.tray);
         let mut host = HostTable::new(Context::new(outbox, self.recorder));
         let mut stream = stream::Stream::new(self.ticks);
         let config = self.config.as_deref();

@@ -113,6 +113,8 @@ pub(super) async fn suite<F: Future<Output = Subject>>(fresh: impl Fn() -> F) {
     known_content_is_found(fresh().await).await;
     what_is_long_over_is_forgotten(fresh().await).await;
     whoever_waits_is_woken(fresh().await).await;
+    a_claim_that_ends_gives_way_to_the_next_one(fresh().await).await;
+    a_claim_that_is_lost_claims_nothing_when_it_ends(fresh().await).await;
 }
 
 async fn a_batch_that_is_enqueued_again_is_the_one_that_is_there(subject: Subject) {
@@ -397,4 +399,41 @@ async fn whoever_waits_is_woken(subject: Subject) {
     let claim = subject.must_claim().await;
     subject.end(&claim, Ending::Released).await;
     tokio::time::timeout(Duration::from_secs(10), subject.queue.changed()).await.unwrap();
+}
+
+async fn a_claim_that_ends_gives_way_to_the_next_one(subject: Subject) {
+    subject.share("acme", 1, 1).await;
+    let numbers = subject.enqueue("acme", 3).await;
+    let first = subject.must_claim().await;
+    let next = async |claim: &Claim, ending| {
+        subject.queue.end_and_claim(claim.key(), ending, checkpoint(7), OTHER, LEASE).await.unwrap()
+    };
+    let second = next(&first, Ending::Done).await.expect("a task that waits");
+    assert_eq!((second.task.number, second.task.state, second.task.epoch), (numbers[1], TaskState::Running, 1));
+    assert_eq!(Some(&second.task), subject.queue.task(numbers[1]).await.unwrap().as_ref());
+    let ended = subject.queue.task(numbers[0]).await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.checkpoint), (TaskState::Done, checkpoint(7)));
+    // What is given back is the head again, with what was kept of it.
+    let again = next(&second, Ending::Released).await.expect("the task that was given back");
+    assert_eq!((again.task.number, again.task.epoch), (numbers[1], 2));
+    assert_eq!(again.task.checkpoint, checkpoint(7));
+    let third = next(&again, Ending::Again("it failed".into(), Duration::from_secs(5))).await.expect("the third task");
+    assert_eq!(third.task.number, numbers[2]);
+    assert_eq!(next(&third, Ending::Done).await, None);
+    assert_eq!(subject.state(numbers[2]).await, TaskState::Done);
+    subject.time.pass(Duration::from_secs(6));
+    let paused = subject.must_claim().await.task;
+    assert_eq!((paused.number, paused.attempts, paused.not_before), (numbers[1], 1, None));
+    assert_eq!(Some(&paused), subject.queue.task(numbers[1]).await.unwrap().as_ref());
+}
+
+async fn a_claim_that_is_lost_claims_nothing_when_it_ends(subject: Subject) {
+    subject.share("acme", 1, 5).await;
+    let numbers = subject.enqueue("acme", 2).await;
+    let lost = subject.must_claim().await;
+    subject.time.pass(LEASE + Duration::from_secs(1));
+    assert_eq!(subject.must_claim().await.task.number, numbers[0]);
+    let answer = subject.queue.end_and_claim(lost.key(), Ending::Done, checkpoint(7), HOST, LEASE).await;
+    assert!(matches!(answer, Err(QueueError::Fenced { .. })), "{answer:?}");
+    assert_eq!(subject.state(numbers[1]).await, TaskState::Waiting);
 }

@@ -261,6 +261,23 @@ pub trait TaskQueue: Send + Sync {
     /// Ends a claim, with how far the task has come.
     fn end(&self, key: ClaimKey, ending: Ending, checkpoint: Checkpoint) -> BoxFuture<'_, Result<(), QueueError>>;
 
+    /// Ends a claim as [`end`](TaskQueue::end) does and then claims the next task: in one step where the queue can, since that
+    /// is what a busy slot does between two tasks. Nothing is claimed where the claim cannot be ended.
+    fn end_and_claim<'a>(
+        &'a self,
+        key: ClaimKey,
+        ending: Ending,
+        checkpoint: Checkpoint,
+        host: &'a str,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Option<Claim>, QueueError>> {
+        Box::pin(async move {
+            self.end(key, ending, checkpoint).await?;
+            // Whoever claims again hears why it does not work; that the first claim has ended is true.
+            Ok(self.claim(host, lease).await.unwrap_or_default())
+        })
+    }
+
     /// Puts all that this host held back to the heads of the queues: it has begun anew and holds nothing. Answers how many.
     fn recover<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<u64, QueueError>>;
 

@@ -5,8 +5,9 @@
 
 use super::protocol::{
     GuestKind, HEADER_LEN, HostKind, MAX_CONTROL_PAYLOAD, MAX_HOST_PAYLOAD, MAX_REASON, MAX_ROWS_PAYLOAD,
-    ROW_HEADER_LEN, RowFate, RowHeader,
+    ROW_HEADER_LEN, RowFate, RowHeader, TRAY_WORD_LEN,
 };
+use super::tray::PLACE_BYTES;
 
 /// Why bytes are not a frame of this protocol. The sentence fits after "the worker broke the protocol: ".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +70,31 @@ pub fn encode_header(kind: u8, tag: u32, payload_len: usize) -> [u8; HEADER_LEN]
     header
 }
 
+/// The payload of a [`GuestKind::Tray`] frame: so many bytes lie in the tray.
+///
+/// # Panics
+/// Where they do not fit 32 bits: no place of the tray is so large.
+pub fn encode_tray_word(length: usize) -> [u8; TRAY_WORD_LEN] {
+    #[expect(clippy::expect_used, reason = "a place of the tray has a few thousand bytes")]
+    let length = u32::try_from(length).expect("a place of the tray is shorter than 4 GiB");
+    length.to_le_bytes()
+}
+
+/// Reads the payload of a [`GuestKind::Tray`] frame: how many bytes lie in the tray.
+///
+/// # Errors
+/// It is cut short, or names more than a place of the tray holds.
+pub fn decode_tray_word(payload: &[u8]) -> Result<usize, CodecError> {
+    let Some(word) = payload.first_chunk::<TRAY_WORD_LEN>() else {
+        return Err(CodecError::Short(TRAY_WORD_LEN - payload.len()));
+    };
+    let length = u32::from_le_bytes(*word) as usize;
+    if length > PLACE_BYTES {
+        return Err(CodecError::TooLong { kind: GuestKind::Tray, length, cap: PLACE_BYTES });
+    }
+    Ok(length)
+}
+
 /// Reads a header that came from a worker, and holds its length against the cap of its kind.
 ///
 /// # Errors
@@ -79,6 +105,7 @@ pub fn decode_guest_header(header: &[u8; HEADER_LEN]) -> Result<FrameHeader<Gues
     let cap = match kind {
         GuestKind::Rows => MAX_ROWS_PAYLOAD,
         GuestKind::Outcomes => MAX_ROWS_PAYLOAD,
+        GuestKind::Tray => TRAY_WORD_LEN,
         GuestKind::Ready | GuestKind::Refused | GuestKind::Log | GuestKind::Progress | GuestKind::Done => {
             MAX_CONTROL_PAYLOAD
         }
@@ -124,6 +151,7 @@ fn guest_kind(kind: u8) -> Result<GuestKind, CodecError> {
         68 => GuestKind::Progress,
         69 => GuestKind::Done,
         70 => GuestKind::Outcomes,
+        71 => GuestKind::Tray,
         other => return Err(CodecError::UnknownKind(other)),
     })
 }
@@ -240,6 +268,16 @@ mod tests {
         assert!(matches!(decode_guest_header(&bytes), Err(CodecError::TooLong { .. })));
         let bytes = encode_header(GuestKind::Rows as u8, 0, MAX_ROWS_PAYLOAD + 1);
         assert!(matches!(decode_guest_header(&bytes), Err(CodecError::TooLong { .. })));
+    }
+
+    #[test]
+    fn a_word_of_the_tray_comes_back_as_it_went_and_is_capped() {
+        assert_eq!(decode_tray_word(&encode_tray_word(70_000)), Ok(70_000));
+        assert_eq!(decode_tray_word(&[0; 3]), Err(CodecError::Short(1)));
+        let (kind, length, cap) = (GuestKind::Tray, PLACE_BYTES + 1, PLACE_BYTES);
+        assert_eq!(decode_tray_word(&encode_tray_word(length)), Err(CodecError::TooLong { kind, length, cap }));
+        let header = encode_header(GuestKind::Tray as u8, 0, TRAY_WORD_LEN + 1);
+        assert!(matches!(decode_guest_header(&header), Err(CodecError::TooLong { .. })));
     }
 
     #[test]

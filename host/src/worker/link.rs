@@ -4,6 +4,7 @@ use super::codec::{self, CodecError, FrameHeader};
 use super::protocol::{
     Done, Ending, GuestKind, HEADER_LEN, HostKind, Log, MAX_REASON, Progress, Ready, Refused, VERSION,
 };
+use super::tray::Tray;
 use super::words::short_line;
 use bytes::{Buf, Bytes, BytesMut};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -95,14 +96,16 @@ pub struct Link {
     buffer: BytesMut,
     /// What is posted and has not left: headers and payloads in turn.
     outgoing: VecDeque<Bytes>,
+    /// Where the worker lays full frames of rows.
+    tray: Tray,
     /// A Ready has come. Nothing but control frames is read before.
     ready: bool,
 }
 
 impl Link {
-    /// Takes over a connected, non-blocking socket.
-    pub fn new(socket: UnixStream) -> Link {
-        Link { socket, buffer: BytesMut::with_capacity(READ_BYTES), outgoing: VecDeque::new(), ready: false }
+    /// Takes over a connected, non-blocking socket, and the tray that the worker at its other end was given.
+    pub fn new(socket: UnixStream, tray: Tray) -> Link {
+        Link { socket, buffer: BytesMut::with_capacity(READ_BYTES), outgoing: VecDeque::new(), tray, ready: false }
     }
 
     /// The next frame and its tag; `None` where the worker closed its end between two frames.
@@ -117,7 +120,7 @@ impl Link {
                 Some(header) if self.buffer.len() >= HEADER_LEN + header.length => {
                     self.buffer.advance(HEADER_LEN);
                     let payload = self.buffer.split_to(header.length);
-                    let frame = decode(header.kind, payload)?;
+                    let frame = decode(header.kind, payload, &mut self.tray)?;
                     self.ready |= matches!(frame, Frame::Ready(_));
                     return Ok(Some((header.tag, frame)));
                 }
@@ -180,7 +183,9 @@ impl Link {
     fn pending_header(&self) -> Result<Option<FrameHeader<GuestKind>>, LinkError> {
         let header = self.buffer.first_chunk::<HEADER_LEN>().map(codec::decode_guest_header).transpose()?;
         match header {
-            Some(FrameHeader { kind: kind @ (GuestKind::Rows | GuestKind::Outcomes), .. }) if !self.ready => {
+            Some(FrameHeader { kind: kind @ (GuestKind::Rows | GuestKind::Outcomes | GuestKind::Tray), .. })
+                if !self.ready =>
+            {
                 Err(LinkError::NotReady(kind))
             }
             header => Ok(header),
@@ -252,7 +257,7 @@ fn send_with_fds(socket: &UnixStream, parts: &[IoSlice<'_>], fds: &[BorrowedFd<'
     Ok(sendmsg(socket, parts, &mut ancillary, SendFlags::NOSIGNAL)?)
 }
 
-fn decode(kind: GuestKind, payload: BytesMut) -> Result<Frame, LinkError> {
+fn decode(kind: GuestKind, payload: BytesMut, tray: &mut Tray) -> Result<Frame, LinkError> {
     Ok(match kind {
         GuestKind::Ready => Frame::Ready(ready(json(kind, &payload)?)),
         GuestKind::Refused => {
@@ -260,6 +265,7 @@ fn decode(kind: GuestKind, payload: BytesMut) -> Result<Frame, LinkError> {
             Frame::Refused(Refused { stage, reason: fit(reason) })
         }
         GuestKind::Rows => Frame::Rows(payload),
+        GuestKind::Tray => Frame::Rows(tray.take(codec::decode_tray_word(&payload)?)?),
         GuestKind::Log => {
             let Log { level, message } = json(kind, &payload)?;
             Frame::Log(Log { level, message: fit(message) })
@@ -300,12 +306,22 @@ fn fit(text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::tray::SHARED_BYTES;
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+    use std::os::fd::OwnedFd;
+    use std::sync::Arc;
     use tokio::io::AsyncWriteExt;
+
+    fn memory() -> OwnedFd {
+        let memory = memfd_create("tray", MemfdFlags::CLOEXEC).unwrap();
+        ftruncate(&memory, SHARED_BYTES as u64).unwrap();
+        memory
+    }
 
     /// A link, and the worker's end of it.
     fn pair() -> (Link, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        (Link::new(ours), theirs)
+        (Link::new(ours, Tray::new(Arc::new(memory()))), theirs)
     }
 
     async fn send(to: &mut UnixStream, kind: GuestKind, payload: &[u8]) {
@@ -315,9 +331,9 @@ mod tests {
 
     #[tokio::test]
     async fn rows_before_ready_are_refused_by_their_header_alone() {
-        for kind in [GuestKind::Rows, GuestKind::Outcomes] {
+        for (kind, length) in [(GuestKind::Rows, 32 << 20), (GuestKind::Outcomes, 32 << 20), (GuestKind::Tray, 4)] {
             let (mut link, mut worker) = pair();
-            worker.write_all(&codec::encode_header(kind as u8, 0, 32 * 1024 * 1024)).await.unwrap();
+            worker.write_all(&codec::encode_header(kind as u8, 0, length)).await.unwrap();
             let error = link.receive().await.unwrap_err();
             assert!(matches!(error, LinkError::NotReady(refused) if refused == kind), "{error}");
             assert!(error.to_string().len() < 200, "{error}");

@@ -9,4 +9,5 @@ pub mod protocol;
 pub mod recorder;
 pub mod spawner;
 pub mod supervisor;
+pub mod tray;
 pub mod words;

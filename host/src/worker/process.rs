@@ -8,6 +8,7 @@ use super::output::{self, Tail};
 use super::protocol::{GuestLimits, Hello, HostKind, Isolation, Ready, Stage, Task, VERSION};
 use super::recorder::{self, Claim, Page};
 use super::spawner::{Process, Spawner};
+use super::tray::{SHARED_BYTES, Tray};
 use bytes::Bytes;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -114,7 +115,8 @@ fn said(tail: &Tail) -> String {
 pub struct Worker {
     child: Process,
     link: Link,
-    recorder: OwnedFd,
+    /// Flight recorder and tray.
+    shared: Arc<OwnedFd>,
     stdout: JoinHandle<Tail>,
     stderr: JoinHandle<Tail>,
     ready: Ready,
@@ -178,7 +180,7 @@ impl Worker {
 
     async fn spawn(spawner: &Spawner) -> Result<Worker, StartError> {
         let host = |what| move |source: io::Error| StartError::Host { what, source };
-        let recorder = new_recorder().map_err(host("make a flight recorder"))?;
+        let shared = Arc::new(share().map_err(host("make a flight recorder"))?);
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(host("make a socket pair"))?;
         ours.set_nonblocking(true).map_err(host("make a socket pair"))?;
         // Where the system allows less, it is less.
@@ -186,7 +188,7 @@ impl Worker {
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(&ours, TO_WORKER);
         let mut child = spawner.spawn(theirs.into()).await.map_err(host("start a worker process"))?;
         let parts = (|| {
-            let link = Link::new(UnixStream::from_std(ours)?);
+            let link = Link::new(UnixStream::from_std(ours)?, Tray::new(Arc::clone(&shared)));
             let pipes = child.stdout.take().zip(child.stderr.take());
             let (stdout, stderr) = pipes.ok_or_else(|| io::Error::other("its output is not piped"))?;
             let stdout = output::drain(ChildStdout::from_std(stdout)?);
@@ -196,7 +198,7 @@ impl Worker {
         match parts {
             Ok((link, stdout, stderr)) => {
                 let (next_tag, peak_memory, ready) = (1, 0, nobody());
-                Ok(Worker { child, link, recorder, stdout, stderr, ready, next_tag, peak_memory })
+                Ok(Worker { child, link, shared, stdout, stderr, ready, next_tag, peak_memory })
             }
             Err(source) => {
                 // Dropping the child ends it.
@@ -206,7 +208,7 @@ impl Worker {
     }
 
     async fn greet(&mut self, hello: &Hello, app: BorrowedFd<'_>) -> Result<Greeting, LinkError> {
-        let fds = [app, self.recorder.as_fd()];
+        let fds = [app, self.shared.as_fd()];
         // A worker that is gone already has more to say by its end than by a broken pipe.
         let _ = self.link.send(HostKind::Hello, 0, hello, &fds).await;
         let mut tick = interval(SAMPLE);
@@ -317,7 +319,7 @@ impl Worker {
         let status = self.child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
         let stdout = last_words(self.stdout).await;
         let stderr = last_words(self.stderr).await;
-        Remains { status, claim: read_recorder(&self.recorder), cpu, peak_memory: self.peak_memory, stdout, stderr }
+        Remains { status, claim: read_recorder(&self.shared), cpu, peak_memory: self.peak_memory, stdout, stderr }
     }
 }
 
@@ -368,9 +370,10 @@ async fn last_words(mut tail: JoinHandle<Tail>) -> Tail {
     }
 }
 
-fn new_recorder() -> io::Result<OwnedFd> {
+/// The memory that is shared with a worker: the recorder's page, and the tray.
+fn share() -> io::Result<OwnedFd> {
     let page = memfd_create("mysimbdp-recorder", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    ftruncate(&page, recorder::LEN as u64)?;
+    ftruncate(&page, SHARED_BYTES as u64)?;
     fcntl_add_seals(&page, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
     rustix::io::pwrite(&page, &recorder::MAGIC.to_ne_bytes(), 0)?;
     Ok(page)

@@ -8,7 +8,7 @@
 //!   Hello  (+ fds: app, recorder)  ─────▶   sandbox, dlopen, handshake, last seccomp stage
 //!                                  ◀─────   Ready | Refused
 //!   Task   (+ fd: data file)       ─────▶   app.ingest(..)
-//!                                  ◀─────   Rows*, Log*, Progress*
+//!                                  ◀─────   (Rows | Tray)*, Log*, Progress*
 //!                                  ◀─────   Done
 //!   Deliver                        ─────▶   app.on_message(..) for each
 //!                                  ◀─────   Outcomes+, Log*   (one outcome for each message)
@@ -45,6 +45,8 @@ pub const MAX_HOST_PAYLOAD: usize = 64 * 1024 * 1024;
 pub const MAX_REASON: usize = 4 * 1024;
 /// Bytes of a [`RowHeader`].
 pub const ROW_HEADER_LEN: usize = 48;
+/// Bytes of the payload of a [`GuestKind::Tray`] frame.
+pub const TRAY_WORD_LEN: usize = 4;
 /// Row numbers from here on number documents that were emitted with no row open.
 pub const LOOSE_ROWS: u64 = 1 << 39;
 
@@ -78,6 +80,8 @@ pub enum GuestKind {
     Done = 69,
     /// What became of messages of a [`HostKind::Deliver`], binary: see [`delivery`](super::delivery).
     Outcomes = 70,
+    /// A frame of [`Rows`](GuestKind::Rows) whose payload lies in the [`tray`](super::tray): its length, binary.
+    Tray = 71,
 }
 
 /// How much of the sandbox is demanded.

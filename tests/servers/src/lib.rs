@@ -10,6 +10,7 @@ mod process;
 mod proxy;
 mod rabbitmq;
 mod redis;
+mod s3;
 
 pub use certificates::Signer;
 pub use mongodb::MongoDb;
@@ -17,6 +18,7 @@ pub use process::{Server, ServerError};
 pub use proxy::{Proxy, Weather};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
+pub use s3::S3;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the promises about speed and memory, measured side by side in one run.
 //!
-//! Each comparison has a file of its own and makes one section of the report. A promise that is not kept ends the command
+//! Each comparison has a file of its own and makes one section of the report; what there is of it stands in
+//! `target/bench/report.md` after each of them. A promise that is not kept ends the command
 //! with a failure, after the report is written. Nothing here is a test: tests are not timed.
 
 mod consumers;
@@ -28,6 +29,7 @@ use anyhow::{Context as _, Result, bail};
 use report::Section;
 use shop::Shop;
 use std::fs;
+use std::path::Path;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -72,6 +74,8 @@ enum Comparison {
     Stack,
     /// On servers: the Redis queue alone
     Queue,
+    /// On servers: the cost of a file, with one host and with two
+    Hosts,
     /// On servers: anonymous memory
     ServerMemory,
     /// On servers: into a MongoDB that stores
@@ -79,7 +83,7 @@ enum Comparison {
 }
 
 impl Comparison {
-    const ALL: [Comparison; 16] = [
+    const ALL: [Comparison; 17] = [
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,
@@ -94,6 +98,7 @@ impl Comparison {
         Comparison::Servers,
         Comparison::Stack,
         Comparison::Queue,
+        Comparison::Hosts,
         Comparison::ServerMemory,
         Comparison::Mongodb,
     ];
@@ -114,6 +119,7 @@ impl Comparison {
             Comparison::Servers => servers::loader(shop),
             Comparison::Stack => servers::stack(shop),
             Comparison::Queue => servers::queue(shop),
+            Comparison::Hosts => servers::hosts(shop),
             Comparison::ServerMemory => servers::memory(shop),
             Comparison::Mongodb => servers::into_mongodb(shop),
         }
@@ -121,8 +127,8 @@ impl Comparison {
 
     /// Whether it needs a Redis and a MongoDB.
     fn is_on_servers(self) -> bool {
-        use Comparison::{Mongodb, Queue, ServerMemory, Servers, Stack};
-        matches!(self, Servers | Stack | Queue | ServerMemory | Mongodb)
+        use Comparison::{Hosts, Mongodb, Queue, ServerMemory, Servers, Stack};
+        matches!(self, Servers | Stack | Queue | Hosts | ServerMemory | Mongodb)
     }
 }
 
@@ -133,12 +139,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if wanted.iter().any(|comparison| comparison.is_on_servers()) {
         need_servers()?;
     }
-    let sections = wanted.iter().map(|comparison| comparison.measure(&shop)).collect::<Result<Vec<Section>>>()?;
+    let write = |place: &Path, sections: &[Section]| {
+        let text = report::markdown(sections, shop.pairs);
+        fs::write(place, text).with_context(|| format!("cannot write {}", shown(place)))
+    };
+    // A whole run takes an hour: one that is interrupted has left there what it had found.
+    let so_far = shop.folder.join("report.md");
+    let mut sections = Vec::new();
+    for comparison in wanted {
+        sections.push(comparison.measure(&shop)?);
+        write(&so_far, &sections)?;
+    }
 
     let whole = !arguments.quick && arguments.only.is_empty();
-    let place = if whole { root().join("docs/benchmarks.md") } else { shop.folder.join("report.md") };
-    fs::write(&place, report::markdown(&sections, shop.pairs))
-        .with_context(|| format!("cannot write {}", shown(&place)))?;
+    let place = if whole { root().join("docs/benchmarks.md") } else { so_far };
+    write(&place, &sections)?;
     step(&format!("The report is in {}", shown(&place)));
     println!("{}", report::summary(&sections));
     if sections.iter().flat_map(|section| &section.figures).any(|figure| !figure.kept) {

@@ -1,4 +1,4 @@
-//! A picture of the cost of a file against the number of files, a line for each number of tenants. Pure.
+//! A picture of the cost of a file against the number of files, a line for each number of tenants or hosts. Pure.
 
 use std::fmt::Write as _;
 
@@ -7,8 +7,8 @@ const HEIGHT: f64 = 320.0;
 const MARGIN: f64 = 56.0;
 const COLOURS: [&str; 3] = ["#1b6ca8", "#c05621", "#2f855a"];
 
-/// `cells` are tenants, files, and CPU milliseconds per file. Files are drawn on a logarithmic scale.
-pub(super) fn picture(cells: &[(usize, usize, f64)]) -> String {
+/// `cells` are tenants (or what else `crowds_of` names), files, and CPU milliseconds per file. Files are drawn on a logarithmic scale.
+pub(super) fn picture(cells: &[(usize, usize, f64)], crowds_of: &str) -> String {
     let most = cells.iter().map(|(.., ms)| *ms).fold(0.0_f64, f64::max) * 1.2;
     #[expect(clippy::cast_precision_loss, reason = "a thousand files")]
     let decade = |files: usize| (files as f64).log10();
@@ -46,7 +46,7 @@ pub(super) fn picture(cells: &[(usize, usize, f64)]) -> String {
         if let Some((_, files, ms)) = of.last() {
             let _ = writeln!(
                 svg,
-                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\" text-anchor=\"end\">{crowd} tenants</text>",
+                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\" text-anchor=\"end\">{crowd} {crowds_of}</text>",
                 x(*files),
                 y(*ms) - 8.0
             );
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn each_number_of_tenants_has_its_line() {
-        let svg = picture(&[(1, 10, 5.0), (1, 100, 4.0), (10, 10, 6.0), (10, 100, 5.5)]);
+        let svg = picture(&[(1, 10, 5.0), (1, 100, 4.0), (10, 10, 6.0), (10, 100, 5.5)], "tenants");
         assert_eq!(svg.matches("<polyline").count(), 2);
         assert!(svg.contains("10 tenants") && svg.contains("100 files") && !svg.contains("NaN"), "{svg}");
     }

@@ -1,7 +1,7 @@
 //! The task queue on Redis: shared by any number of hosts, with the same guarantees as the embedded one.
 //!
-//! Every step is one Lua script, so it happens whole or not at all, and one round trip: a task that is claimed, run and ended
-//! takes two. Leases and pauses go by the server's clock. Scripts are sent by their hash and loaded where the server does
+//! Every step is one Lua script, so it happens whole or not at all, and one round trip. The end of a claim and the next claim
+//! are one step, so a slot that is busy takes one for each task. Leases and pauses go by the server's clock. Scripts are sent by their hash and loaded where the server does
 //! not know them (any more).
 //!
 //! # Keys
@@ -111,6 +111,13 @@ impl RedisQueue {
         let at = (due >= 0).then(|| Instant::now() + wait);
         *self.due.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
+
+    /// A claim with this lease has begun: when it ends, its task becomes claimable by itself.
+    fn remember_lease(&self, lease: Duration) {
+        let end = Instant::now() + lease;
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        *due = Some(due.map_or(end, |due| due.min(end)));
+    }
 }
 
 impl TaskQueue for RedisQueue {
@@ -182,6 +189,17 @@ impl TaskQueue for RedisQueue {
 
     fn end(&self, key: ClaimKey, ending: Ending, checkpoint: Checkpoint) -> BoxFuture<'_, Result<(), QueueError>> {
         Box::pin(steps::end(self, key, ending, checkpoint))
+    }
+
+    fn end_and_claim<'a>(
+        &'a self,
+        key: ClaimKey,
+        ending: Ending,
+        checkpoint: Checkpoint,
+        host: &'a str,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Option<Claim>, QueueError>> {
+        Box::pin(steps::end_and_claim(self, key, ending, checkpoint, host, lease))
     }
 
     fn recover<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<u64, QueueError>> {

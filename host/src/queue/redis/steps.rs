@@ -7,6 +7,7 @@ use crate::queue::{Claim, ClaimKey, Ending, HOST_WORD, HostCard, NewBatch, Queue
 use crate::task::{Checkpoint, TaskRecord, TaskState, Work};
 use crate::tenant::{AppName, TenantId};
 use jiff::Timestamp;
+use redis::{FromRedisValue, Script};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -51,23 +52,48 @@ pub(super) async fn enqueue(queue: &RedisQueue, batch: NewBatch) -> Result<Vec<u
 }
 
 pub(super) async fn claim(queue: &RedisQueue, host: &str, lease: Duration) -> Result<Option<Claim>, QueueError> {
+    let answer: (i64, String, Fields) = ask_for_a_task(queue, &scripts::CLAIM, host, lease, Vec::new()).await?;
+    let (due, number, fields) = answer;
+    claimed(queue, lease, due, &number, &fields)
+}
+
+/// Runs a script that claims, with a token; `ending` follows in its arguments.
+async fn ask_for_a_task<T: FromRedisValue + Send + 'static>(
+    queue: &RedisQueue,
+    script: &'static Script,
+    host: &str,
+    lease: Duration,
+    ending: Vec<String>,
+) -> Result<T, QueueError> {
     let unanswered = || queue.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
     let lost = unanswered().pop();
     let again = u8::from(lost.is_some());
     let token = lost.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
-    let given = arguments![host, millis(lease), token, again];
-    let answer = queue.line.run(&scripts::CLAIM, queue.now(), given).await;
+    let mut given = arguments![host, millis(lease), token, again];
+    given.extend(ending);
+    let answer = queue.line.run(script, queue.now(), given).await;
     if let Err(QueueError::Transient(_)) = answer {
         unanswered().push(token);
     }
-    let (due, number, fields): (i64, String, Fields) = answer?;
-    queue.remember_due(due);
+    answer
+}
+
+/// What a script that claims has answered.
+fn claimed(
+    queue: &RedisQueue,
+    lease: Duration,
+    due: i64,
+    number: &str,
+    fields: &Fields,
+) -> Result<Option<Claim>, QueueError> {
     if number.is_empty() {
+        queue.remember_due(due);
         return Ok(None);
     }
+    queue.remember_lease(lease);
     // There may be more, and whoever waits has not heard of it if it came in one piece with this.
     queue.line.wake();
-    Ok(Some(Claim { task: rows::record(parsed(&number)?, &fields)? }))
+    Ok(Some(Claim { task: rows::record(parsed(number)?, fields)? }))
 }
 
 pub(super) async fn renew(queue: &RedisQueue, key: ClaimKey, lease: Duration) -> Result<Standing, QueueError> {
@@ -96,8 +122,28 @@ pub(super) async fn end(
     ending: Ending,
     checkpoint: Checkpoint,
 ) -> Result<(), QueueError> {
+    kept(key, queue.line.run(&scripts::FINISH, queue.now(), as_arguments(key, &ending, &checkpoint)?).await?)
+}
+
+pub(super) async fn end_and_claim(
+    queue: &RedisQueue,
+    key: ClaimKey,
+    ending: Ending,
+    checkpoint: Checkpoint,
+    host: &str,
+    lease: Duration,
+) -> Result<Option<Claim>, QueueError> {
+    let ending = as_arguments(key, &ending, &checkpoint)?;
+    let answer: (String, i64, String, Fields) = ask_for_a_task(queue, &scripts::NEXT, host, lease, ending).await?;
+    let (answer, due, number, fields) = answer;
+    kept(key, answer)?;
+    claimed(queue, lease, due, &number, &fields)
+}
+
+/// The end of a claim, as scripts take it.
+fn as_arguments(key: ClaimKey, ending: &Ending, checkpoint: &Checkpoint) -> Result<Vec<String>, QueueError> {
     let after = |pause: &Duration| i64::try_from(millis(*pause)).unwrap_or(i64::MAX);
-    let (state, reason, failed, pause) = match &ending {
+    let (state, reason, failed, pause) = match ending {
         Ending::Done => ("done", "", 0, -1),
         Ending::Partial(reason) => ("partial", reason.as_str(), 0, -1),
         Ending::Again(reason, pause) => ("waiting", reason.as_str(), 1, after(pause)),
@@ -106,8 +152,7 @@ pub(super) async fn end(
         Ending::Cancelled => ("cancelled", "", 0, -1),
         Ending::Released => ("waiting", "", 0, -1),
     };
-    let given = arguments![key.task, key.epoch, state, reason, failed, pause, as_json(&checkpoint)?];
-    kept(key, queue.line.run(&scripts::FINISH, queue.now(), given).await?)
+    Ok(arguments![key.task, key.epoch, state, reason, failed, pause, as_json(checkpoint)?])
 }
 
 pub(super) async fn recover(queue: &RedisQueue, host: &str) -> Result<u64, QueueError> {

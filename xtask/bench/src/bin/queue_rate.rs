@@ -2,7 +2,7 @@
 //! finishes, and how many requests that takes.
 //!
 //! ```text
-//!   enqueue, ten tasks a batch ──▶ Redis ──▶ slot: claim ─▶ end(Done) ─▶ claim …    a thread and an event loop each
+//!   enqueue, ten tasks a batch ──▶ Redis ──▶ slot: claim ─▶ end(Done) and claim ─▶ …    a thread and an event loop each
 //! ```
 //! As in the daemon, one connection serves all of the host. The task itself does nothing: the queue alone is measured. Redis
 //! counts the requests: each step of the queue is one script, which it lists under `evalsha`.
@@ -93,16 +93,20 @@ async fn enqueue(queue: &RedisQueue, batches: u64) -> Result<()> {
 
 /// A slot: claims and finishes until none is left; answers how many claims found nothing.
 async fn work(queue: &RedisQueue, left: &AtomicU64) -> Result<u64> {
-    let mut empty = 0;
+    let (mut empty, mut at_hand) = (0, None);
     while left.load(Ordering::SeqCst) > 0 {
-        let Some(claim) = queue.claim("bench", LEASE).await? else {
+        let next = match at_hand.take() {
+            Some(claim) => Some(claim),
+            None => queue.claim("bench", LEASE).await?,
+        };
+        let Some(claim) = next else {
             empty += 1;
             // The last task may be finished by another slot, of which nobody hears.
             let _ = tokio::time::timeout(Duration::from_millis(20), queue.changed()).await;
             continue;
         };
         let checkpoint = claim.task.checkpoint.clone();
-        queue.end(claim.key(), Ending::Done, checkpoint).await?;
+        at_hand = queue.end_and_claim(claim.key(), Ending::Done, checkpoint, "bench", LEASE).await?;
         left.fetch_sub(1, Ordering::SeqCst);
     }
     Ok(empty)

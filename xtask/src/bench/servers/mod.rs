@@ -4,6 +4,7 @@
 //! apart from a server's; the real one is reported with its own share of the CPU. On the platform everything is on:
 //! isolation, validation, checkpoints, deterministic ids, journal, bill, and a Redis that syncs its log at every change.
 
+mod hosts;
 mod into_mongodb;
 mod loader;
 mod memory;
@@ -13,6 +14,7 @@ mod python;
 mod queue;
 mod stack;
 
+pub(super) use hosts::measure as hosts;
 pub(super) use into_mongodb::measure as into_mongodb;
 pub(super) use loader::measure as loader;
 pub(super) use memory::measure as memory;

@@ -101,7 +101,7 @@ pub(super) fn distinct(shop: &Shop, file: &Path, count: usize) -> Result<Vec<Pat
     (0..count).map(write).collect()
 }
 
-fn since_1970() -> std::time::Duration {
+pub(super) fn since_1970() -> std::time::Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

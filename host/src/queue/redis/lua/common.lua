@@ -86,7 +86,8 @@ local function charge(number, tenant)
   call('HSET', P .. 'running:' .. tenant, number, string.format('%d', now))
 end
 
--- Ends the claim of a running task, without saying what becomes of it. Answers whether the tenant had as many as it may.
+-- Ends the claim of a running task, without saying what becomes of it. Answers whether the tenant had as many as it may, and
+-- whether nothing of it runs any more.
 local function leave(number, tenant)
   local key = P .. 'running:' .. tenant
   local weight, concurrent, virtual_time = share_of(tenant)
@@ -97,8 +98,9 @@ local function leave(number, tenant)
     call('HDEL', key, number)
   end
   call('ZREM', P .. 'leases', number)
-  if running <= (since and 1 or 0) then call('SREM', P .. 'active', tenant) end
-  return running >= concurrent
+  local is_last = running <= (since and 1 or 0)
+  if is_last then call('SREM', P .. 'active', tenant) end
+  return running >= concurrent, is_last
 end
 
 local function move(number, tenant, from, to)

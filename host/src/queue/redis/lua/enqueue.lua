@@ -8,6 +8,7 @@ local last = call('INCRBY', P .. 'last', files)
 if last > 274877906943 then return redis.error_reply('NUMBERS a task number has 38 bits, and all are used up') end
 join(tenant)
 call('SADD', P .. 'tenants', tenant)
+local pinned = generation ~= '' and { 'generation', generation } or {}
 local numbers = {}
 for file = 1, files do
   local number = string.format('%d', last - files + file)
@@ -15,12 +16,19 @@ for file = 1, files do
   numbers[file] = number
   call('HSET', key_of(number), 'job', ARGV[at + 1], 'work', ARGV[at + 2], 'tenant', tenant, 'app', app, 'content', ARGV[at + 3],
     'batch', batch, 'state', 'waiting', 'epoch', '0', 'attempts', '0', 'checkpoint', checkpoint,
-    'enqueued_at', string.format('%d', now))
-  if generation ~= '' then call('HSET', key_of(number), 'generation', generation) end
-  call('RPUSH', batch_key, number)
-  call('ZADD', P .. 'tasks:' .. tenant .. ':waiting', number, number)
-  call('ZADD', P .. 'ready:' .. tenant, number, number)
+    'enqueued_at', string.format('%d', now), unpack(pinned))
   call('ZADD', P .. 'known:' .. tenant .. ':' .. app .. ':' .. ARGV[at + 3], number, number)
+end
+-- So many at once as Lua can hand over.
+for first = 1, files, 1000 do
+  local upto, scored = math.min(first + 999, files), {}
+  for file = first, upto do
+    table.insert(scored, numbers[file])
+    table.insert(scored, numbers[file])
+  end
+  call('RPUSH', batch_key, unpack(numbers, first, upto))
+  call('ZADD', P .. 'tasks:' .. tenant .. ':waiting', unpack(scored))
+  call('ZADD', P .. 'ready:' .. tenant, unpack(scored))
 end
 place(tenant)
 news()
