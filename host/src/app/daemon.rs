@@ -125,6 +125,9 @@ pub enum DaemonError {
     /// What an earlier life left cannot be tidied up.
     #[error(transparent)]
     Action(#[from] ActionError),
+    /// Streams cannot be started.
+    #[error("streams cannot be started: {0}")]
+    Streams(io::Error),
     /// The machine gives no thread.
     #[error("a thread cannot be started: {0}")]
     Thread(#[from] io::Error),
@@ -198,7 +201,8 @@ impl Daemon {
             warm: config.warm,
             permits: Permits::new(config.workers_max),
         };
-        let streams = Streams::new(Arc::new(stream_desk), config.stream_threads, &data.join("streams.json"))?;
+        let streams = Streams::new(Arc::new(stream_desk), config.stream_threads, &data.join("streams.json"))
+            .map_err(DaemonError::Streams)?;
         let batches = Batches { parts: parts.clone(), on_known: config.staging_rules.on_known };
         let platform = Platform::new(batches, running.clone(), streams.clone(), usage.clone(), config.slots);
         if config.adopt_tenants {

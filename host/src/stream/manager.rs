@@ -116,9 +116,14 @@ impl Streams {
     /// All streams of the configuration, none of them started.
     ///
     /// # Errors
-    /// A thread cannot be started, or what was said of streams cannot be read.
+    /// A thread cannot be started, or what was said of streams cannot be read; the sentence says which.
     pub fn new(desk: Arc<Desk>, threads: usize, states: &Path) -> std::io::Result<Streams> {
-        let states = States::open(states)?;
+        let unreadable = |error: std::io::Error| {
+            let path = states.display();
+            let sentence = format!("{path} cannot be read: {error}; without that file all streams are as configured");
+            std::io::Error::new(error.kind(), sentence)
+        };
+        let states = States::open(states).map_err(unreadable)?;
         let mut entries = BTreeMap::new();
         let mut allowances = BTreeMap::new();
         for tenant in desk.parts.tenants.all() {

@@ -265,7 +265,7 @@ fn cost_of_a_file(shop: &Shop, file: &Path, tenants: usize, files: usize) -> Res
     Ok(each)
 }
 
-fn drop_app(daemon: &Daemon, folder: &Path, tenant: &str, app: &Path) -> Result<()> {
+pub(super) fn drop_app(daemon: &Daemon, folder: &Path, tenant: &str, app: &Path) -> Result<()> {
     let place = folder.join("staging").join(tenant);
     fs::create_dir_all(&place)?;
     let dropped = place.join("app.so");
@@ -284,7 +284,7 @@ fn distinct(shop: &Shop, file: &Path, number: usize) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn fresh(shop: &Shop, name: &str) -> Result<PathBuf> {
+pub(super) fn fresh(shop: &Shop, name: &str) -> Result<PathBuf> {
     let folder = shop.folder.join(name);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;

@@ -19,6 +19,7 @@ mod shop;
 mod sink;
 mod start;
 mod stream;
+mod streams;
 mod wasm;
 
 pub(crate) use measure::wait;
@@ -52,6 +53,10 @@ enum Comparison {
     Wasm,
     /// A stream's message beside a direct call
     Stream,
+    /// Messages per second from a publisher to the sink
+    Streams,
+    /// A thousand streams with nothing to do
+    IdleStreams,
     /// How many consumers a stream is given, simulated and drawn
     Scaling,
     /// The embedded sink beside a bare loader
@@ -83,10 +88,12 @@ enum Comparison {
 }
 
 impl Comparison {
-    const ALL: [Comparison; 17] = [
+    const ALL: [Comparison; 19] = [
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,
+        Comparison::Streams,
+        Comparison::IdleStreams,
         Comparison::Scaling,
         Comparison::Sink,
         Comparison::Memory,
@@ -108,6 +115,8 @@ impl Comparison {
             Comparison::Isolation => isolation::measure(shop),
             Comparison::Wasm => wasm::measure(shop),
             Comparison::Stream => stream::measure(shop),
+            Comparison::Streams => streams::rates(shop),
+            Comparison::IdleStreams => streams::idle(shop),
             Comparison::Scaling => consumers::measure(shop),
             Comparison::Sink => sink::measure(shop),
             Comparison::Memory => footprint::measure(shop),
@@ -127,8 +136,8 @@ impl Comparison {
 
     /// Whether it needs a Redis and a MongoDB.
     fn is_on_servers(self) -> bool {
-        use Comparison::{Hosts, Mongodb, Queue, ServerMemory, Servers, Stack};
-        matches!(self, Servers | Stack | Queue | Hosts | ServerMemory | Mongodb)
+        use Comparison::{Hosts, Mongodb, Queue, ServerMemory, Servers, Stack, Streams};
+        matches!(self, Servers | Stack | Queue | Hosts | ServerMemory | Mongodb | Streams)
     }
 }
 

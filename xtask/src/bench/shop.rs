@@ -26,6 +26,8 @@ pub(super) struct Shop {
     pub(super) rust_app: PathBuf,
     /// The same in C.
     pub(super) c_app: PathBuf,
+    /// The stream app for trips as JSON.
+    pub(super) stream_app: PathBuf,
     /// Where its source is.
     pub(super) c_source: PathBuf,
     /// Where the other programs of the benchmark are.
@@ -38,7 +40,16 @@ impl Shop {
     /// Builds everything.
     pub(super) fn open(arguments: &Arguments) -> Result<Shop> {
         step("Building host, apps and the programs they are compared with, in release");
-        let packages = ["-p", "mysimbdp", "-p", "clientbatchingestapp-csv", "-p", "mysimbdp-bench"];
+        let packages = [
+            "-p",
+            "mysimbdp",
+            "-p",
+            "clientbatchingestapp-csv",
+            "-p",
+            "clientstreamingestapp-json",
+            "-p",
+            "mysimbdp-bench",
+        ];
         workshop::run(cargo(&["build", "--release"]).args(packages))?;
         let c_source = root().join("tenant-plugins/clientbatchingestapp-csv-c");
         let c_apps = plugins::build_c(&c_source)?;
@@ -52,6 +63,7 @@ impl Shop {
             host: programs.join("mysimbdp"),
             rust_app: programs.join("libclientbatchingestapp_csv.so"),
             c_app,
+            stream_app: programs.join("libclientstreamingestapp_json.so"),
             c_source,
             programs,
             folder,
@@ -80,6 +92,17 @@ impl Shop {
         }
         // Read once, so that the first run does not pay for the disk.
         std::io::copy(&mut fs::File::open(&path)?, &mut std::io::sink())?;
+        Ok(path)
+    }
+
+    /// So many trips as JSON lines, made where they are not there yet.
+    pub(super) fn messages(&self, rows: u64) -> Result<PathBuf> {
+        let path = self.folder.join(format!("trips-{rows}.jsonl"));
+        if !path.is_file() {
+            let unfinished = path.with_extension("unfinished");
+            generate::messages(&unfinished, &Options { size: Size::Rows(rows), seed: 1, bad_rows: 0 })?;
+            fs::rename(&unfinished, &path).with_context(|| format!("cannot make {}", shown(&path)))?;
+        }
         Ok(path)
     }
 

@@ -1,8 +1,10 @@
 //! `cargo xtask demo`: the platform at work on this machine, with nothing installed but a Rust toolchain.
 //!
-//! A daemon without any configuration has two tenants, `acme` and `globex`, drop the CSV app and submit five files of 4.3 MB
-//! each. Then `acme` drops what nobody should: a broken `.so`, a file with bad rows, a row that kills. Everything is under
-//! `target/demo/`; running it again starts from nothing.
+//! A daemon has two tenants, `acme` and `globex`, drop the CSV app and submit five files of 4.3 MB each, then stream as much
+//! ([`streams`]). Then `acme` drops what nobody should: a broken `.so`, a file with bad rows, a row that kills. Everything is
+//! under `target/demo/`; running it again starts from nothing.
+
+mod streams;
 
 use crate::daemon::Daemon;
 use crate::generate;
@@ -10,7 +12,7 @@ use crate::plugins::Profile;
 use crate::servers;
 use crate::workshop::{self, cargo, need_c_compiler, shown, step, target};
 use anyhow::{Context as _, Result, bail, ensure};
-use mysimbdp_servers::{MongoDb, Redis};
+use mysimbdp_servers::{MongoDb, RabbitMq, Redis};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,7 +40,7 @@ struct Tenant {
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// On a Redis and a MongoDB, which are installed where they are missing, instead of their embedded twins
+    /// On a Redis, a RabbitMQ and a MongoDB, which are installed where they are missing, instead of their embedded twins
     #[arg(long)]
     servers: bool,
 }
@@ -50,9 +52,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let folder = target().join("demo");
     step("Building the host and the apps in release (the first time takes a few minutes)");
-    workshop::run(&mut cargo(&["build", "--release", "-p", "mysimbdp", "-p", APP, "-p", "villains"]))?;
+    workshop::run(&mut cargo(&[
+        "build",
+        "--release",
+        "-p",
+        "mysimbdp",
+        "-p",
+        APP,
+        "-p",
+        streams::APP,
+        "-p",
+        "villains",
+    ]))?;
     let built = Profile::Release.folder();
-    let (host, app) = (built.join("mysimbdp"), built.join(format!("lib{}.so", APP.replace('-', "_"))));
+    let library = |app: &str| built.join(format!("lib{}.so", app.replace('-', "_")));
+    let (host, app, messages) = (built.join("mysimbdp"), library(APP), library(streams::APP));
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot clear {}", shown(&folder)))?;
     }
@@ -64,10 +78,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("What an operator does with an app that a tenant hands in: check it");
     check(&host, &app)?;
 
-    let real = arguments.servers.then(|| Real::start(&folder)).transpose()?;
-    if real.is_none() {
-        step("The daemon, without any configuration");
-    }
+    let real = arguments.servers.then(Real::start).transpose()?;
+    step("The daemon, with a configuration that names streams");
+    let config = format!("{}{}", streams::CONFIG, real.as_ref().map(Real::config).unwrap_or_default());
+    config.lines().for_each(|line| println!("  {line}"));
+    fs::write(folder.join("mysimbdp.toml"), config).context("cannot write the configuration")?;
     println!("  $ cd {} && mysimbdp serve", shown(&folder));
     let daemon = Daemon::start(&host, &folder)?;
     daemon.log().lines().for_each(|line| println!("  {line}"));
@@ -87,6 +102,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("What nobody should drop: half an app");
     misfortunes(&daemon, &folder, &app, &built.join("libvillains.so"))?;
 
+    streams::show(&daemon, &folder, &messages)?;
+
     step("In the end");
     daemon.show(&["status"])?;
     daemon.show(&["usage"])?;
@@ -95,25 +112,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// A Redis and a MongoDB for the demo, stopped at its end, data and all.
+/// A Redis, a RabbitMQ and a MongoDB for the demo, stopped at its end, data and all.
 struct Real {
-    _redis: Redis,
-    _mongodb: MongoDb,
+    redis: Redis,
+    rabbitmq: RabbitMq,
+    mongodb: MongoDb,
 }
 
 impl Real {
-    fn start(folder: &Path) -> Result<Real> {
-        step("A Redis and a MongoDB on free ports, and the daemon with a configuration that names them");
-        let (redis, mongodb) = (Redis::start()?, MongoDb::start()?);
-        let config = format!(
-            "adopt_tenants = true\n\n[queue]\nkind = \"redis\"\n\n[redis]\nurl = \"{}\"\n\n[sink]\nkind = \"mongodb\"\n\n\
-             [mongodb]\nurl = \"{}\"\n",
-            redis.url(),
-            mongodb.url()
-        );
-        config.lines().for_each(|line| println!("  {line}"));
-        fs::write(folder.join("mysimbdp.toml"), config).context("cannot write the configuration")?;
-        Ok(Real { _redis: redis, _mongodb: mongodb })
+    fn start() -> Result<Real> {
+        step("A Redis, a RabbitMQ and a MongoDB on free ports");
+        Ok(Real { redis: Redis::start()?, rabbitmq: RabbitMq::start()?, mongodb: MongoDb::start()? })
+    }
+
+    /// What names them to the daemon.
+    fn config(&self) -> String {
+        format!(
+            "\n[queue]\nkind = \"redis\"\n[redis]\nurl = \"{}\"\n\n[broker]\nkind = \"rabbitmq\"\n[rabbitmq]\nurl = \"{}\"\n\
+             management = \"{}\"\n\n[sink]\nkind = \"mongodb\"\n[mongodb]\nurl = \"{}\"\n",
+            self.redis.url(),
+            self.rabbitmq.url(),
+            self.rabbitmq.management_url(),
+            self.mongodb.url()
+        )
     }
 }
 
@@ -242,7 +263,7 @@ fn where_to_look(folder: &Path, real: Option<&Real>) {
     step("Where to look");
     let folder = shown(folder);
     if real.is_some() {
-        println!("  Redis and MongoDB were stopped and their data removed with them.");
+        println!("  Redis, RabbitMQ and MongoDB were stopped and their data removed with them.");
     }
     for tenant in TENANTS.iter().filter(|_| real.is_none()) {
         println!("  {tenant}'s documents and dead letters:");
@@ -259,7 +280,10 @@ fn where_to_look(folder: &Path, real: Option<&Real>) {
     if real.is_none() {
         println!("  Go on with it:                       cd {folder} && ../release/mysimbdp serve");
     }
-    println!("  The app that did it, in safe Rust:   tenant-plugins/{APP}/src/lib.rs");
+    println!(
+        "  The apps that did it, in safe Rust:  tenant-plugins/{APP}/src/lib.rs, tenant-plugins/{}/src/lib.rs",
+        streams::APP
+    );
     println!(
         "  Write your own:                      {} new my-app",
         shown(&Profile::Release.folder().join("mysimbdp"))

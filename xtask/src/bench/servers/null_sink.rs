@@ -8,15 +8,15 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
 
 /// It ends when its standard input is closed, which a drop does, too.
-pub(super) struct NullSink {
+pub(in crate::bench) struct NullSink {
     child: Child,
     output: BufReader<ChildStdout>,
     /// Where it is, as a connection string.
-    pub(super) url: String,
+    pub(in crate::bench) url: String,
 }
 
 impl NullSink {
-    pub(super) fn start(shop: &Shop) -> Result<NullSink> {
+    pub(in crate::bench) fn start(shop: &Shop) -> Result<NullSink> {
         let mut command = shop.program("null_sink");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("cannot start null_sink")?;
@@ -28,7 +28,7 @@ impl NullSink {
     }
 
     /// Ends it. It must have acknowledged as many documents as the run that used it tells.
-    pub(super) fn end(mut self, documents: f64) -> Result<()> {
+    pub(in crate::bench) fn end(mut self, documents: f64) -> Result<()> {
         drop(self.child.stdin.take());
         let acknowledged = self.told("documents")?;
         let (status, _) = wait(&self.child).context("cannot wait for null_sink")?;
