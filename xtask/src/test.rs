@@ -1,10 +1,10 @@
 //! `cargo xtask test`: every test there is, on a machine that has a Rust toolchain and nothing else of ours.
 //!
-//! 1. `cc` and `make`, a Redis and a MongoDB: installed where we are root, asked for where we are not.
+//! 1. `cc` and `make`, a Redis, a RabbitMQ and a MongoDB: installed where we are root, asked for where we are not.
 //! 2. Everything that the tests start (the host, every app) is built once, and `MYSIMBDP_PREBUILT=1` tells the tests so:
 //!    no test waits for a cargo of its own.
 //! 3. Unit, integration and end-to-end tests, and the examples in the documentation.
-//! 4. The tests of the daemon once more, on a Redis and a MongoDB instead of their embedded twins.
+//! 4. The tests of the daemon once more, on a Redis, a RabbitMQ and a MongoDB instead of their embedded twins.
 //! 5. The host is compiled for aarch64 where that target is installed. Where it is not, that is said at the end:
 //!    nothing is skipped silently.
 
@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     workshop::run(&mut tests)?;
 
-    step("test: the daemon on a Redis and a MongoDB");
+    step("test: the daemon on a Redis, a RabbitMQ and a MongoDB");
     let mut again = cargo(&["test", "--workspace", "--no-fail-fast", "--test", "daemon"]);
     again.env("MYSIMBDP_PREBUILT", "1").env("MYSIMBDP_TEST_SERVERS", "1");
     if !arguments.more.is_empty() {
