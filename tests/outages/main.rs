@@ -1,4 +1,4 @@
-//! Daemons on a real Redis and MongoDB: servers that fall, networks that fail, hosts that die. None of it may change what is
+//! Daemons on a real Redis, RabbitMQ and MongoDB: servers that fall, networks that fail, hosts that die. None of it may change what is
 //! stored in the end.
 
 #![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
@@ -8,3 +8,4 @@ mod kills;
 mod network;
 mod scene;
 mod servers;
+mod streams;

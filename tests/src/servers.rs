@@ -16,6 +16,8 @@ pub struct Servers {
     urls: (String, String),
     /// The RabbitMQ that all share, where streams are wanted: its URL, its management API's, and what names begin with.
     broker: Option<(String, String, String)>,
+    /// The RabbitMQ, where it is nobody else's.
+    own_broker: Option<Arc<Mutex<RabbitMq>>>,
 }
 
 impl Servers {
@@ -27,7 +29,13 @@ impl Servers {
         let redis = Redis::start().unwrap_or_else(|error| panic!("{error}"));
         let mongodb = MongoDb::start().unwrap_or_else(|error| panic!("{error}"));
         let urls = (redis.url(), mongodb.url());
-        Servers { redis: Arc::new(Mutex::new(redis)), mongodb: Arc::new(Mutex::new(mongodb)), urls, broker: None }
+        Servers {
+            redis: Arc::new(Mutex::new(redis)),
+            mongodb: Arc::new(Mutex::new(mongodb)),
+            urls,
+            broker: None,
+            own_broker: None,
+        }
     }
 
     /// Has daemons take messages from a RabbitMQ: one for all tests of this program, with names of their own.
@@ -42,11 +50,24 @@ impl Servers {
         self
     }
 
-    /// Has daemons reach the broker at this URL instead, behind which it is.
-    pub fn broker_behind(&mut self, behind: &str) {
-        if let Some((url, ..)) = &mut self.broker {
-            behind.clone_into(url);
-        }
+    /// Has daemons take messages from a RabbitMQ that is nobody else's, and can be killed.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    pub fn with_broker_of_its_own(mut self) -> Servers {
+        let rabbitmq = RabbitMq::start().unwrap_or_else(|error| panic!("{error}"));
+        self.broker = Some((rabbitmq.url(), rabbitmq.management_url(), "mysimbdp".into()));
+        self.own_broker = Some(Arc::new(Mutex::new(rabbitmq)));
+        self
+    }
+
+    /// The RabbitMQ that is nobody else's.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn rabbitmq(&self) -> MutexGuard<'_, RabbitMq> {
+        let own = self.own_broker.as_ref().unwrap_or_else(|| panic!("there is no RabbitMQ of its own"));
+        own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has daemons connect to these ports on loopback instead, behind which the servers are.

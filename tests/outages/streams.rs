@@ -1,0 +1,116 @@
+//! Messages while servers fall and hosts die: every message that was accepted is a document in the end, once.
+
+use mysimbdp_tests::artefacts::obeys_messages;
+use mysimbdp_tests::daemon::Daemon;
+use mysimbdp_tests::servers::Servers;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs;
+use std::ops::RangeInclusive;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const CONFIG: &str = r#"
+[profiles.generous]
+messages_per_window = "unlimited"
+bytes_per_window = "unlimited"
+
+[tenants.acme]
+profile = "generous"
+
+[tenants.acme.streams.obey]
+app = "obeys-messages"
+"#;
+/// Nothing that a test waits for takes longer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn servers() -> Servers {
+    Servers::start().with_broker_of_its_own()
+}
+
+/// A host of this name with the app live for `acme`.
+fn host(name: &str, servers: &Servers, depot: &TempDir) -> Daemon {
+    let depot = depot.path().display();
+    let mut daemon = Daemon::prepare(&format!("host = \"{name}\"\n[depot]\nurl = \"file://{depot}\"\n{CONFIG}"));
+    daemon.use_servers(servers.clone());
+    fs::create_dir_all(daemon.staging("acme")).unwrap();
+    daemon.serve();
+    daemon
+}
+
+/// Publishes `n 1`, `n 2`, … under their own message ids, as often as it takes: what is accepted twice is stored once.
+fn publish(daemon: &Daemon, numbers: RangeInclusive<u32>) {
+    let mut lines = String::new();
+    for number in numbers.clone() {
+        let _ = writeln!(lines, "n {number}");
+    }
+    let ids = format!("from-{}", numbers.start());
+    let file = daemon.write(&format!("{ids}.jsonl"), lines);
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let answer = daemon.command(["publish", "acme/obey", file.to_str().unwrap(), "--ids", &ids]);
+        if answer.code == 0 {
+            return;
+        }
+        assert!(Instant::now() < until, "nothing can be published: {} {}", answer.stderr, daemon.log());
+        sleep(Duration::from_millis(500));
+    }
+}
+
+/// Waits until there are so many documents, and holds them against the messages.
+fn is_stored(servers: &Servers, daemon: &Daemon, numbers: RangeInclusive<i64>) {
+    let number = |text: &String| serde_json::from_str::<Value>(text).unwrap()["n"].as_i64().unwrap();
+    let until = Instant::now() + PATIENCE;
+    let expected = usize::try_from(numbers.end() - numbers.start() + 1).unwrap();
+    loop {
+        let mut stored: Vec<i64> = servers.documents("acme", "documents").iter().map(number).collect();
+        stored.sort_unstable();
+        if stored.len() >= expected {
+            assert_eq!(stored, numbers.collect::<Vec<i64>>());
+            assert!(daemon.letters("acme").is_empty(), "an innocent was convicted: {:?}", daemon.letters("acme"));
+            return;
+        }
+        assert!(Instant::now() < until, "only {} of {expected}: {}", stored.len(), daemon.log());
+        sleep(Duration::from_millis(250));
+    }
+}
+
+#[test]
+fn rabbitmq_is_killed_and_comes_back_while_messages_flow() {
+    let (servers, depot) = (servers(), TempDir::new().unwrap());
+    let daemon = host("one", &servers, &depot);
+    daemon.drop_app_as("acme", &obeys_messages(0), "obeys.so");
+    publish(&daemon, 1..=5_000);
+    servers.rabbitmq().kill();
+    sleep(Duration::from_secs(2));
+    servers.rabbitmq().restart().unwrap();
+    publish(&daemon, 5_001..=8_000);
+    is_stored(&servers, &daemon, 1..=8_000);
+}
+
+#[test]
+fn the_sink_is_gone_for_half_a_minute_and_nothing_is_lost() {
+    let (servers, depot) = (servers(), TempDir::new().unwrap());
+    let daemon = host("one", &servers, &depot);
+    daemon.drop_app_as("acme", &obeys_messages(0), "obeys.so");
+    publish(&daemon, 1..=2_000);
+    servers.mongodb().kill();
+    publish(&daemon, 2_001..=5_000);
+    sleep(Duration::from_secs(30));
+    servers.mongodb().restart().unwrap();
+    is_stored(&servers, &daemon, 1..=5_000);
+}
+
+#[test]
+fn a_host_that_dies_has_its_messages_taken_by_another() {
+    let (servers, depot) = (servers(), TempDir::new().unwrap());
+    let mut one = host("one", &servers, &depot);
+    let other = host("other", &servers, &depot);
+    one.drop_app_as("acme", &obeys_messages(0), "obeys.so");
+    other.until("the app", || (!other.ask(&["apps", "list"], &[0]).as_array()?.is_empty()).then_some(()));
+    publish(&one, 1..=5_000);
+    one.kill();
+    publish(&other, 5_001..=10_000);
+    is_stored(&servers, &other, 1..=10_000);
+}
