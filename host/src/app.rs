@@ -93,12 +93,12 @@ impl OpenSink {
         }
     }
 
-    /// Some of a task's documents as JSON, where nobody can look at them afterwards.
-    pub fn sample(&self, task: u64, count: usize) -> Vec<String> {
+    /// Some documents as JSON, where nobody can look at them afterwards: of a task, or whichever come first.
+    pub fn sample(&self, task: Option<u64>, count: usize) -> Vec<String> {
         let Home::File { store, collection, throw_away: Some(_) } = &self.home else { return Vec::new() };
         // Before every `_id` that begins with this task's number.
-        let after = format!("{task:010x}");
-        let documents = store.reader().and_then(|reader| reader.documents(collection, Some(&after), count));
+        let after = task.map(|task| format!("{task:010x}"));
+        let documents = store.reader().and_then(|reader| reader.documents(collection, after.as_deref(), count));
         documents.unwrap_or_default().into_iter().map(|document| document.json).collect()
     }
 

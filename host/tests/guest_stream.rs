@@ -151,3 +151,62 @@ fn a_stream_app_that_cannot_be_made_and_a_file_for_a_stream_app_are_errors() {
     let reason = "the app is no batch app: its table has no `batch`".to_owned();
     assert_eq!(worker.run(b"x").done.unwrap().ending, Ending::Error { reason });
 }
+
+/// The example in C: what `docs/sample-data.md` says of readings.
+const READINGS: &str = include_str!("../../tenant-plugins/clientstreamingestapp-fixed-c/app.c");
+
+#[test]
+fn the_example_in_c_takes_readings_and_says_of_others_which_field_and_why() {
+    let app = compile(READINGS, &["-Werror", "-Wall", "-Wextra"]);
+    let mut worker = start_with(&app.path, &Options::default()).0;
+    let late = Message { present: 4, timestamp: 1_700_000_060, ..body("attic-1;1700000000;-12.5\n") };
+    let (outcomes, _) = worker.deliver(&[late, body("roof.2;0;1e3"), body("roof.2;253402300799;-273.15")]);
+    let stored = |at: usize| {
+        assert_eq!(outcomes[at].0.fate, OutcomeFate::Taken, "{}", String::from_utf8_lossy(&outcomes[at].1));
+        let mut document = bson::Document::from_reader(&mut &outcomes[at].1[..]).unwrap();
+        document.remove("_id");
+        document
+    };
+    let at = |seconds: i64| bson::DateTime::from_millis(seconds * 1000);
+    assert_eq!(
+        stored(0),
+        bson::doc! { "sensor": "attic-1", "at": at(1_700_000_000), "celsius": -12.5, "kelvin": 273.15 - 12.5, "late_s": 60_i64 }
+    );
+    let kelvin = 1000.0 + 273.15;
+    assert_eq!(
+        stored(1),
+        bson::doc! { "sensor": "roof.2", "at": at(0), "celsius": 1000.0, "kelvin": kelvin, "late_s": bson::Bson::Null }
+    );
+    assert_eq!(stored(2).get_f64("kelvin").unwrap(), 0.0);
+
+    let long = format!("{};0;0", "s".repeat(65));
+    let name = "is not a name of 1 to 64 letters, digits, '-', '_' and '.'";
+    let seconds = "is not a number of seconds from 0 to 253402300799";
+    let degrees = "is not a number from -273.15 to 10000";
+    let bad: Vec<(&str, String)> = vec![
+        ("", "message has 1 fields where 3 belong".into()),
+        ("a;0", "message has 2 fields where 3 belong".into()),
+        ("a;0;0;0", "message has 4 fields where 3 belong".into()),
+        (";0;0", format!("field 1 (sensor): \"\" {name}")),
+        ("a b;0;0", format!("field 1 (sensor): \"a b\" {name}")),
+        ("Zürich;0;0", format!("field 1 (sensor): \"Zürich\" {name}")),
+        (&long, format!("field 1 (sensor): \"{}\" {name}", "s".repeat(60))),
+        ("a;-1;0", format!("field 2 (seconds): \"-1\" {seconds}")),
+        ("a;253402300800;0", format!("field 2 (seconds): \"253402300800\" {seconds}")),
+        ("a;now;0", format!("field 2 (seconds): \"now\" {seconds}")),
+        ("a;0;", format!("field 3 (celsius): \"\" {degrees}")),
+        ("a;0;warm", format!("field 3 (celsius): \"warm\" {degrees}")),
+        ("a;0;nan", format!("field 3 (celsius): \"nan\" {degrees}")),
+        ("a;0;-273.16", format!("field 3 (celsius): \"-273.16\" {degrees}")),
+        ("a;0;1e5", format!("field 3 (celsius): \"1e5\" {degrees}")),
+        ("a;0;1\n\n", format!("field 3 (celsius): \"1\n\" {degrees}")),
+    ];
+    let messages: Vec<Message<'_>> = bad.iter().map(|(text, _)| body(text)).collect();
+    let (outcomes, _) = worker.deliver(&messages);
+    for ((text, expected), (head, reason)) in bad.iter().zip(&outcomes) {
+        assert_eq!((head.fate, head.documents), (OutcomeFate::Rejected, 0), "{text:?}");
+        assert_eq!(std::str::from_utf8(reason).unwrap(), expected, "{text:?}");
+    }
+    assert_eq!(outcomes.len(), bad.len());
+    assert_eq!(worker.finish().code(), Some(0));
+}

@@ -15,5 +15,6 @@ mod limits;
 mod neighbours;
 mod records;
 mod stream_faults;
+mod stream_limits;
 mod streams;
 mod submit;

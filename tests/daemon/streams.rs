@@ -5,6 +5,7 @@ use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::expect::exit;
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::time::Instant;
 
 /// One stream, `acme/obey`, of an app that does what messages say, under a profile that lets everything pass.
 pub(crate) const OBEY: &str = r#"
@@ -51,9 +52,15 @@ pub(crate) fn stream(daemon: &Daemon, name: &str) -> Value {
 
 /// Waits until nothing waits for a stream or is held by it.
 pub(crate) fn drained(daemon: &Daemon, name: &str) -> Value {
+    let mut since = None;
     daemon.until("the end of the queue", || {
         let line = stream(daemon, name);
-        (line["waiting"] == 0 && line["held"] == 0).then_some(line)
+        if line["waiting"] != 0 || line["held"].as_u64().unwrap_or_default() != 0 {
+            since = None;
+            return None;
+        }
+        let quiet = since.get_or_insert_with(Instant::now).elapsed();
+        (quiet >= daemon.broker_lag()).then_some(line)
     })
 }
 

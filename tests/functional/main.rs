@@ -6,6 +6,7 @@ mod check;
 mod citizen;
 mod csv;
 mod identity;
+mod messages;
 mod new;
 mod trips;
 mod usage;

@@ -11,6 +11,7 @@
 //! | `evasion` | look busy, honest or unlucky to slip past a deadline or a limit |
 //! | `tracing` | crash, with debug information that hurts its reader |
 //! | `lying` | break the protocol, misuse the function table, scribble over the recorder |
+//! | `messages` | do all that among messages, and lie about what became of them |
 //! | `loading` | misbehave before there is a row at all |
 
 #![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
@@ -21,6 +22,7 @@ mod hanging;
 mod hoarding;
 mod loading;
 mod lying;
+mod messages;
 mod reaching;
 mod talking;
 mod tracing;

@@ -14,7 +14,8 @@ use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock};
 
 /// Packages whose libraries or binaries the tests start.
-const PACKAGES: &[&str] = &["mysimbdp", "villains", "citizen", "clientbatchingestapp-csv"];
+const PACKAGES: &[&str] =
+    &["mysimbdp", "villains", "citizen", "clientbatchingestapp-csv", "clientstreamingestapp-json"];
 /// Apps that are a `.so` of their own: package and example.
 const EXAMPLES: &[(&str, &str)] =
     &[("villains", "twin_a"), ("villains", "twin_b"), ("villains", "liar"), ("citizen", "rows")];
@@ -56,6 +57,11 @@ pub fn csv_app() -> PathBuf {
     rust_app("clientbatchingestapp-csv")
 }
 
+/// The example app for JSON messages.
+pub fn json_app() -> PathBuf {
+    rust_app("clientstreamingestapp-json")
+}
+
 /// The app that takes any CSV as it comes: one document per row, types inferred.
 pub fn rows() -> PathBuf {
     example("rows")
@@ -85,6 +91,14 @@ pub fn aborts() -> PathBuf {
 pub fn csv_app_in_c() -> PathBuf {
     build_once("clientbatchingestapp-csv-c", |place| {
         let source = root().join("tenant-plugins/clientbatchingestapp-csv-c/app.c");
+        compile(cc().arg("-fvisibility=hidden").arg("-o").arg(place).arg(source))
+    })
+}
+
+/// The example app in C for messages.
+pub fn fixed_app_in_c() -> PathBuf {
+    build_once("clientstreamingestapp-fixed-c", |place| {
+        let source = root().join("tenant-plugins/clientstreamingestapp-fixed-c/app.c");
         compile(cc().arg("-fvisibility=hidden").arg("-o").arg(place).arg(source))
     })
 }

@@ -73,7 +73,8 @@ impl Daemon {
         let directory = TempDir::new().unwrap_or_else(|error| panic!("no temporary directory: {error}"));
         let mut daemon = Daemon { directory, child: None, environment: Vec::new(), servers: None };
         if std::env::var_os(SERVERS).is_some() {
-            daemon.use_servers(Servers::start());
+            let servers = Servers::start();
+            daemon.use_servers(if config.contains(".streams.") { servers.with_broker() } else { servers });
         }
         if !config.is_empty() {
             daemon.write("mysimbdp.toml", config);
@@ -94,6 +95,12 @@ impl Daemon {
             self.set(name, &value);
         }
         self.servers = Some(servers);
+    }
+
+    /// How long a broker may be behind with what it tells of its queues: RabbitMQ counts anew every five seconds.
+    pub fn broker_lag(&self) -> Duration {
+        let is_behind = self.servers.as_ref().is_some_and(Servers::has_broker);
+        if is_behind { Duration::from_secs(6) } else { Duration::ZERO }
     }
 
     /// One variable of the environment for the next start.

@@ -64,28 +64,48 @@ pub struct Written {
 /// # Errors
 /// Those of `out`.
 pub fn write(options: &Options, out: &mut dyn Write) -> io::Result<Written> {
+    const CSV: Shape = Shape { header: Some(HEADER), longest: LONGEST_ROW, average: 152, row: csv_row };
+    write_in(&CSV, options, out)
+}
+
+/// How trips are written down.
+pub(crate) struct Shape {
+    /// The first line, where there is one.
+    pub(crate) header: Option<&'static str>,
+    /// Longer than any row, in bytes, so that a size in bytes is met to within one row.
+    pub(crate) longest: usize,
+    /// Bytes of an average row.
+    pub(crate) average: u64,
+    /// Writes one row with this id; where it is to be bad, which turn in being bad it is.
+    pub(crate) row: fn(u64, &Trip, Option<u64>, &mut Vec<u8>),
+}
+
+/// Writes trips to `out` in one shape or another: the trips are the same for the same seed.
+pub(crate) fn write_in(shape: &Shape, options: &Options, out: &mut dyn Write) -> io::Result<Written> {
     let mut trips = Trips::new(options.seed);
     let mut written = Written::default();
-    let mut buffer = Vec::with_capacity(BUFFER + LONGEST_ROW);
-    buffer.extend_from_slice(HEADER.as_bytes());
-    buffer.push(b'\n');
-    let bad_every = distance_of_bad_rows(options);
+    let mut buffer = Vec::with_capacity(BUFFER + shape.longest);
+    let lines_above = u64::from(shape.header.is_some());
+    if let Some(header) = shape.header {
+        buffer.extend_from_slice(header.as_bytes());
+        buffer.push(b'\n');
+    }
+    let bad_every = distance_of_bad_rows(options, shape.average);
     loop {
         let bytes_so_far = written.bytes + buffer.len() as u64;
         let enough = match options.size {
             Size::Rows(rows) => written.rows >= rows,
-            Size::Bytes(bytes) => bytes_so_far + LONGEST_ROW as u64 > bytes,
+            Size::Bytes(bytes) => bytes_so_far + shape.longest as u64 > bytes,
         };
         if enough {
             break;
         }
         let row = written.rows + 1;
         let bad_so_far = written.bad_lines.len() as u64;
-        if bad_so_far < options.bad_rows && row == (bad_so_far + 1) * bad_every {
-            trips.bad_row(row, bad_so_far, &mut buffer);
-            written.bad_lines.push(row + 1);
-        } else {
-            trips.row(row, &mut buffer);
+        let bad = bad_so_far < options.bad_rows && row == (bad_so_far + 1) * bad_every;
+        (shape.row)(row, &trips.trip(), bad.then_some(bad_so_far), &mut buffer);
+        if bad {
+            written.bad_lines.push(row + lines_above);
         }
         written.rows = row;
         if buffer.len() >= BUFFER {
@@ -107,11 +127,10 @@ pub fn bytes(options: &Options) -> (Vec<u8>, Written) {
     (out, written)
 }
 
-fn distance_of_bad_rows(options: &Options) -> u64 {
-    const AVERAGE_ROW: u64 = 152;
+fn distance_of_bad_rows(options: &Options, average_row: u64) -> u64 {
     let rows = match options.size {
         Size::Rows(rows) => rows,
-        Size::Bytes(bytes) => bytes / AVERAGE_ROW,
+        Size::Bytes(bytes) => bytes / average_row,
     };
     (rows / (options.bad_rows + 1)).max(1)
 }
@@ -134,48 +153,6 @@ impl Trips {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
-    }
-
-    fn row(&mut self, id: u64, out: &mut Vec<u8>) {
-        let trip = self.trip();
-        start_of_row(id, &trip, out);
-        fixed(trip.distance, 2, out);
-        middle_of_row(&trip, out);
-        fixed(trip.fare, 2, out);
-        end_of_row(&trip, out);
-    }
-
-    fn bad_row(&mut self, id: u64, turn: u64, out: &mut Vec<u8>) {
-        let trip = self.trip();
-        match turn % 4 {
-            0 => {
-                start_of_row(id, &trip, out);
-                fixed(trip.distance, 2, out);
-                middle_of_row(&trip, out);
-                out.extend_from_slice(b"free of charge");
-                end_of_row(&trip, out);
-            }
-            1 => {
-                start_of_row(id, &trip, out);
-                out.extend_from_slice(b"not far");
-                middle_of_row(&trip, out);
-                fixed(trip.fare, 2, out);
-                end_of_row(&trip, out);
-            }
-            2 => {
-                digits(id, out);
-                out.extend_from_slice(b",CMT,the day before yesterday,around noon,1,");
-                fixed(trip.distance, 2, out);
-                middle_of_row(&trip, out);
-                fixed(trip.fare, 2, out);
-                end_of_row(&trip, out);
-            }
-            _ => {
-                start_of_row(id, &trip, out);
-                fixed(trip.distance, 2, out);
-                out.push(b'\n');
-            }
-        }
     }
 
     fn trip(&mut self) -> Trip {
@@ -204,20 +181,47 @@ impl Trips {
 }
 
 /// One trip; money, kilometres and degrees as whole numbers of their last digit.
-struct Trip {
-    pickup: u64,
-    dropoff: u64,
-    passengers: u64,
-    distance: u64,
-    pickup_lon: u64,
-    pickup_lat: u64,
-    dropoff_lon: u64,
-    dropoff_lat: u64,
-    fare: u64,
-    tip: u64,
-    tolls: u64,
+pub(crate) struct Trip {
+    pub(crate) pickup: u64,
+    pub(crate) dropoff: u64,
+    pub(crate) passengers: u64,
+    pub(crate) distance: u64,
+    pub(crate) pickup_lon: u64,
+    pub(crate) pickup_lat: u64,
+    pub(crate) dropoff_lon: u64,
+    pub(crate) dropoff_lat: u64,
+    pub(crate) fare: u64,
+    pub(crate) tip: u64,
+    pub(crate) tolls: u64,
     /// Bits that choose the texts.
-    choice: u64,
+    pub(crate) choice: u64,
+}
+
+impl Trip {
+    /// Who drove.
+    pub(crate) fn vendor(&self) -> &'static str {
+        VENDORS[(self.choice & 3) as usize]
+    }
+
+    /// Number of the tariff.
+    pub(crate) fn rate_code(&self) -> u64 {
+        1 + (self.choice >> 2) % 5
+    }
+
+    /// The record was kept in the car for a while.
+    pub(crate) fn store_and_forward(&self) -> bool {
+        (self.choice >> 6).is_multiple_of(50)
+    }
+
+    /// How it was paid.
+    pub(crate) fn payment(&self) -> &'static str {
+        PAYMENTS[((self.choice >> 12) & 3) as usize]
+    }
+
+    /// A remark, quoted as a CSV has it where it must be.
+    pub(crate) fn comment(&self) -> &'static str {
+        COMMENTS[((self.choice >> 14) % COMMENTS.len() as u64) as usize]
+    }
 }
 
 const VENDORS: [&str; 4] = ["CMT", "VTS", "DDS", "NYC"];
@@ -238,10 +242,34 @@ const COMMENTS: [&str; 12] = [
     "Zürich guest",
 ];
 
+fn csv_row(id: u64, trip: &Trip, bad: Option<u64>, out: &mut Vec<u8>) {
+    match bad.map(|turn| turn % 4) {
+        Some(2) => {
+            digits(id, out);
+            out.extend_from_slice(b",CMT,the day before yesterday,around noon,1,");
+        }
+        _ => start_of_row(id, trip, out),
+    }
+    match bad.map(|turn| turn % 4) {
+        Some(1) => out.extend_from_slice(b"not far"),
+        _ => fixed(trip.distance, 2, out),
+    }
+    if bad.is_some_and(|turn| turn % 4 == 3) {
+        out.push(b'\n');
+        return;
+    }
+    middle_of_row(trip, out);
+    match bad.map(|turn| turn % 4) {
+        Some(0) => out.extend_from_slice(b"free of charge"),
+        _ => fixed(trip.fare, 2, out),
+    }
+    end_of_row(trip, out);
+}
+
 fn start_of_row(id: u64, trip: &Trip, out: &mut Vec<u8>) {
     digits(id, out);
     out.push(b',');
-    out.extend_from_slice(VENDORS[(trip.choice & 3) as usize].as_bytes());
+    out.extend_from_slice(trip.vendor().as_bytes());
     out.push(b',');
     timestamp(trip.pickup, out);
     out.push(b',');
@@ -261,9 +289,9 @@ fn middle_of_row(trip: &Trip, out: &mut Vec<u8>) {
     out.push(b',');
     fixed(trip.dropoff_lat, 6, out);
     out.push(b',');
-    digits(1 + (trip.choice >> 2) % 5, out);
-    out.extend_from_slice(if (trip.choice >> 6).is_multiple_of(50) { b",Y," } else { b",N," });
-    out.extend_from_slice(PAYMENTS[((trip.choice >> 12) & 3) as usize].as_bytes());
+    digits(trip.rate_code(), out);
+    out.extend_from_slice(if trip.store_and_forward() { b",Y," } else { b",N," });
+    out.extend_from_slice(trip.payment().as_bytes());
     out.push(b',');
 }
 
@@ -275,12 +303,12 @@ fn end_of_row(trip: &Trip, out: &mut Vec<u8>) {
     out.push(b',');
     fixed(trip.fare + trip.tip + trip.tolls, 2, out);
     out.push(b',');
-    out.extend_from_slice(COMMENTS[((trip.choice >> 14) % COMMENTS.len() as u64) as usize].as_bytes());
+    out.extend_from_slice(trip.comment().as_bytes());
     out.push(b'\n');
 }
 
 /// The decimal digits of `number`.
-fn digits(mut number: u64, out: &mut Vec<u8>) {
+pub(crate) fn digits(mut number: u64, out: &mut Vec<u8>) {
     let mut reversed = [0_u8; 20];
     let mut count = 0;
     loop {
@@ -295,7 +323,7 @@ fn digits(mut number: u64, out: &mut Vec<u8>) {
 }
 
 /// `number` with its last `places` digits behind a point.
-fn fixed(number: u64, places: u32, out: &mut Vec<u8>) {
+pub(crate) fn fixed(number: u64, places: u32, out: &mut Vec<u8>) {
     let one = 10_u64.pow(places);
     digits(number / one, out);
     out.push(b'.');

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use xtask::data::{self, Options, Size, Written};
+use xtask::json;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -22,12 +23,16 @@ pub(crate) struct Arguments {
     /// How many rows are bad
     #[arg(long, default_value_t = 0)]
     bad_rows: u64,
+    /// As JSON lines, a message on each, instead of CSV
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let size = arguments.rows.map_or(Size::Bytes(arguments.bytes), Size::Rows);
     let started = Instant::now();
-    let written = file(&arguments.file, &Options { size, seed: arguments.seed, bad_rows: arguments.bad_rows })?;
+    let options = Options { size, seed: arguments.seed, bad_rows: arguments.bad_rows };
+    let written = if arguments.json { messages(&arguments.file, &options) } else { file(&arguments.file, &options) }?;
     let seconds = started.elapsed().as_secs_f64();
     println!("{} rows, {} bytes in {seconds:.2} s", written.rows, written.bytes);
     if !written.bad_lines.is_empty() {
@@ -38,11 +43,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Writes a file of trips, and the folders above it where they are missing.
 pub(crate) fn file(path: &Path, options: &Options) -> Result<Written> {
+    write(path, |out| data::write(options, out))
+}
+
+/// Writes a file of trips as JSON lines, and the folders above it where they are missing.
+pub(crate) fn messages(path: &Path, options: &Options) -> Result<Written> {
+    write(path, |out| json::write(options, out))
+}
+
+fn write(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<Written>) -> Result<Written> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     let mut file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-    data::write(options, &mut file).with_context(|| format!("cannot write {}", path.display()))
+    write(&mut file).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn size_in_bytes(text: &str) -> Result<u64, String> {

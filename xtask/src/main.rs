@@ -43,7 +43,7 @@ enum Command {
     Plugins(plugins::Arguments),
     /// Install the servers that the tests start, where they are missing: a Redis and a MongoDB
     Servers,
-    /// Write the CSV of the demo and the benchmark to a file
+    /// Write the data of the demo and the benchmark to a file, as CSV or as JSON lines
     Data(generate::Arguments),
 }
 

@@ -3,21 +3,26 @@
 //! | server | where it comes from |
 //! |---|---|
 //! | Redis | `redis-server` on PATH; else Debian's package of that name, where we are root |
+//! | RabbitMQ | `rabbitmq-server` and `epmd` on PATH; else Debian's package `rabbitmq-server`, where we are root |
 //! | MongoDB | `mongod` or `secantusd-rs` on PATH; else `SecantusDB` from the Python package index, in a virtual environment of its own |
-//! | S3 | `moto` from the Python package index, likewise; where there is no Python to be had, nothing, and its test says so |
+//! | S3 | `moto` from the Python package index, in a virtual environment of its own |
+//! | pika, a client of RabbitMQ | the Python package index, in a virtual environment of its own |
 //!
 //! ```text
 //!   target/servers/secantus/bin/secantusd-py
+//!   target/servers/pika/bin/python3
 //!   target/servers/s3/bin/moto_server
 //! ```
 //!
-//! Nothing is started here, and nothing is changed outside of `target/` but by `apt-get`. A virtual environment has its own
+//! Nothing is started here (a package that would start its server is kept from it), and nothing is changed outside of `target/` but by `apt-get`. A virtual environment has its own
 //! path in its scripts, so it is made where it stays; one whose making was interrupted lacks the mark that it is whole,
 //! and is made anew.
 
 use crate::workshop::{self, has, is_root, need as need_packages, run, shown, step};
 use anyhow::{Context as _, Result, bail};
+use mysimbdp_servers::RabbitMq;
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,19 +33,15 @@ const PROGRAM: &str = "bin/secantusd-py";
 /// Stands in the environment when it is whole.
 const WHOLE: &str = "whole";
 
-/// Makes sure that there are a Redis and a MongoDB, and an S3 where that can be.
+/// The client of RabbitMQ in Python that tests publish with, and where it is put.
+const CLIENT: &str = "pika";
+
+/// Makes sure that there are a Redis, a RabbitMQ with a client in Python, an S3, and a MongoDB.
 pub(crate) fn need() -> Result<()> {
     need_packages(&["redis-server"], &["redis-server"], "as the task queue of several hosts")?;
-    need_mongodb()?;
-    if let Err(why) = need_python() {
-        step(&format!("Not done: the test of files that hosts share over S3, since {why}"));
-        return Ok(());
-    }
-    environment(&workshop::target().join("servers/s3"), &["moto[server,s3]"], "bin/moto_server")
-        .context("cannot install moto, the S3 that what hosts share is tested with")
-}
-
-fn need_mongodb() -> Result<()> {
+    need_rabbitmq()?;
+    environment(&workshop::target().join("servers").join(CLIENT), &[CLIENT], "bin/python3")?;
+    environment(&workshop::target().join("servers/s3"), &["moto[server,s3]"], "bin/moto_server")?;
     if has("mongod") || has("secantusd-rs") || is_whole(&folder(), PROGRAM) {
         return Ok(());
     }
@@ -50,6 +51,61 @@ fn need_mongodb() -> Result<()> {
             "cannot install {PACKAGE}. Any of these will do instead: a mongod on PATH, or `cargo install secantus-mdb`"
         )
     })
+}
+
+/// It is not asked for its version as others are: asked anything, its script starts it.
+fn need_rabbitmq() -> Result<()> {
+    if RabbitMq::is_installed() {
+        return Ok(());
+    }
+    let install = "apt-get install -y rabbitmq-server";
+    if !is_root() || !has("apt-get") {
+        bail!(
+            "rabbitmq-server is missing, which is needed as the broker of streams. On Debian or Ubuntu: sudo {install} (and sudo systemctl disable --now rabbitmq-server, if it is not to run by itself)"
+        );
+    }
+    step(&format!("rabbitmq-server is missing, which is needed as the broker of streams: {install}"));
+    let quiet = NoServices::begin()?;
+    let installed = workshop::install_packages(&["rabbitmq-server"]);
+    drop(quiet);
+    installed.with_context(|| format!("cannot install it; try by hand: {install}"))?;
+    if !RabbitMq::is_installed() {
+        bail!("`{install}` went well, but rabbitmq-server or epmd is still missing.");
+    }
+    Ok(())
+}
+
+/// While it lives, packages that are installed do not start their services: Debian's scripts ask this file.
+struct NoServices {
+    is_ours: bool,
+}
+
+impl NoServices {
+    const ASKED: &str = "/usr/sbin/policy-rc.d";
+
+    fn begin() -> Result<NoServices> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(NoServices::ASKED);
+        match made {
+            Ok(mut file) => {
+                let no_services = NoServices { is_ours: true };
+                // 101: not allowed.
+                file.write_all(b"#!/bin/sh\nexit 101\n").context("cannot keep packages from starting services")?;
+                Ok(no_services)
+            }
+            // Somebody has a policy already: a container, most likely, where nothing is started.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(NoServices { is_ours: false }),
+            Err(error) => Err(error).context("cannot keep packages from starting services"),
+        }
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.is_ours {
+            let _ = fs::remove_file(NoServices::ASKED);
+        }
+    }
 }
 
 fn folder() -> PathBuf {

@@ -60,6 +60,7 @@ pub fn router(platform: Platform, stop: CancellationToken) -> Router {
         .route("/v1/tenants/{tenant}/streams/{stream}/stop", post(stop_stream))
         .route("/v1/tenants/{tenant}/streams/{stream}/purge", post(purge_stream))
         .route("/v1/tenants/{tenant}/streams/{stream}/replay", post(replay_messages))
+        .route("/v1/tenants/{tenant}/credentials", post(credentials))
         .route(
             "/v1/tenants/{tenant}/streams/{stream}/lines",
             post(publish_lines).layer(DefaultBodyLimit::max(MAX_LINES)),
@@ -323,6 +324,21 @@ async fn purge_stream(
 ) -> Answer<serde_json::Value> {
     let purged = served.platform.purge_stream(&StreamKey { tenant, stream }).await?;
     Ok(Json(json!({ "purged": purged })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rotate {
+    #[serde(default)]
+    rotate: bool,
+}
+
+async fn credentials(
+    State(served): State<Served>,
+    Wanted(Path(tenant)): Wanted<Path<TenantId>>,
+    Wanted(Json(Rotate { rotate })): Wanted<Json<Rotate>>,
+) -> Answer<crate::broker::Credentials> {
+    served.platform.credentials(&tenant, rotate).await.map(Json)
 }
 
 async fn replay_messages(

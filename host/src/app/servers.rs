@@ -1,9 +1,10 @@
 //! Which queue and which sinks the configuration names, opened.
 
 use super::daemon::DaemonError;
-use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
-use crate::config::{AcknowledgedBy, Config, MongoDb, QueueKind, SinkKind};
+use crate::broker::rabbitmq::{self, RabbitBroker, RabbitSettings};
+use crate::broker::{Broker, BrokerError};
+use crate::config::{AcknowledgedBy, BrokerKind, Config, MongoDb, QueueKind, QueueType, RabbitMq, SinkKind};
 use crate::depot::Depot;
 use crate::queue::embedded::{EmbeddedQueue, steady_clock};
 use crate::queue::redis::{RedisQueue, RedisSettings};
@@ -31,25 +32,9 @@ pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonE
                 ca: redis.tls.ca.clone(),
                 certificate: redis.tls.certificate.clone(),
             };
-            let until = Instant::now() + START;
-            let mut told = false;
-            let (queue, warnings) = loop {
-                match RedisQueue::connect(&settings).await {
-                    Ok(connected) => break connected,
-                    Err(QueueError::Transient(reason)) if Instant::now() < until => {
-                        if !std::mem::replace(&mut told, true) {
-                            let server = redis.url.shown();
-                            tracing::warn!(
-                                reason,
-                                server,
-                                "the task queue cannot be reached; trying again for {START:?}"
-                            );
-                        }
-                        tokio::time::sleep(Duration::from_secs(1)).await;
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            };
+            let is_passing = |error: &QueueError| matches!(error, QueueError::Transient(_));
+            let connect = || RedisQueue::connect(&settings);
+            let (queue, warnings) = patiently("the task queue", &redis.url.shown(), is_passing, connect).await?;
             for warning in warnings {
                 tracing::warn!("{warning}");
             }
@@ -60,7 +45,52 @@ pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonE
 
 /// The broker of messages.
 pub(super) async fn broker(config: &Config) -> Result<Arc<dyn Broker>, DaemonError> {
-    Ok(Arc::new(EmbeddedBroker::open(&config.data.join("broker.db"), steady_clock())?))
+    match config.broker {
+        BrokerKind::Embedded => Ok(Arc::new(EmbeddedBroker::open(&config.data.join("broker.db"), steady_clock())?)),
+        BrokerKind::RabbitMq => {
+            let RabbitMq { url, management, prefix, queue_type, tls } = config.rabbitmq.clone();
+            let settings = RabbitSettings {
+                url: url.0,
+                management: management.map(|url| url.0),
+                queues: match queue_type {
+                    QueueType::Quorum => rabbitmq::QueueKind::Quorum,
+                    QueueType::Classic => rabbitmq::QueueKind::Classic,
+                },
+                prefix,
+                ca: tls.ca,
+                certificate: tls.certificate,
+            };
+            let is_passing = |error: &BrokerError| matches!(error, BrokerError::Transient(_));
+            let connect = || RabbitBroker::connect(&settings);
+            let (broker, warnings) = patiently("the broker", &config.rabbitmq.url.shown(), is_passing, connect).await?;
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
+            Ok(Arc::new(broker))
+        }
+    }
+}
+
+/// Tries to connect for [`START`], and says once that it does not work yet.
+async fn patiently<T, E: std::fmt::Display, F: Future<Output = Result<T, E>>>(
+    what: &str,
+    server: &str,
+    is_passing: impl Fn(&E) -> bool,
+    connect: impl Fn() -> F,
+) -> Result<T, E> {
+    let until = Instant::now() + START;
+    let mut told = false;
+    loop {
+        match connect().await {
+            Err(error) if is_passing(&error) && Instant::now() < until => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(reason = %error, server, "{what} cannot be reached; trying again for {START:?}");
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Where documents go.

@@ -118,7 +118,7 @@ pub trait Observer {
 /// A worker that may be used again for the next task.
 #[derive(Debug, Default)]
 pub struct Slot {
-    pub(super) warm: Option<Worker>,
+    pub(crate) warm: Option<Worker>,
 }
 
 impl Slot {

@@ -22,9 +22,12 @@
 
 #[cfg(test)]
 mod contract;
+mod credentials;
 pub mod embedded;
 mod envelope;
+pub mod rabbitmq;
 
+pub use credentials::Credentials;
 pub use envelope::{Envelope, EnvelopeError, is_replayed};
 
 use crate::quota::bucket::Amount;
@@ -218,6 +221,16 @@ pub trait Broker: Send + Sync {
     /// Puts a message into the queue of one stream, whatever its keys are: for one that failed and is to be tried again.
     /// Refused like any other where the queue is full.
     fn put_back<'a>(&'a self, key: &'a StreamKey, message: Envelope) -> BoxFuture<'a, Result<Published, BrokerError>>;
+
+    /// What a client of its own needs to publish for a tenant; with `rotate` its password is another one from now on. `None`
+    /// where there are no such clients: messages come through this host alone.
+    fn credentials<'a>(
+        &'a self,
+        _tenant: &'a TenantId,
+        _rotate: bool,
+    ) -> BoxFuture<'a, Result<Option<Credentials>, BrokerError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 
     /// Starts a consumer, which belongs to the runtime that this is awaited on.
     fn consume(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>>;

@@ -142,7 +142,6 @@ pub enum Happening {
         /// The stream.
         stream: StreamName,
         /// What was counted.
-        #[serde(flatten)]
         report: Box<WindowReport>,
     },
     /// A stream has more or fewer consumers.

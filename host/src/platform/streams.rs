@@ -2,7 +2,7 @@
 
 use super::Platform;
 use super::error::{ActionError, Kind};
-use crate::broker::{BrokerError, Depth, Envelope, Outgoing, Published, StreamKey};
+use crate::broker::{BrokerError, Credentials, Depth, Envelope, Outgoing, Published, StreamKey};
 use crate::journal::{Event, Happening};
 use crate::stream::manager::{StreamError, Streams, Told};
 use crate::stream::states::State;
@@ -124,6 +124,25 @@ impl Platform {
         self.tenant(&key.tenant)?;
         self.streams().stop(key, State::Stopped, "by hand").await?;
         Ok(self.stream_line(self.streams().get(key)?).await)
+    }
+
+    /// What a client needs to publish for a tenant; with `rotate`, with another password.
+    ///
+    /// # Errors
+    /// There is no such tenant, or no broker that clients reach, or it cannot.
+    pub async fn credentials(&self, tenant: &TenantId, rotate: bool) -> Result<Credentials, ActionError> {
+        self.tenant(tenant)?;
+        let broker = &self.streams().desk().broker;
+        let credentials = broker.credentials(tenant, rotate).await.map_err(StreamError::Broker)?;
+        if rotate {
+            let sentence = format!("tenant {tenant} has another password for publishing");
+            self.batches.parts.journal.record(Event::now(Some(tenant), Happening::Deed { sentence })).await;
+        }
+        credentials.ok_or_else(|| {
+            let sentence = "the broker is the embedded one, which this host alone feeds: publish with `mysimbdp publish`, or set \
+                            broker.kind = \"rabbitmq\"";
+            ActionError::conflict("embedded_broker", sentence)
+        })
     }
 
     /// Throws away what waits in a stream's queue. Answers how many messages that were.

@@ -61,9 +61,39 @@ pub struct Crew {
     pub meter: Meter,
     /// What they may take.
     pub gate: Gate,
+    /// Messages that consumers of this host have taken and not brought to their end.
+    in_hand: AtomicU64,
     /// What holds a consumer up.
     trouble: Mutex<Option<String>>,
     log_lines: AtomicU64,
+}
+
+/// What one consumer has taken and not brought to its end. Dropped, it has nothing any more.
+#[derive(Debug)]
+pub(super) struct InHand<'a> {
+    all: &'a AtomicU64,
+    own: u64,
+}
+
+impl InHand<'_> {
+    /// So many more were taken.
+    pub(super) fn taken(&mut self, messages: u64) {
+        self.own += messages;
+        self.all.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// So many have come to their end.
+    pub(super) fn settled(&mut self, messages: u64) {
+        let messages = messages.min(self.own);
+        self.own -= messages;
+        self.all.fetch_sub(messages, Ordering::Relaxed);
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.settled(self.own);
+    }
 }
 
 /// What is needed to run a generation for a stream.
@@ -91,8 +121,9 @@ impl Crew {
     pub fn new(key: StreamKey, settings: Stream, allowance: &Arc<Allowance>) -> Crew {
         let gate = Gate::new(allowance, &settings.limits);
         let identities = Identities::of(&key);
-        let (meter, trouble, log_lines) = (Meter::default(), Mutex::default(), AtomicU64::new(0));
-        Crew { key, settings, identities, meter, gate, trouble, log_lines }
+        let (meter, trouble) = (Meter::default(), Mutex::default());
+        let (in_hand, log_lines) = (AtomicU64::new(0), AtomicU64::new(0));
+        Crew { key, settings, identities, meter, gate, in_hand, trouble, log_lines }
     }
 
     /// Messages that a consumer may hold: a few bundles, and no more than a window allows.
@@ -100,6 +131,16 @@ impl Crew {
         let bundles = u64::try_from(self.settings.batch_messages).unwrap_or(u64::MAX).saturating_mul(BUNDLES_HELD);
         let most = bundles.min(self.settings.limits.messages_per_window).max(1);
         u16::try_from(most).unwrap_or(u16::MAX)
+    }
+
+    /// Nothing yet.
+    pub(super) fn hand(&self) -> InHand<'_> {
+        InHand { all: &self.in_hand, own: 0 }
+    }
+
+    /// Messages that consumers of this host have taken and not brought to their end.
+    pub(super) fn in_hand(&self) -> u64 {
+        self.in_hand.load(Ordering::Relaxed)
     }
 
     /// What holds a consumer up just now.

@@ -325,7 +325,12 @@ impl Streams {
         let mut closed = Vec::new();
         for (crew, is_started, consumers) in crews {
             let lag = match self.depth(&crew.key).await {
-                Ok(depth) => Lag::from(&depth),
+                // What a consumer was sent and has not taken yet waits as much as what is in the queue.
+                Ok(depth) => {
+                    let untaken = depth.held.saturating_sub(crew.in_hand());
+                    let waiting = depth.waiting + untaken;
+                    Lag::from(&Depth { waiting, held: depth.held - untaken, ..depth })
+                }
                 // It is told by the consumers.
                 Err(_) => Lag::default(),
             };

@@ -36,6 +36,8 @@ pub struct Given {
     pub messages: Arc<[Held]>,
     /// How many have come to their end.
     pub done: usize,
+    /// Why no worker is given them, where none is.
+    pub refused: Option<String>,
 }
 
 impl Given {
@@ -160,10 +162,7 @@ pub fn take(given: &mut Given, mut payload: BytesMut) -> Result<Delivery, Violat
         }
         delivery.tally.nanos.push(head.nanos);
         let message = given.message(next);
-        delivery.tally.messages += 1;
-        delivery.tally.bytes += message.body.len() as u64;
-        delivery.tally.redelivered += u64::from(message.redelivered);
-        delivery.tally.unnamed += u64::from(!held.identity.is_named);
+        delivery.tally.count(&message, held.identity);
         let is_rejected = delivery.rejected.last().is_some_and(|(rejected, _)| *rejected == next);
         if !is_rejected && is_replayed(&message) {
             delivery.redeemed.push(held.identity.letter());
@@ -174,6 +173,18 @@ pub fn take(given: &mut Given, mut payload: BytesMut) -> Result<Delivery, Violat
     delivery.messages = first..next;
     delivery.batch.bytes = payload.freeze();
     Ok(delivery)
+}
+
+/// What becomes of messages that no worker is given: dead letters. `None` where a worker is.
+pub fn refuse(given: &mut Given) -> Option<Delivery> {
+    let reason = given.refused.clone()?;
+    let mut delivery = Delivery { messages: given.done..given.messages.len(), ..Delivery::default() };
+    for index in delivery.messages.clone() {
+        delivery.tally.count(&given.message(index), given.messages[index].identity);
+        delivery.reject(index, reason.clone());
+    }
+    given.done = given.messages.len();
+    Some(delivery)
 }
 
 fn take_documents(
@@ -206,6 +217,16 @@ fn take_documents(
         Err(Fault::Behind(bytes)) => return Err(Violation::Codec(CodecError::Short(bytes))),
     }
     Ok(())
+}
+
+impl Tally {
+    /// A message has come to its end.
+    pub fn count(&mut self, message: &Message<'_>, identity: Identity) {
+        self.messages += 1;
+        self.bytes += message.body.len() as u64;
+        self.redelivered += u64::from(message.redelivered);
+        self.unnamed += u64::from(!identity.is_named);
+    }
 }
 
 impl Delivery {

@@ -204,15 +204,8 @@ impl Session<'_> {
         let reason = format!("the app failed at this message, in its place and alone: {cause}");
         let shore = &self.cast.shore;
         let letter = shore.clerk.letter(given, index, 0, reason);
-        let message = given.message(index);
-        let tally = Tally {
-            messages: 1,
-            rejected: 1,
-            bytes: message.body.len() as u64,
-            redelivered: u64::from(message.redelivered),
-            unnamed: u64::from(!given.messages[index].identity.is_named),
-            ..Tally::default()
-        };
+        let mut tally = Tally { rejected: 1, ..Tally::default() };
+        tally.count(&given.message(index), given.messages[index].identity);
         let mut stop = self.stop.clone();
         let keeping = shore.insist(|| shore.sink.keep(vec![letter.clone()]));
         tokio::select! {
@@ -222,6 +215,7 @@ impl Session<'_> {
         failpoint::cross("stream.letter_kept");
         rescue.convicted.insert(tag);
         self.crew.meter.settled(&tally, &Written::default());
+        self.hand.settled(1);
         Ok(())
     }
 
@@ -303,6 +297,13 @@ fn undone(all: impl Iterator<Item = Given>, convicted: &BTreeSet<u64>) -> Vec<Gi
     let mut bundles = Vec::new();
     let (mut payload, mut messages) = (Vec::new(), Vec::new());
     for given in all {
+        if given.refused.is_some() {
+            if !messages.is_empty() {
+                bundles.push(bundle(&mut payload, &mut messages));
+            }
+            bundles.push(given);
+            continue;
+        }
         for (index, held) in given.messages.iter().enumerate().skip(given.done) {
             if convicted.contains(&held.arrived.tag) {
                 continue;
@@ -325,5 +326,5 @@ fn undone(all: impl Iterator<Item = Given>, convicted: &BTreeSet<u64>) -> Vec<Gi
 }
 
 fn bundle(payload: &mut Vec<u8>, messages: &mut Vec<Held>) -> Given {
-    Given { payload: std::mem::take(payload).into(), messages: std::mem::take(messages).into(), done: 0 }
+    Given { payload: std::mem::take(payload).into(), messages: std::mem::take(messages).into(), done: 0, refused: None }
 }

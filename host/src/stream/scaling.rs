@@ -45,9 +45,10 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Those for windows of this length.
+    /// Those for windows of this length. The cool-down is over when the second window closes after a change, be it a little
+    /// early.
     pub fn of_windows(window: Duration) -> Rules {
-        Rules { cool_down: window * 2, drain: window * 2, patience: 3 }
+        Rules { cool_down: window * 7 / 4, drain: window * 2, patience: 3 }
     }
 }
 

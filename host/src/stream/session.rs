@@ -10,9 +10,9 @@
 //! few bundles are handed over before the first is answered, so that worker and host work at the same time. Where an app
 //! takes long, bundles become smaller: a death or a stop has less to do again.
 
-use super::crew::{Cast, Crew, Desk, Obstacle};
+use super::crew::{Cast, Crew, Desk, InHand, Obstacle};
 use super::flights::{Flights, Landed};
-use super::outcomes::{self, BrokeOff, Given, Held};
+use super::outcomes::{self, BrokeOff, Given};
 use super::permits::Permit;
 use super::watch::{TICK, Watch};
 use crate::batch::death::Cause;
@@ -21,11 +21,9 @@ use crate::broker::{BrokerError, Bundle, Consumer, Room};
 use crate::failpoint;
 use crate::quota::bucket::Amount;
 use crate::sink::SinkError;
-use crate::worker::delivery::Message;
 use crate::worker::link::{Frame, LinkError};
 use crate::worker::process::Worker;
 use crate::worker::protocol::{Done, Ending};
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -82,7 +80,9 @@ pub(super) struct Session<'a> {
     pub(super) stop: Stop,
     /// Messages that have come to their end, of all workers.
     pub(super) done: u64,
-    bundle: Bundle,
+    pub(super) bundle: Bundle,
+    /// What was taken and has not come to its end.
+    pub(super) hand: InHand<'a>,
     /// Time in the app for a message, in nanoseconds, lately.
     pace: f64,
     idle_since: Instant,
@@ -102,6 +102,7 @@ impl<'a> Session<'a> {
             stop,
             done: 0,
             bundle: Bundle::default(),
+            hand: crew.hand(),
             pace: 0.0,
             idle_since: Instant::now(),
         }
@@ -159,6 +160,7 @@ impl<'a> Session<'a> {
         let has_room = self.flights.has_room();
         let mut may_take = may_take && has_room && self.given.len() < DEPTH;
         let (is_busy, has_worker, told) = (!self.is_quiet(), self.worker.is_some(), self.stop.why().is_some());
+        let wish = self.desk.permits.wish();
         let mut pause = if is_busy || told || self.desk.permits.are_wanted() { TICK } else { self.desk.warm };
         let mut room = self.room();
         let mut is_held_back = false;
@@ -178,8 +180,10 @@ impl<'a> Session<'a> {
                 taken?;
                 let (messages, bytes) = (self.bundle.messages.len() as u64, self.bundle.body_bytes());
                 self.crew.gate.take(Amount { messages, bytes });
+                self.hand.taken(messages);
             }
             _ = self.stop.wait(), if !told => {}
+            () = wish, if has_worker && !is_busy => {}
             () = sleep(pause), if is_busy || has_worker || told || is_held_back => self.rest().await,
         }
         Ok(None)
@@ -209,41 +213,9 @@ impl<'a> Session<'a> {
         failpoint::cross("stream.committed");
         self.inbox.acknowledge(landed.up_to).await?;
         self.crew.meter.settled(&landed.tally, &landed.written);
+        self.hand.settled(landed.tally.messages);
         self.crew.gets_on();
         self.idle_since = Instant::now();
-        Ok(())
-    }
-
-    /// Gives the worker what has come; starts one where there is none.
-    async fn hand_over(&mut self) -> Result<(), Interruption> {
-        let Bundle { payload, messages } = std::mem::take(&mut self.bundle);
-        let payload = Bytes::from(payload);
-        let held = messages.into_iter().map(|arrived| {
-            let mut bytes = &payload[arrived.range.clone()];
-            let message = Message::decode(&mut bytes).ok().flatten().unwrap_or_default();
-            let random = || u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..));
-            Held { identity: self.crew.identities.identify(&message, random), arrived }
-        });
-        let given = Given { messages: held.collect(), payload: payload.clone(), done: 0 };
-        if !given.is_done() {
-            self.give(given).await?;
-        }
-        Ok(())
-    }
-
-    /// Gives the worker these messages.
-    pub(super) async fn give(&mut self, given: Given) -> Result<(), Interruption> {
-        if self.worker.is_none() {
-            let worker = self.start().await?;
-            self.worker = Some((worker, Watch::new()));
-        }
-        if let Some((worker, watch)) = &mut self.worker {
-            if self.given.is_empty() {
-                watch.progressed();
-            }
-            let tag = worker.deliver(given.payload.clone());
-            self.given.push_back((tag, given));
-        }
         Ok(())
     }
 
@@ -304,6 +276,7 @@ impl<'a> Session<'a> {
                     self.flights.launch(&self.cast.shore, given, delivery);
                     if given.is_done() {
                         self.given.pop_front();
+                        self.set_aside();
                     }
                     if let Some((_, watch)) = &mut self.worker {
                         watch.progressed();

@@ -126,7 +126,8 @@ impl Window {
 /// What was counted in a window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WindowReport {
-    /// When it closed.
+    /// When it closed. It stands on a line of the journal beside an `at` of its own.
+    #[serde(rename = "closed_at")]
     pub at: Timestamp,
     /// Its length in seconds.
     pub seconds: f64,
@@ -293,7 +294,7 @@ mod tests {
         let written = serde_json::to_string(&report).unwrap();
         assert_eq!(serde_json::from_str::<WindowReport>(&written).unwrap(), report);
         assert!(
-            written.starts_with(r#"{"at":"1970-01-01T00:00:00Z","seconds":5.0,"messages":3,"bytes":9,"#),
+            written.starts_with(r#"{"closed_at":"1970-01-01T00:00:00Z","seconds":5.0,"messages":3,"bytes":9,"#),
             "{written}"
         );
     }

@@ -14,7 +14,7 @@
 
 use super::decide::{self, Action, Decision, Standing};
 use super::manager::{Closed, Streams};
-use super::monitor::{self, Notification, Watched, WatchedStream};
+use super::monitor::{self, Limit, Notification, Watched, WatchedStream};
 use super::scaling::{Bounds, Observation, Rules, Scaler};
 use super::states::State;
 use super::window::Counts;
@@ -23,7 +23,7 @@ use crate::journal::{Event, Happening};
 use crate::queue::HOST_WORD;
 use crate::quota::Used;
 use crate::quota::bucket::Consumption;
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{StreamName, Tenant, TenantId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,6 +38,10 @@ pub struct Windows {
     scalers: BTreeMap<StreamKey, Scaler>,
     /// What the time of scaling is counted from.
     since: Instant,
+    /// Hosts that work for all tenants.
+    hosts: u64,
+    /// What was broken when the window before closed: it is told aloud once.
+    broken: BTreeMap<TenantId, Vec<(Limit, Option<StreamName>)>>,
 }
 
 impl Windows {
@@ -45,7 +49,8 @@ impl Windows {
     pub fn new(streams: Streams) -> Windows {
         let now = Instant::now();
         let open = streams.windows().into_iter().map(|(tenant, length)| (tenant, (now, length))).collect();
-        Windows { streams, open, scalers: BTreeMap::new(), since: now }
+        let (scalers, broken) = (BTreeMap::new(), BTreeMap::new());
+        Windows { streams, open, scalers, since: now, hosts: 1, broken }
     }
 
     /// Closes windows as their time comes, until told to stop; then all of them once more.
@@ -71,10 +76,11 @@ impl Windows {
     }
 
     /// Each host has its part of what a tenant may take.
-    async fn count_hosts(&self) {
+    async fn count_hosts(&mut self) {
         let Ok(hosts) = self.streams.desk().parts.queue.hosts().await else { return };
         let alive = hosts.iter().filter(|(_, silent)| *silent <= HOST_WORD).count();
-        self.streams.share(alive.max(1) as u64);
+        self.hosts = alive.max(1) as u64;
+        self.streams.share(self.hosts);
     }
 
     async fn close(&mut self, id: &TenantId, and_act: bool) {
@@ -84,8 +90,11 @@ impl Windows {
         self.record(id, &closed).await;
         let Some(tenant) = self.streams.desk().parts.tenants.get(id).filter(|_| and_act) else { return };
         let notifications = self.compare(&tenant, seconds, consumption, &closed);
+        let now: Vec<_> = notifications.iter().map(|broken| (broken.limit, broken.stream.clone())).collect();
+        let before = self.broken.insert(id.clone(), now).unwrap_or_default();
         for notification in &notifications {
-            self.notify(notification).await;
+            let is_new = !before.contains(&(notification.limit, notification.stream.clone()));
+            self.notify(notification, is_new).await;
         }
         let decisions = decide::decide_all(&notifications, &standing(&closed));
         for decision in &decisions {
@@ -152,9 +161,11 @@ impl Windows {
         })
     }
 
-    async fn notify(&self, notification: &Notification) {
+    async fn notify(&self, notification: &Notification, aloud: bool) {
         let told = Happening::StreamBreach { sentence: notification.to_string(), notification: notification.clone() };
-        tracing::warn!(tenant = %notification.tenant, "{notification}");
+        if aloud {
+            tracing::warn!(tenant = %notification.tenant, "{notification}");
+        }
         self.streams.desk().parts.journal.record(Event::now(Some(&notification.tenant), told)).await;
     }
 
@@ -186,12 +197,15 @@ impl Windows {
                 now: self.since.elapsed(),
                 seconds: report.seconds,
                 served: report.counts.messages,
-                backlog: report.lag.messages(),
+                backlog: report.lag.messages() / self.hosts,
                 consumers: usize::try_from(report.consumers).unwrap_or(usize::MAX),
                 is_held_back: own.no_messages_left || own.no_bytes_left,
             };
             let settings = &crew.settings;
-            let bounds = Bounds { min: settings.consumers_min, max: settings.consumers_max };
+            // Those of all hosts together, in equal parts.
+            let hosts = usize::try_from(self.hosts).unwrap_or(usize::MAX);
+            let max = settings.consumers_max.div_ceil(hosts);
+            let bounds = Bounds { min: settings.consumers_min.min(max), max };
             let rules = Rules::of_windows(Duration::from_secs(settings.limits.window_seconds.max(1)));
             let scaler = self.scalers.entry(crew.key.clone()).or_insert_with(|| Scaler::new(rules));
             let wanted = scaler.observe(&seen, bounds);

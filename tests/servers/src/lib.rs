@@ -8,6 +8,7 @@ mod certificates;
 mod mongodb;
 mod process;
 mod proxy;
+mod rabbitmq;
 mod redis;
 mod s3;
 
@@ -15,20 +16,22 @@ pub use certificates::Signer;
 pub use mongodb::MongoDb;
 pub use process::{Server, ServerError};
 pub use proxy::{Proxy, Weather};
+pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 pub use s3::S3;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Where cargo builds, and `cargo xtask servers` puts what it installs.
-fn target() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target")))
-}
-
 /// The program of this name on PATH.
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Where `cargo xtask servers` puts what it installs by itself.
+fn installed(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
+    root.join(target).join("servers").join(name)
 }

@@ -5,9 +5,12 @@
 //!
 //! Whichever it is, it syncs its log at every write that asks for it: what it has answered outlives `kill -9`.
 
-use crate::{Server, ServerError, on_path, target};
+use crate::{Server, ServerError, installed, on_path};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
+
+/// Where `cargo xtask servers` puts one.
+const PYTHON: &str = "secantus/bin/secantusd-py";
 
 /// A MongoDB server. See [`Server`] for killing and restarting it.
 #[derive(Debug)]
@@ -88,7 +91,7 @@ impl MongoDb {
 impl Program {
     fn find() -> Option<Program> {
         let mongod = on_path("mongod").map(Program::Mongod);
-        let secantus = || on_path("secantusd-rs").or_else(|| installed().is_file().then(installed));
+        let secantus = || on_path("secantusd-rs").or_else(|| Some(installed(PYTHON)).filter(|file| file.is_file()));
         mongod.or_else(|| secantus().map(Program::Secantus))
     }
 
@@ -121,11 +124,6 @@ impl Program {
 
 fn owned(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(|argument| (*argument).to_owned()).collect()
-}
-
-/// Where `cargo xtask servers` puts one.
-fn installed() -> PathBuf {
-    target().join("servers/secantus/bin/secantusd-py")
 }
 
 impl Deref for MongoDb {

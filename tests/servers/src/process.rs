@@ -38,37 +38,52 @@ pub enum ServerError {
     Place(#[from] io::Error),
 }
 
+/// How a server is told what to do.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    /// By arguments.
+    pub(crate) arguments: Vec<String>,
+    /// By variables of its environment, besides ours.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+impl From<Vec<String>> for Launch {
+    fn from(arguments: Vec<String>) -> Launch {
+        Launch { arguments, environment: Vec::new() }
+    }
+}
+
 /// A server that runs, or was killed and can be started again on the same data and port.
 #[derive(Debug)]
 pub struct Server {
     program: PathBuf,
-    arguments: Vec<String>,
+    launch: Launch,
     port: u16,
     child: Option<Child>,
     folder: TempDir,
 }
 
 impl Server {
-    /// Starts `program` with the arguments that `arguments` makes of its directory and port, and waits until it listens.
+    /// Starts `program` as `launch` makes of its directory and port, and waits until it listens.
     ///
     /// # Errors
     /// It does not start, or does not listen within a minute.
-    pub(crate) fn start(
+    pub(crate) fn start<L: Into<Launch>>(
         program: &Path,
-        arguments: impl FnOnce(&Path, u16) -> Vec<String>,
+        launch: impl FnOnce(&Path, u16) -> L,
     ) -> Result<Server, ServerError> {
         let folder = tempfile::Builder::new().prefix("mysimbdp-server-").tempdir()?;
         // Another process may take the port in between; then the server says so and the start fails.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let arguments = arguments(folder.path(), port);
-        let mut server = Server { program: program.to_owned(), arguments, port, child: None, folder };
+        let launch = launch(folder.path(), port).into();
+        let mut server = Server { program: program.to_owned(), launch, port, child: None, folder };
         server.restart()?;
         Ok(server)
     }
 
     /// Has the next start be with this argument too.
     pub(crate) fn add_argument(&mut self, argument: &str) {
-        self.arguments.push(argument.to_owned());
+        self.launch.arguments.push(argument.to_owned());
     }
 
     /// The port on loopback that it listens on.
@@ -92,6 +107,15 @@ impl Server {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Ends it at once and removes its folder, for one that is not dropped: it cannot be started again.
+    pub(crate) fn end_for_good(&self) {
+        self.signal(Signal::KILL);
+        if let Some(pid) = self.child.as_ref().map(Pid::from_child) {
+            let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        }
+        let _ = std::fs::remove_dir_all(self.folder.path());
     }
 
     /// Stops it in the middle of what it does (`SIGSTOP`): connections stay open and nothing answers.
@@ -124,7 +148,8 @@ impl Server {
         let words = self.folder.path().join("server.log");
         let log = File::create(&words)?;
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).current_dir(self.folder.path());
+        command.args(&self.launch.arguments).current_dir(self.folder.path());
+        command.envs(self.launch.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = spawn(command).map_err(|error| self.failed(error.to_string()))?;
         let child = self.child.insert(child);

@@ -32,7 +32,7 @@ impl Redis {
             let port = port.to_string();
             let folder = folder.display().to_string();
             let own = ["--bind", "127.0.0.1", port_key, &port, "--dir", &folder, "--save", ""];
-            own.iter().chain(more).map(|argument| (*argument).to_owned()).collect()
+            own.iter().chain(more).map(|argument| (*argument).to_owned()).collect::<Vec<_>>()
         })?;
         Ok(Redis(server))
     }

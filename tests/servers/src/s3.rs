@@ -3,7 +3,7 @@
 //! Looked for in the virtual environment that `cargo xtask servers` makes under `target/`. It lets everybody in until it is
 //! told otherwise: meanwhile a user with a key and a bucket are made.
 
-use crate::{Server, ServerError, target};
+use crate::{Server, ServerError, installed};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::ops::{Deref, DerefMut};
@@ -115,7 +115,7 @@ impl DerefMut for S3 {
 }
 
 fn program() -> PathBuf {
-    target().join("servers/s3/bin/moto_server")
+    installed("s3/bin/moto_server")
 }
 
 /// The text of the first XML element of this name.

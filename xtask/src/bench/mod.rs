@@ -4,6 +4,8 @@
 //! `target/bench/report.md` after each of them. A promise that is not kept ends the command
 //! with a failure, after the report is written. Nothing here is a test: tests are not timed.
 
+mod consumers;
+mod consumers_picture;
 mod daemon;
 mod footprint;
 mod isolation;
@@ -50,6 +52,8 @@ enum Comparison {
     Wasm,
     /// A stream's message beside a direct call
     Stream,
+    /// How many consumers a stream is given, simulated and drawn
+    Scaling,
     /// The embedded sink beside a bare loader
     Sink,
     /// Anonymous memory for small and large files
@@ -83,6 +87,7 @@ impl Comparison {
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,
+        Comparison::Scaling,
         Comparison::Sink,
         Comparison::Memory,
         Comparison::Start,
@@ -103,6 +108,7 @@ impl Comparison {
             Comparison::Isolation => isolation::measure(shop),
             Comparison::Wasm => wasm::measure(shop),
             Comparison::Stream => stream::measure(shop),
+            Comparison::Scaling => consumers::measure(shop),
             Comparison::Sink => sink::measure(shop),
             Comparison::Memory => footprint::measure(shop),
             Comparison::Start => start::measure(shop),

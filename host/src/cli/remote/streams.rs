@@ -2,7 +2,7 @@
 
 use super::{Remote, table};
 use crate::api::client::ClientError;
-use crate::broker::StreamKey;
+use crate::broker::{Credentials, StreamKey};
 use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::platform::StreamLine;
@@ -54,6 +54,16 @@ enum What {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Show what a tenant's clients need to publish: address, exchange, user
+    Credentials {
+        /// The tenant
+        tenant: TenantId,
+        /// Make another password; the one before holds no longer
+        #[arg(long)]
+        rotate: bool,
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Show what streams do, drawn anew each second, until interrupted
     Watch {
         /// Of this tenant
@@ -71,6 +81,7 @@ pub(crate) async fn run(args: &Streams) -> Exit {
         What::Start { stream, remote } => remote.end(change(remote, stream, "start").await),
         What::Stop { stream, remote } => remote.end(change(remote, stream, "stop").await),
         What::Purge { stream, remote } => remote.end(purge(remote, stream).await),
+        What::Credentials { tenant, rotate, remote } => remote.end(credentials(remote, tenant, *rotate).await),
         What::Watch { tenant, remote } => remote.end(watch(remote, tenant.as_ref()).await),
     }
 }
@@ -105,6 +116,27 @@ async fn change(remote: &Remote, key: &StreamKey, what: &str) -> Result<Exit, Cl
 async fn purge(remote: &Remote, key: &StreamKey) -> Result<Exit, ClientError> {
     let answer: serde_json::Value = remote.client()?.post(&path(key, "purge"), &json!({})).await?;
     remote.tell(&answer, |answer| out::line(format_args!("{} messages of stream {key} are gone", answer["purged"])));
+    Ok(Exit::Done)
+}
+
+async fn credentials(remote: &Remote, tenant: &TenantId, rotate: bool) -> Result<Exit, ClientError> {
+    let asked = json!({ "rotate": rotate });
+    let found: Credentials = remote.client()?.post(&format!("/v1/tenants/{tenant}/credentials"), &asked).await?;
+    remote.tell(&found, |found| {
+        let Credentials { url, vhost, exchange, user, password, ca, note } = found;
+        out::line(format_args!("url       {url}"));
+        out::line(format_args!("vhost     {vhost}"));
+        out::line(format_args!("exchange  {exchange}"));
+        for (what, value) in [("user    ", user), ("password", password)] {
+            if let Some(value) = value {
+                out::line(format_args!("{what}  {value}"));
+            }
+        }
+        if let Some(ca) = ca {
+            out::line(format_args!("ca        {}", ca.display()));
+        }
+        out::note(note);
+    });
     Ok(Exit::Done)
 }
 

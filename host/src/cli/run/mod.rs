@@ -1,4 +1,6 @@
 //! `mysimbdp run`: ingests files in the real sandbox, on the developer's own machine, with no server.
+//!
+//! For a stream app each line of a file is a message ([`rehearsal`]).
 
 mod telling;
 
@@ -13,6 +15,8 @@ use crate::batch::data_file::DataFile;
 use crate::batch::report::{TaskOutcome, TaskReport};
 use crate::batch::runner::{self, Assignment, ForgetfulKeeper};
 use crate::batch::stop::Stop;
+use crate::broker::StreamKey;
+use crate::stream::rehearsal;
 use crate::task::Checkpoint;
 use crate::worker::process::{StartError, Worker};
 use crate::worker::protocol::{GuestLimits, Ready, Stage};
@@ -29,7 +33,7 @@ use telling::{Listener, Told};
 pub(crate) struct Run {
     /// The app
     app: PathBuf,
-    /// The files; each is a task of its own
+    /// The files; each is a task of its own. For a stream app, files of messages: one on each line
     #[arg(required = true)]
     data: Vec<PathBuf>,
     /// Where documents go: a file that is kept, or `null` to validate and forget; without it a throw-away file
@@ -41,6 +45,9 @@ pub(crate) struct Run {
     /// Configuration of the app: a JSON object
     #[arg(long, value_name = "JSON")]
     config: Option<String>,
+    /// Take each line for a message, also with an app that takes files as well
+    #[arg(long)]
+    messages: bool,
     /// How many of the new documents to show (throw-away sink only)
     #[arg(long, default_value_t = 3, value_name = "N")]
     show: usize,
@@ -94,6 +101,8 @@ struct Prepared {
     cast: Arc<Cast>,
     slot: Slot,
     host_cpu: Duration,
+    /// Each line is a message.
+    by_message: bool,
 }
 
 impl Prepared {
@@ -131,12 +140,14 @@ impl Prepared {
             worker.retire().await;
             return Err(failed(format!("{name} is refused: {reason}")));
         }
-        if !ready.kinds.iter().any(|kind| kind == "batch") {
-            let kinds = ready.kinds.join(", ");
+        let is = |wanted: &str| ready.kinds.iter().any(|kind| kind == wanted);
+        let by_message = args.messages || !is("batch");
+        if !is("stream") && by_message {
+            let (label, kinds) = (app.label(), ready.kinds.join(", "));
+            let (what, wanted) = if args.messages { ("no stream app", "stream") } else { ("no batch app", "batch") };
             worker.retire().await;
             return Err(failed(format!(
-                "app {} is no batch app (its kinds: {kinds}): export one with `batch: …` in export_app!",
-                app.label()
+                "app {label} is {what} (its kinds: {kinds}): export one with `{wanted}: …` in export_app!"
             )));
         }
         let sink =
@@ -152,7 +163,8 @@ impl Prepared {
             tolerance,
             bounds: Bounds::default(),
         });
-        Ok(Prepared { symbols: app.symbols(), app, ready, sink, cast, slot: Slot::with(worker), host_cpu: cpu_time() })
+        let (symbols, slot) = (app.symbols(), Slot::with(worker));
+        Ok(Prepared { symbols, app, ready, sink, cast, slot, host_cpu: cpu_time(), by_message })
     }
 
     async fn ingest_all(mut self, args: &Run) -> Exit {
@@ -173,26 +185,15 @@ impl Prepared {
             Ok(file) => Arc::new(file),
             Err(error) => return self.tell_failure(args, path, error.to_string()),
         };
-        let task = match self.task_number(&file).await {
-            Ok(task) => task,
-            Err(reason) => return self.tell_failure(args, path, reason),
-        };
         let mut listener = Listener::new(&file, args.json);
-        let assignment = Assignment {
-            cast: &self.cast,
-            slot: &mut self.slot,
-            file: &file,
-            task,
-            from: Checkpoint::default(),
-            rows: None,
-            keeper: &mut ForgetfulKeeper,
-            stop: Stop::never(),
+        let result = match self.by_message {
+            true => self.messages(&file, &mut listener).await,
+            false => self.rows(&file, &mut listener).await,
         };
-        let result = runner::run(assignment, &mut listener).await;
         let dead_letters = listener.finish();
         let report = match result {
             Ok(report) => report,
-            Err(error) => return self.tell_failure(args, path, error.to_string()),
+            Err(reason) => return self.tell_failure(args, path, reason),
         };
         let exit = exit_of(&report);
         let cpu = cpu_time();
@@ -205,9 +206,10 @@ impl Prepared {
             ready: &self.ready,
             dead_letters: &dead_letters,
             backtraces,
-            sample: self.sink.sample(task, args.show),
+            sample: self.sink.sample(Some(report.task).filter(|_| !self.by_message), args.show),
             host_cpu: host_cpu.as_secs_f64(),
             sink: self.sink.place(),
+            unit: if self.by_message { "message" } else { "row" },
         };
         if args.json {
             out::json(&told.json())
@@ -215,6 +217,27 @@ impl Prepared {
             told.print()
         }
         exit
+    }
+
+    async fn rows(&mut self, file: &Arc<DataFile>, listener: &mut Listener) -> Result<TaskReport, String> {
+        let task = self.task_number(file).await?;
+        let assignment = Assignment {
+            cast: &self.cast,
+            slot: &mut self.slot,
+            file,
+            task,
+            from: Checkpoint::default(),
+            rows: None,
+            keeper: &mut ForgetfulKeeper,
+            stop: Stop::never(),
+        };
+        runner::run(assignment, listener).await.map_err(|error| error.to_string())
+    }
+
+    async fn messages(&mut self, file: &Arc<DataFile>, listener: &mut Listener) -> Result<TaskReport, String> {
+        let key: StreamKey = format!("run/{}", self.ready.name).parse()?;
+        let report = rehearsal::run(&self.cast, &mut self.slot, file, &key, listener).await;
+        report.map_err(|error| error.to_string())
     }
 
     async fn task_number(&mut self, file: &DataFile) -> Result<u64, String> {

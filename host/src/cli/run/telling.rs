@@ -116,6 +116,8 @@ pub(crate) struct Told<'a> {
     pub(crate) host_cpu: f64,
     /// Where the documents are.
     pub(crate) sink: String,
+    /// What is counted: `row` or `message`.
+    pub(crate) unit: &'static str,
 }
 
 impl Told<'_> {
@@ -139,13 +141,14 @@ impl Told<'_> {
         let sample: Vec<Value> = self.sample.iter().filter_map(|text| serde_json::from_str(text).ok()).collect();
         told.insert("sample".into(), json!(sample));
         told.insert("sink".into(), json!(self.sink));
+        told.insert("unit".into(), json!(self.unit));
         Value::Object(told)
     }
 
     /// As text: the result on standard output.
     pub(crate) fn print(&self) {
         let TaskReport { counts: Counts { rows, documents }, timings, resources, .. } = self.report;
-        let name = one_line(&self.report.file);
+        let (name, unit) = (one_line(&self.report.file), self.unit);
         for document in &self.sample {
             out::line(json_line(document));
         }
@@ -163,8 +166,8 @@ impl Told<'_> {
         }
         for letter in self.dead_letters.iter().take(SHOWN_DEAD_LETTERS) {
             let place = match (letter.row, letter.line) {
-                (Some(row), Some(line)) => format!("row {row} (line {line})"),
-                (Some(row), None) => format!("row {row} (byte {})", letter.start),
+                (Some(row), Some(line)) => format!("{} {row} (line {line})", self.unit),
+                (Some(row), None) => format!("{} {row} (byte {})", self.unit, letter.start),
                 (None, _) => "a document outside of rows".into(),
             };
             out::line(format_args!("dead letter: {place}: {}", letter.reason));
@@ -185,7 +188,7 @@ impl Told<'_> {
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let rate = rows.read as f64 / timings.total.max(1e-9);
         out::line(format_args!(
-            "{name}: {outcome}; {} rows = {} ingested + {} passed over + {} rejected; \
+            "{name}: {outcome}; {} {unit}s = {} ingested + {} passed over + {} rejected; \
              {} documents = {} stored + {} duplicate + {} refused",
             rows.read,
             rows.ingested,
@@ -197,7 +200,7 @@ impl Told<'_> {
             documents.refused,
         ));
         out::line(format_args!(
-            "{name}: {} in {:.3} s ({rate:.0} rows/s); app {:.3} s, held back by the sink {:.3} s, start {:.1} ms; \
+            "{name}: {} in {:.3} s ({rate:.0} {unit}s/s); app {:.3} s, held back by the sink {:.3} s, start {:.1} ms; \
              CPU {:.2} s worker + {:.2} s host; worker memory {}; documents in {}",
             size::show(self.report.bytes),
             timings.total,

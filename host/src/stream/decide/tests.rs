@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use std::slice::from_ref;
 
 fn notification(limit: Limit, policy: OnBreach) -> Notification {
     Notification {
@@ -42,7 +43,7 @@ const THREE: [(usize, usize, u64, u64); 3] = [(2, 1, 0, 7), (3, 1, 5, 9), (1, 1,
 #[test]
 fn throttling_is_told_and_needs_nothing_else() {
     let throttled = notification(Limit::Messages, OnBreach::Throttle);
-    assert_eq!(decided(&[throttled.clone()], &THREE), of(&[("-", Action::Tell)]));
+    assert_eq!(decided(from_ref(&throttled), &THREE), of(&[("-", Action::Tell)]));
     let reason = decide(&throttled, &[])[0].reason.clone();
     assert_eq!(
         reason,
@@ -55,9 +56,9 @@ fn throttling_is_told_and_needs_nothing_else() {
 fn pausing_and_deleting_concern_those_that_want_more() {
     for (policy, action) in [(OnBreach::Pause, Action::Pause), (OnBreach::Delete, Action::Delete)] {
         let broken = notification(Limit::Bytes, policy);
-        assert_eq!(decided(&[broken.clone()], &THREE), of(&[("b", action)]));
+        assert_eq!(decided(from_ref(&broken), &THREE), of(&[("b", action)]));
         let nobody_waits = [(2, 1, 0, 7), (3, 1, 0, 9), (1, 1, 0, 0)];
-        assert_eq!(decided(&[broken.clone()], &nobody_waits), of(&[("a", action), ("b", action)]));
+        assert_eq!(decided(from_ref(&broken), &nobody_waits), of(&[("a", action), ("b", action)]));
         let named = Notification { stream: Some("c".parse().unwrap()), ..broken.clone() };
         assert_eq!(decided(&[named], &THREE), of(&[("c", action)]));
         assert_eq!(decided(&[broken], &[]), of(&[("-", Action::Tell)]), "it stopped meanwhile");
@@ -76,10 +77,10 @@ fn where_storage_is_full_nothing_goes_on_whatever_the_policy() {
 fn consumers_are_taken_from_whoever_has_most_under_every_policy() {
     for policy in [OnBreach::Throttle, OnBreach::Pause, OnBreach::Delete] {
         let broken = notification(Limit::Consumers, policy);
-        assert_eq!(decided(&[broken.clone()], &[(5, 1, 0, 0), (3, 1, 0, 0), (1, 1, 0, 0)]).len(), 2);
+        assert_eq!(decided(from_ref(&broken), &[(5, 1, 0, 0), (3, 1, 0, 0), (1, 1, 0, 0)]).len(), 2);
         let (a, b) = (("a", Action::Consumers(1)), ("b", Action::Consumers(2)));
-        assert_eq!(decided(&[broken.clone()], &[(5, 1, 0, 0), (3, 2, 0, 0), (1, 1, 0, 0)]), of(&[a, b]));
-        assert_eq!(decided(&[broken.clone()], &[(5, 5, 0, 0)]), of(&[("-", Action::Tell)]), "each has its least");
+        assert_eq!(decided(from_ref(&broken), &[(5, 1, 0, 0), (3, 2, 0, 0), (1, 1, 0, 0)]), of(&[a, b]));
+        assert_eq!(decided(from_ref(&broken), &[(5, 5, 0, 0)]), of(&[("-", Action::Tell)]), "each has its least");
         assert_eq!(decided(&[notification(Limit::Streams, policy)], &THREE), of(&[("-", Action::Tell)]));
     }
 }

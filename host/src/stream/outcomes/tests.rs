@@ -19,7 +19,7 @@ fn given(bodies: &[&str]) -> Given {
         let arrived = Arrived { range: start..payload.len(), tag: index as u64 + 1 };
         messages.push(Held { arrived, identity: identities.identify(&message, || 0) });
     }
-    Given { payload: payload.into(), messages: messages.into(), done: 0 }
+    Given { payload: payload.into(), messages: messages.into(), done: 0, refused: None }
 }
 
 #[derive(Default)]

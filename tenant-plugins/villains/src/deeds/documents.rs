@@ -25,6 +25,7 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
         Outcome::must_fail("an _id of its own that says \"number me\"", scene.sink.emit(&document))
     }),
     ("own_id_clash", own_id_clash),
+    ("own_id_forged", own_id_forged),
 ];
 
 #[derive(Serialize)]
@@ -89,6 +90,23 @@ fn reject_once_refused(what: &str, attempt: Result<(), impl Display>) -> Outcome
 /// The argument is the `_id`: the first row with it wins, the second is a dead letter unless its document is equal.
 fn own_id_clash(scene: &mut Scene<'_>) -> Outcome {
     match scene.sink.emit(&Own { _id: scene.argument, n: scene.n }) {
+        Ok(()) => Outcome::Nothing,
+        Err(error) => Outcome::Reject(error.to_string()),
+    }
+}
+
+/// The argument is the `_id` that the host gave to a document of another row or message, in 24 hexadecimal digits: what is stored
+/// there must stay as it is.
+fn own_id_forged(scene: &mut Scene<'_>) -> Outcome {
+    let byte = |at: usize| u8::from_str_radix(scene.argument.get(2 * at..2 * at + 2)?, 16).ok();
+    let mut id = [0; 12];
+    for (at, place) in id.iter_mut().enumerate() {
+        match byte(at) {
+            Some(byte) => *place = byte,
+            None => return Outcome::Reject(format!("{:?} is no ObjectId", scene.argument)),
+        }
+    }
+    match scene.sink.emit(&Zero { _id: ObjectId::from_bytes(id), n: scene.n }) {
         Ok(()) => Outcome::Nothing,
         Err(error) => Outcome::Reject(error.to_string()),
     }

@@ -56,7 +56,7 @@ const ROWS: u8 = 66;
 const LOG: u8 = 67;
 const PROGRESS: u8 = 68;
 const DONE: u8 = 69;
-const OUTCOMES: u8 = 70;
+pub(super) const OUTCOMES: u8 = 70;
 
 /// The tag of the first task of a worker.
 const TAG: u32 = 1;
@@ -68,7 +68,7 @@ fn header(length: u32, kind: u8, tag: u32) -> Vec<u8> {
     bytes
 }
 
-fn frame(kind: u8, tag: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, tag: u32, payload: &[u8]) -> Vec<u8> {
     let mut bytes = header(u32::try_from(payload.len()).unwrap_or(u32::MAX), kind, tag);
     bytes.extend_from_slice(payload);
     bytes
@@ -84,7 +84,7 @@ fn write_all(file: i64, mut bytes: &[u8]) -> std::io::Result<()> {
 }
 
 /// Sends the bytes as they are and lingers. That they leave is no breach; what the host makes of them the test sees.
-fn send(bytes: &[u8]) -> Outcome {
+pub(super) fn send(bytes: &[u8]) -> Outcome {
     let sent = write_all(socket(), bytes);
     linger();
     Outcome::may_work("writing to the socket", sent)
@@ -170,14 +170,14 @@ fn one_row(scene: &Scene<'_>, documents: u32, bytes: &[u8]) -> Outcome {
 }
 
 /// `{_id: ObjectId(0)}`, for the host to number.
-fn numbered() -> Vec<u8> {
+pub(super) fn numbered() -> Vec<u8> {
     let mut document = vec![22, 0, 0, 0, 7, b'_', b'i', b'd', 0];
     document.extend([0; 13]);
     document
 }
 
 /// `{_id: ObjectId(0), b: <so many bytes>}`
-fn sized(bytes: usize) -> Vec<u8> {
+pub(super) fn sized(bytes: usize) -> Vec<u8> {
     let mut document = numbered();
     document.pop();
     document.extend([5, b'b', 0]);

@@ -9,6 +9,7 @@ mod hanging;
 mod kernel;
 mod memory;
 mod network;
+mod outcomes;
 mod output;
 mod processes;
 mod recorder;
@@ -22,13 +23,13 @@ use mysimbdp_plugin_api::prelude::Sink;
 pub(crate) struct Scene<'a> {
     /// The app's way out.
     pub(crate) sink: &'a mut Sink,
-    /// What the row says in its first column.
+    /// What the row or message says first.
     pub(crate) n: u64,
-    /// Number of the row in the file.
+    /// Number of the row in the file; of a message, its delivery tag.
     pub(crate) number: u64,
-    /// Offset of the row in the file.
+    /// Offset of the row in the file; 0 for a message.
     pub(crate) start: u64,
-    /// Line of the row.
+    /// Line of the row; 0 for a message.
     pub(crate) line: u64,
     /// What stood behind the `=`, or nothing.
     pub(crate) argument: &'a str,
@@ -51,6 +52,7 @@ pub(crate) fn find(name: &str) -> Option<Deed> {
         output::DEEDS,
         descriptors::DEEDS,
         frames::DEEDS,
+        outcomes::DEEDS,
         documents::DEEDS,
         rows::DEEDS,
         recorder::DEEDS,

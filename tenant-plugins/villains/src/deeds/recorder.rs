@@ -29,6 +29,7 @@ const STATE: usize = 1;
 const NUMBER: usize = 2;
 const START: usize = 3;
 const END: usize = 4;
+const LINE: usize = 5;
 const FAULT: usize = 7;
 
 /// Most blocks that are looked at.
@@ -59,6 +60,11 @@ fn scribble(lie: impl FnOnce(&mut [u64])) -> Outcome {
     // process reads it before it dies below.
     lie(unsafe { std::slice::from_raw_parts_mut(page, PAGE_WORDS) });
     std::process::abort()
+}
+
+/// The tag of the delivery in work, which stands there as the line of its message.
+pub(super) fn tag() -> Option<u32> {
+    u32::try_from(peek(find()? + 8 * LINE)).ok()
 }
 
 fn find() -> Option<usize> {
