@@ -83,7 +83,7 @@ enum Comparison {
 }
 
 impl Comparison {
-    const ALL: [Comparison; 16] = [
+    const ALL: [Comparison; 17] = [
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,
