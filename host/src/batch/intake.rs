@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
+/// Documents that room is made for before they are seen.
+const MOST_EXPECTED: usize = 1024;
 /// Spreads each link of the chain of hashes over the next one. Odd, so that nothing is lost.
 const MULTIPLIER: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
 
@@ -105,6 +107,8 @@ pub struct Intake {
     skip: BTreeMap<u64, ClaimedRow>,
     /// In a replay, the numbers of the rows that are still to come.
     only: Option<VecDeque<u64>>,
+    /// Documents of the frame before: so many may be expected of the next one.
+    expected: usize,
 }
 
 impl Intake {
@@ -117,14 +121,14 @@ impl Intake {
             // The settled row itself comes once more, so the one before it counts as seen.
             seen.row.number = settled.row.number - 1;
             seen.digest = settled.digest;
-            return Intake { task, size, seen, settled, comparing: None, skip, only: None };
+            return Intake { task, size, seen, settled, comparing: None, skip, only: None, expected: 0 };
         }
         let mut last = settled.row.number;
         while skip.contains_key(&last) {
             last -= 1;
         }
         let comparing = (last > 0 || settled.loose > 0).then_some((last, settled.loose));
-        Intake { task, size, seen, settled, comparing, skip, only: None }
+        Intake { task, size, seen, settled, comparing, skip, only: None, expected: 0 }
     }
 
     /// An attempt at some rows of a file, those of `rows` that are not settled: their numbers, rising. Documents that are
@@ -133,14 +137,23 @@ impl Intake {
         let settled = *ledger.settled();
         let only = rows.iter().map(|row| row.number).filter(|number| *number > settled.row.number).collect();
         let (task, skip) = (ledger.task(), ledger.convicted().clone());
-        Intake { task, size, seen: settled, settled, comparing: None, skip, only: Some(only) }
+        Intake { task, size, seen: settled, settled, comparing: None, skip, only: Some(only), expected: 0 }
     }
 
     /// The intake of a run of this row alone, whose deliveries are thrown away.
     pub fn alone(row: Start, size: u64) -> Intake {
         let mut seen = Position::default();
         seen.row.number = row.number - 1;
-        Intake { task: 1, size, seen, settled: Position::default(), comparing: None, skip: BTreeMap::new(), only: None }
+        Intake {
+            task: 1,
+            size,
+            seen,
+            settled: Position::default(),
+            comparing: None,
+            skip: BTreeMap::new(),
+            only: None,
+            expected: 0,
+        }
     }
 
     /// The app has come to its end although less came than had come before.
@@ -154,7 +167,7 @@ impl Intake {
     /// See [`Violation`]: the worker is to be killed. Nothing of the frame may be used.
     pub fn take(&mut self, mut payload: BytesMut) -> Result<Delivery, Violation> {
         let mut delivery = Delivery {
-            batch: DocumentBatch::default(),
+            batch: DocumentBatch { documents: Vec::with_capacity(self.expected), ..DocumentBatch::default() },
             rejected: Vec::new(),
             refused_by_sink: Vec::new(),
             rows: RowCounts::default(),
@@ -179,6 +192,8 @@ impl Intake {
                 RowFate::Ended | RowFate::Rejected => self.take_row(&header, range, &mut payload, &mut delivery)?,
             }
         }
+        // A frame of the most documents there can be is no measure for the others.
+        self.expected = delivery.batch.documents.len().min(MOST_EXPECTED);
         delivery.batch.bytes = payload.freeze();
         delivery.reached = self.seen;
         if self.only.is_some() {

@@ -38,7 +38,6 @@ pub const SHARED_BYTES: usize = FIRST_PLACE + PLACES as usize * PLACE_BYTES;
 
 /// Where the place of the `n`-th frame begins.
 pub fn place(n: u64) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "less than four")]
     let place = (n % PLACES) as usize;
     FIRST_PLACE + place * PLACE_BYTES
 }
