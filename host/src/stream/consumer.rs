@@ -25,6 +25,7 @@ pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop:
         let began = Instant::now();
         let interruption = match session(&desk, &crew, &tag, &stop).await {
             Ok(()) | Err(Interruption::Stopped) => return,
+            Err(Interruption::Misjudged) => continue,
             Err(interruption) => interruption,
         };
         if began.elapsed() > FORGIVEN_AFTER {
@@ -50,7 +51,8 @@ pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop:
 async fn session(desk: &Desk, crew: &Crew, tag: &str, stop: &Stop) -> Result<(), Interruption> {
     let cast = desk.cast(crew).await?;
     let queue = crew.queue();
-    let subscription = Subscription { queue: queue.clone(), tag: tag.to_owned(), prefetch: crew.prefetch() };
+    let prefetch = crew.prefetch();
+    let subscription = Subscription { queue: queue.clone(), tag: tag.to_owned(), prefetch };
     let inbox = match desk.broker.consume(subscription.clone()).await {
         Err(BrokerError::NoQueue(_)) => {
             desk.broker.declare(&queue).await?;
@@ -58,7 +60,7 @@ async fn session(desk: &Desk, crew: &Crew, tag: &str, stop: &Stop) -> Result<(),
         }
         made => made?,
     };
-    let mut session = Session::new(desk, crew, cast, inbox, stop.clone());
+    let mut session = Session::new(desk, crew, cast, (inbox, prefetch), stop.clone());
     let ended = session.run().await;
     session.retire().await;
     ended

@@ -24,6 +24,10 @@ use std::time::Duration;
 
 /// Bundles that a consumer may hold: some with the worker, some on their way into the sink, some on their way here.
 const BUNDLES_HELD: u64 = 12;
+/// How long a consumer may need for all that it holds.
+const HELD_TIME: Duration = Duration::from_secs(1);
+/// What it may hold however long that takes.
+const LEAST_HELD: u64 = 16;
 /// Most lines of an app's log that are passed on in a window.
 const MAX_LOG_LINES: u64 = 1_000;
 /// Longest line of an app's log that is kept, in bytes.
@@ -63,6 +67,8 @@ pub struct Crew {
     pub gate: Gate,
     /// Messages that consumers of this host have taken and not brought to their end.
     in_hand: AtomicU64,
+    /// Nanoseconds in the app for a message, lately; 0 where nothing is known.
+    pace: AtomicU64,
     /// What holds a consumer up.
     trouble: Mutex<Option<String>>,
     log_lines: AtomicU64,
@@ -122,15 +128,28 @@ impl Crew {
         let gate = Gate::new(allowance, &settings.limits);
         let identities = Identities::of(&key);
         let (meter, trouble) = (Meter::default(), Mutex::default());
-        let (in_hand, log_lines) = (AtomicU64::new(0), AtomicU64::new(0));
-        Crew { key, settings, identities, meter, gate, in_hand, trouble, log_lines }
+        let (in_hand, pace, log_lines) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Crew { key, settings, identities, meter, gate, in_hand, pace, trouble, log_lines }
     }
 
-    /// Messages that a consumer may hold: a few bundles, and no more than a window allows.
+    /// Messages that a consumer may hold: a few bundles, no more than a window allows, and not more than it can serve within
+    /// [`HELD_TIME`], or others that come to help would find nothing.
     pub(super) fn prefetch(&self) -> u16 {
         let bundles = u64::try_from(self.settings.batch_messages).unwrap_or(u64::MAX).saturating_mul(BUNDLES_HELD);
-        let most = bundles.min(self.settings.limits.messages_per_window).max(1);
+        let held = u64::try_from(HELD_TIME.as_nanos()).unwrap_or(u64::MAX);
+        let by_time = held.checked_div(self.pace()).unwrap_or(u64::MAX).max(LEAST_HELD);
+        let most = bundles.min(self.settings.limits.messages_per_window).min(by_time).max(1);
         u16::try_from(most).unwrap_or(u16::MAX)
+    }
+
+    /// Nanoseconds in the app for a message, lately; 0 where nothing is known.
+    pub(super) fn pace(&self) -> u64 {
+        self.pace.load(Ordering::Relaxed)
+    }
+
+    /// A consumer has measured it.
+    pub(super) fn set_pace(&self, nanos: u64) {
+        self.pace.store(nanos.max(1), Ordering::Relaxed);
     }
 
     /// Nothing yet.

@@ -32,6 +32,8 @@ use tokio::time::sleep;
 const DEPTH: usize = 4;
 /// A bundle shall not keep an app busy for longer.
 const BUNDLE_TIME: Duration = Duration::from_millis(200);
+/// Messages of a bundle before anything is known of how long they take.
+const FIRST_BUNDLE: usize = 32;
 /// How long what is on its way may take once the consumer is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -50,6 +52,9 @@ pub(super) enum Interruption {
     /// No worker can be started, or none lives long enough.
     #[error("{0}")]
     Worker(String),
+    /// It may hold far more, or far less, than it can serve in a while: it subscribes anew.
+    #[error("it holds another number of messages than it can serve")]
+    Misjudged,
     /// It was told to stop while it waited.
     #[error("it was told to stop")]
     Stopped,
@@ -83,13 +88,20 @@ pub(super) struct Session<'a> {
     pub(super) bundle: Bundle,
     /// What was taken and has not come to its end.
     pub(super) hand: InHand<'a>,
-    /// Time in the app for a message, in nanoseconds, lately.
-    pace: f64,
+    /// Messages that the broker lets it hold.
+    prefetch: u16,
     idle_since: Instant,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(desk: &'a Desk, crew: &'a Crew, cast: Cast, inbox: Box<dyn Consumer>, stop: Stop) -> Session<'a> {
+    /// One that the broker lets hold `prefetch` messages.
+    pub(super) fn new(
+        desk: &'a Desk,
+        crew: &'a Crew,
+        cast: Cast,
+        (inbox, prefetch): (Box<dyn Consumer>, u16),
+        stop: Stop,
+    ) -> Session<'a> {
         Session {
             desk,
             crew,
@@ -103,7 +115,7 @@ impl<'a> Session<'a> {
             done: 0,
             bundle: Bundle::default(),
             hand: crew.hand(),
-            pace: 0.0,
+            prefetch,
             idle_since: Instant::now(),
         }
     }
@@ -123,6 +135,11 @@ impl<'a> Session<'a> {
             }
             let is_over = self.permit.as_ref().is_some_and(|permit| self.desk.permits.is_over(permit));
             let is_outdated = self.is_outdated();
+            let now = self.crew.prefetch();
+            let is_misjudged = self.prefetch / 4 >= now || now / 8 >= self.prefetch;
+            if self.is_quiet() && is_misjudged && self.bundle.messages.is_empty() {
+                return Err(Interruption::Misjudged);
+            }
             if self.is_quiet() && (is_outdated || is_over) {
                 self.retire().await;
                 if is_outdated {
@@ -135,7 +152,7 @@ impl<'a> Session<'a> {
                 self.hand_over().await?;
                 continue;
             }
-            let may_take = stopped_at.is_none() && !is_outdated && !is_over;
+            let may_take = stopped_at.is_none() && !is_outdated && !is_over && !is_misjudged;
             if let Some(fall) = self.turn(may_take).await? {
                 self.rescue(fall).await?;
             }
@@ -192,12 +209,10 @@ impl<'a> Session<'a> {
     /// How much is taken at once.
     fn room(&self) -> Room {
         let settings = &self.crew.settings;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a number of messages, cut to its bounds"
-        )]
-        let by_time = (BUNDLE_TIME.as_nanos() as f64 / self.pace.max(1.0)) as usize;
+        let by_time = match self.crew.pace() {
+            0 => FIRST_BUNDLE,
+            pace => usize::try_from(BUNDLE_TIME.as_nanos() / u128::from(pace)).unwrap_or(usize::MAX),
+        };
         Room { messages: by_time.clamp(1, settings.batch_messages), bytes: settings.batch_bytes }
     }
 
@@ -272,7 +287,7 @@ impl<'a> Session<'a> {
                 Ok(mut delivery) => {
                     let broke_off = delivery.broke_off.take();
                     self.done += delivery.tally.messages;
-                    self.pace = paced(self.pace, &delivery.tally.nanos);
+                    self.crew.set_pace(paced(self.crew.pace(), &delivery.tally.nanos));
                     self.flights.launch(&self.cast.shore, given, delivery);
                     if given.is_done() {
                         self.given.pop_front();
@@ -325,11 +340,13 @@ async fn receive(worker: &mut Option<(Worker, Watch)>) -> Result<Option<(u32, Fr
     }
 }
 
-/// Time for a message lately, with these.
-fn paced(before: f64, nanos: &[u32]) -> f64 {
-    let sum: f64 = nanos.iter().copied().map(f64::from).sum();
-    match u32::try_from(nanos.len()) {
-        Ok(0) | Err(_) => before,
-        Ok(count) => before.mul_add(0.7, 0.3 * sum / f64::from(count)),
+/// Nanoseconds for a message lately, with these.
+fn paced(before: u64, nanos: &[u32]) -> u64 {
+    let Ok(count) = u64::try_from(nanos.len()) else { return before };
+    let mean = nanos.iter().copied().map(u64::from).sum::<u64>().checked_div(count);
+    match mean {
+        Some(mean) if before == 0 => mean,
+        Some(mean) => (before * 7 + mean * 3) / 10,
+        None => before,
     }
 }
