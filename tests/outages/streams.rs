@@ -81,11 +81,15 @@ fn rabbitmq_is_killed_and_comes_back_while_messages_flow() {
     let (servers, depot) = (servers(), TempDir::new().unwrap());
     let daemon = host("one", &servers, &depot);
     daemon.drop_app_as("acme", &obeys_messages(0), "obeys.so");
-    publish(&daemon, 1..=5_000);
+    publish(&daemon, 1..=1_000);
+    is_stored(&servers, &daemon, 1..=1_000);
+    // A virtual host that was made just before a RabbitMQ is killed may not come up with it again: that is its own affair.
+    sleep(Duration::from_secs(5));
+    publish(&daemon, 1_001..=6_000);
     servers.rabbitmq().kill();
     sleep(Duration::from_secs(2));
     servers.rabbitmq().restart().unwrap();
-    publish(&daemon, 5_001..=8_000);
+    publish(&daemon, 6_001..=8_000);
     is_stored(&servers, &daemon, 1..=8_000);
 }
 
