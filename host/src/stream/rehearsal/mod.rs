@@ -6,7 +6,7 @@
 //!              └─ rest ─┴─ died at a message: that one alone, a dead letter where it kills there too
 //! ```
 //!
-//! Checking, numbering and judging are those of the real consumers ([`outcomes`](super::outcomes), [`identity`](super::identity),
+//! Checking, numbering and judging are those of the real consumers ([`outcomes`], [`identity`](super::identity),
 //! the supervisor), so what happens here happens there. Two things differ: nothing goes back to a queue, and an app that *fails*
 //! (an error that is no rejection) is told so at once, where a consumer would try again for ever. The report is that of a file, its
 //! rows being messages.
