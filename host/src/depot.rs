@@ -211,19 +211,9 @@ mod tests {
         assert_eq!(one.app_bytes("ab12").await.unwrap().len(), content.len());
     }
 
-    /// An S3; `None` where there is no Python, which it needs.
-    fn s3() -> Option<S3> {
-        let has_python = || std::process::Command::new("python3").arg("--version").output().is_ok();
-        if !S3::is_installed() && !has_python() {
-            eprintln!("not done: there is no Python on this machine, and so no S3");
-            return None;
-        }
-        Some(S3::start().unwrap())
-    }
-
     #[tokio::test]
     async fn what_one_host_puts_into_an_s3_another_gets() {
-        let Some(server) = s3() else { return };
+        let server = S3::start().unwrap();
         let own = tempfile::tempdir().unwrap();
         let url = format!("s3://{}/some/folder", S3::BUCKET);
         let (one, other) = (open(&url, server.environment()), open(&url, server.environment()));
@@ -255,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_s3_that_says_no_is_quoted() {
-        let Some(server) = s3() else { return };
+        let server = S3::start().unwrap();
         let own = tempfile::tempdir().unwrap();
         let file = own.path().join("f");
         std::fs::write(&file, "content").unwrap();

@@ -6,7 +6,7 @@
 //! | RabbitMQ | `rabbitmq-server` and `epmd` on PATH; else Debian's package `rabbitmq-server`, where we are root |
 //! | MongoDB | `mongod` or `secantusd-rs` on PATH; else `SecantusDB` from the Python package index, in a virtual environment of its own |
 //! | pika, a client of RabbitMQ | the Python package index, in a virtual environment of its own |
-//! | S3 | `moto` from the Python package index, likewise; where there is no Python to be had, nothing, and its test says so |
+//! | S3 | `moto` from the Python package index, likewise |
 //!
 //! ```text
 //!   target/servers/secantus/bin/secantusd-py
@@ -36,16 +36,12 @@ const WHOLE: &str = "whole";
 /// The client of RabbitMQ in Python that tests publish with, and where it is put.
 const CLIENT: &str = "pika";
 
-/// Makes sure that there are a Redis, a RabbitMQ with a client in Python, and a MongoDB, and an S3 where that can be.
+/// Makes sure that there are a Redis, a RabbitMQ with a client in Python, a MongoDB, and an S3.
 pub(crate) fn need() -> Result<()> {
     need_packages(&["redis-server"], &["redis-server"], "as the task queue of several hosts")?;
     need_rabbitmq()?;
     need_mongodb()?;
     environment(&workshop::target().join("servers").join(CLIENT), &[CLIENT], "bin/python3")?;
-    if let Err(why) = need_python() {
-        step(&format!("Not done: the test of files that hosts share over S3, since {why}"));
-        return Ok(());
-    }
     environment(&workshop::target().join("servers/s3"), &["moto[server,s3]"], "bin/moto_server")
         .context("cannot install moto, the S3 that what hosts share is tested with")
 }

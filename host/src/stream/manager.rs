@@ -229,7 +229,9 @@ impl Streams {
         let _turn = self.inner.turn.lock().await;
         let crew = self.crew(key)?;
         let wanted = consumers.clamp(crew.settings.consumers_min, crew.settings.consumers_max);
-        if let Some(tenant) = self.inner.desk.parts.tenants.active(&key.tenant) {
+        // Fewer are never too many, whatever else is above its limit.
+        let is_more = self.get(key)?.consumers < wanted;
+        if let Some(tenant) = self.inner.desk.parts.tenants.active(&key.tenant).filter(|_| is_more) {
             self.check(&tenant, key, wanted)?;
         }
         let ending = {

@@ -28,18 +28,13 @@ impl S3 {
     /// The name of its bucket.
     pub const BUCKET: &'static str = "shared";
 
-    /// Whether its program is there.
-    pub fn is_installed() -> bool {
-        program().is_file()
-    }
-
     /// Starts one.
     ///
     /// # Errors
     /// It is not installed, or does not start.
     pub fn start() -> Result<S3, ServerError> {
-        if !S3::is_installed() {
-            let remedy = "run `cargo xtask servers`, which puts one under target/ where there is a Python";
+        if !program().is_file() {
+            let remedy = "run `cargo xtask servers`, which puts one under target/";
             return Err(ServerError::Missing { program: "S3 (moto_server)", remedy });
         }
         let server = Server::start(&program(), |_, port| {
