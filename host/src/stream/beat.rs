@@ -17,6 +17,7 @@
 use super::gate::{Allowance, Holding};
 use super::manager::Streams;
 use super::others::{StreamTidings, TenantTidings, Tidings};
+use super::window::Counts;
 use super::{BEAT, share};
 use crate::queue::{HOST_WORD, PartWish, QueueError};
 use crate::quota::bucket::Amount;
@@ -48,8 +49,7 @@ impl Streams {
     /// # Errors
     /// The queue does not answer.
     pub async fn listen(&self) -> Result<(), QueueError> {
-        self.beat(&mut None).await?;
-        self.hear_words().await
+        if self.beat(&mut None).await? { Ok(()) } else { self.hear_words().await }
     }
 
     /// One beat. Answers whether there will be others.
@@ -114,7 +114,7 @@ impl Streams {
                     all_consumers: entry.all_consumers,
                     in_hand: entry.crew.in_hand(),
                     total: entry.counted(),
-                    last: entry.last.clone(),
+                    last: entry.last.clone().filter(|last| last.own.is_some() || last.counts != Counts::default()),
                     trouble: entry.crew.trouble(),
                 };
                 has_consumers |= told.consumers > 0;

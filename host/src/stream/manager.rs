@@ -23,7 +23,7 @@ use crate::batch::stop::{Stop, Why};
 use crate::broker::{BrokerError, StreamKey};
 use crate::journal::{Event, Happening};
 use crate::queue::QueueError;
-use crate::tenant::{Said, StreamState, TenantId};
+use crate::tenant::{Said, Stream, StreamState, TenantId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -226,12 +226,13 @@ impl Streams {
     fn begin(&self, key: &StreamKey) {
         let mut book = self.book();
         let said = book.entries.get(key).map(|entry| book.said_of(key, entry));
-        let told = book.others.all_consumers(key);
+        let known = book.others.known_consumers(key);
         if let Some(entry) = book.entries.get_mut(key) {
             entry.heeded = said;
             if !entry.is_started {
                 entry.is_started = true;
-                entry.all_consumers = told.unwrap_or(entry.crew.settings.consumers_min);
+                let Stream { consumers_min: min, consumers_max: max, .. } = entry.crew.settings;
+                entry.all_consumers = known.unwrap_or(min).clamp(min, max);
             }
         }
         self.fill(&mut book, key);
@@ -245,6 +246,7 @@ impl Streams {
             let Some(entry) = book.entries.get_mut(key) else { return };
             entry.heeded = said;
             entry.is_started = false;
+            entry.all_consumers = entry.crew.settings.consumers_min;
             std::mem::take(&mut entry.consumers)
         };
         end(ending, &Why::Cancelled).await;

@@ -70,7 +70,7 @@ pub struct StreamTidings {
     /// What it has counted since it is up.
     #[serde(skip_serializing_if = "is_default")]
     pub total: Counts,
-    /// The report of its last window.
+    /// The report of its last window, where there is something in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<WindowReport>,
     /// What holds it up.
@@ -144,6 +144,11 @@ impl Others {
         self.speaker(tenant).is_none()
     }
 
+    /// The most consumers that any other host knows a stream shall have in all: what one that starts begins with.
+    pub fn known_consumers(&self, key: &StreamKey) -> Option<usize> {
+        self.of_stream(key).map(|(_, told)| told.all_consumers).max()
+    }
+
     /// How many consumers a stream shall have in all, where another host says so.
     pub fn all_consumers(&self, key: &StreamKey) -> Option<usize> {
         let told = self.speaker(&key.tenant)?.streams.get(&key.stream)?;
@@ -167,11 +172,12 @@ impl Others {
         windows.fold(own, |sum, (_, window)| sum.with(window.through))
     }
 
-    /// With what others counted of the stream in the window of this number.
+    /// With what others counted of the stream in the window of this number, and the consumers that they have.
     pub fn report(&self, key: &StreamKey, number: u64, own: WindowReport) -> WindowReport {
+        let consumers = own.consumers + self.of_stream(key).map(|(_, told)| told.consumers as u64).sum::<u64>();
         let windows = self.windows(&key.tenant, number);
         let reports = windows.filter_map(|(told, _)| told.streams.get(&key.stream)?.last.as_ref());
-        reports.fold(own, WindowReport::with_host)
+        WindowReport { consumers, ..reports.fold(own, WindowReport::with_host) }
     }
 
     /// Whoever has closed the window of this number; where it has closed the one after that already, that one stands for it.
@@ -241,6 +247,7 @@ mod tests {
         assert_eq!(no_own(&seen[0]).messages + no_own(&seen[1]).messages, 9);
         assert_eq!(seen.each_ref().map(|others| others.is_mine(&key().tenant)), [true, false]);
         assert_eq!(seen.each_ref().map(|others| others.all_consumers(&key())), [None, Some(3)]);
+        assert_eq!(seen[0].known_consumers(&key()), Some(3));
         let consumers = [seen[0].consumers(&key(), 1, 3), seen[1].consumers(&key(), 2, 3)];
         assert!((2..=3).contains(&consumers.iter().sum::<usize>()), "{consumers:?}");
     }
@@ -251,7 +258,7 @@ mod tests {
         let own = Consumption { taken: amount(10, 10), ..Consumption::default() };
         assert_eq!(seen.through(&key().tenant, 9, own).taken, amount(50, 410), "one has not closed it");
         let report = seen.report(&key(), 9, report(5, 1));
-        assert_eq!((report.counts.messages, report.consumers, report.lag.waiting), (45, 3, 7));
+        assert_eq!((report.counts.messages, report.consumers, report.lag.waiting), (45, 4, 7));
     }
 
     #[test]
