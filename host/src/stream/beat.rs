@@ -6,9 +6,10 @@
 //!                            ┘                        └─▶ words about streams ─▶ keep_up
 //! ```
 //!
-//! - A host that is to have less of an allowance gives back with its next beat, and not what it took in the last window; another
-//!   has it with the beat after that. The queue grants no more than others leave, so all that hosts hold is never more than the
-//!   limit, and *what goes through in a window is above it by no more than what moved within a beat*.
+//! - A host that is to have less of an allowance takes no more than that from its next beat on, but holds what it took in the
+//!   last window until that has come back; then another has it with its own next beat. The queue grants no more than others
+//!   leave, so all that hosts hold is never more than the limit, and *what goes through in a window is above it by no more than
+//!   what is taken between the two ends of a beat*: while the queue answers, that is.
 //! - A host that cannot reach the queue goes on with the parts that it had, and as it was told: streams need no queue of tasks
 //!   to run. If it alone is cut off for longer than a sign of life counts, others take its part too, until it is back; then it
 //!   asks for no more than it had, until it has heard of them.
@@ -33,7 +34,10 @@ struct Ask {
     /// What it is called among hosts.
     of: String,
     limit: Amount,
-    wish: Amount,
+    /// What it shall be able to take.
+    part: Amount,
+    /// What it has to hold for that: what it has taken in the last window it cannot give back yet.
+    hold: Amount,
 }
 
 /// When the queue answered last, and how often something had been said of streams by then.
@@ -65,9 +69,13 @@ impl Streams {
         let wishes: Vec<PartWish> = asks.iter().flat_map(Ask::wishes).collect();
         let Some(heard) = parts.queue.tell(&parts.host, &told, &wishes).await? else { return Ok(false) };
         let mut granted = heard.parts.into_iter();
-        for Ask { allowance, limit, .. } in &asks {
-            let mut part = |limit| if share::is_shared(limit) { granted.next().unwrap_or_default() } else { limit };
-            allowance.grant(Amount { messages: part(limit.messages), bytes: part(limit.bytes) });
+        for Ask { allowance, limit, part, .. } in &asks {
+            let mut now = |limit, part| match share::is_shared(limit) {
+                true => share::take(part, granted.next().unwrap_or_default()),
+                false => limit,
+            };
+            allowance
+                .grant(Amount { messages: now(limit.messages, part.messages), bytes: now(limit.bytes, part.bytes) });
         }
         {
             let mut book = self.book();
@@ -137,23 +145,22 @@ impl Streams {
 }
 
 impl Ask {
-    /// For its part, and for what of it cannot be given back yet.
-    fn new(allowance: &Arc<Allowance>, of: String, holding: Holding, part: Amount, was_cut_off: bool) -> Ask {
+    /// For its part; for no more than it has, where it has not heard of others for long.
+    fn new(allowance: &Arc<Allowance>, of: String, holding: Holding, mut part: Amount, was_cut_off: bool) -> Ask {
         let Holding { limit, part: before, taken, .. } = holding;
-        let wish = |part: u64, taken: u64, before: u64| {
-            let wish = part.max(taken);
-            if was_cut_off { wish.min(before) } else { wish }
+        if was_cut_off {
+            part = part.and(before);
+        }
+        let hold = Amount {
+            messages: share::hold(part.messages, taken.messages),
+            bytes: share::hold(part.bytes, taken.bytes),
         };
-        let wish = Amount {
-            messages: wish(part.messages, taken.messages, before.messages),
-            bytes: wish(part.bytes, taken.bytes, before.bytes),
-        };
-        Ask { allowance: Arc::clone(allowance), of, limit, wish }
+        Ask { allowance: Arc::clone(allowance), of, limit, part, hold }
     }
 
     fn wishes(&self) -> impl Iterator<Item = PartWish> {
-        let Ask { of, limit, wish, .. } = self;
-        let all = [("messages", limit.messages, wish.messages), ("bytes", limit.bytes, wish.bytes)];
+        let Ask { of, limit, hold, .. } = self;
+        let all = [("messages", limit.messages, hold.messages), ("bytes", limit.bytes, hold.bytes)];
         all.into_iter().filter(|(_, limit, _)| share::is_shared(*limit)).map(move |(what, limit, wish)| PartWish {
             of: format!("{of}.{what}"),
             limit,

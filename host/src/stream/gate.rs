@@ -7,7 +7,6 @@
 use super::share;
 use crate::quota::bucket::{Amount, Bucket, Consumption, Standing};
 use crate::tenant::Limits;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,9 +19,16 @@ pub struct Allowance {
     since: Instant,
     /// What it allows to all hosts together.
     limit: Amount,
-    bucket: Mutex<Bucket>,
-    /// A consumer was held back since somebody asked last.
-    has_held_back: AtomicBool,
+    window: Duration,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug)]
+struct Inside {
+    bucket: Bucket,
+    /// When a consumer was held back last because no message, or no byte, was left.
+    no_messages: Option<Duration>,
+    no_bytes: Option<Duration>,
 }
 
 /// What this host has of an allowance.
@@ -51,19 +57,22 @@ impl Allowance {
     /// A full one.
     pub fn new(limits: &Limits) -> Allowance {
         let (limit, window) = (amount(limits), Duration::from_secs(limits.window_seconds.max(1)));
-        let bucket = Mutex::new(Bucket::new(limit, window));
-        Allowance { since: Instant::now(), limit, bucket, has_held_back: AtomicBool::new(false) }
+        let inside = Inside { bucket: Bucket::new(limit, window), no_messages: None, no_bytes: None };
+        Allowance { since: Instant::now(), limit, window, inside: Mutex::new(inside) }
     }
 
-    /// What this host has of it and wants. Whether somebody was held back is asked for the time since it was asked last.
+    /// What this host has of it and wants.
     pub(super) fn holding(&self, has_consumers: bool) -> Holding {
-        let is_held_back = self.has_held_back.swap(false, Ordering::Relaxed);
         let now = self.since.elapsed();
-        let Standing { limit: part, taken, left } = self.bucket().standing(now);
-        let wanted = |limit, taken, left| share::wanted(limit, taken, has_consumers, is_held_back && left == 0);
+        let mut inside = self.inside();
+        let Standing { limit: part, taken, .. } = inside.bucket.standing(now);
+        let wanted = |limit, taken, held_back: Option<Duration>| {
+            let is_held_back = held_back.is_some_and(|at| now.saturating_sub(at) < share::memory(self.window));
+            share::wanted(limit, taken, has_consumers, is_held_back)
+        };
         let wanted = Amount {
-            messages: wanted(self.limit.messages, taken.messages, left.messages),
-            bytes: wanted(self.limit.bytes, taken.bytes, left.bytes),
+            messages: wanted(self.limit.messages, taken.messages, inside.no_messages),
+            bytes: wanted(self.limit.bytes, taken.bytes, inside.no_bytes),
         };
         Holding { limit: self.limit, part, taken, wanted }
     }
@@ -71,33 +80,39 @@ impl Allowance {
     /// This is the part of this host from now on.
     pub(super) fn grant(&self, part: Amount) {
         let now = self.since.elapsed();
-        self.bucket().resize(now, part);
+        self.inside().bucket.resize(now, part);
     }
 
     /// Ends a window.
     pub fn close(&self) -> Consumption {
         let now = self.since.elapsed();
-        self.bucket().close(now)
+        self.inside().bucket.close(now)
     }
 
     fn allowed(&self) -> Result<Amount, Duration> {
         let now = self.since.elapsed();
-        let mut bucket = self.bucket();
-        let allowed = bucket.allowed(now);
+        let mut inside = self.inside();
+        let allowed = inside.bucket.allowed(now);
         if !allowed.is_none() {
             return Ok(allowed);
         }
-        self.has_held_back.store(true, Ordering::Relaxed);
-        Err(bucket.next(now).saturating_sub(now).min(LONGEST_WAIT))
+        let left = inside.bucket.standing(now).left;
+        if left.messages == 0 {
+            inside.no_messages = Some(now);
+        }
+        if left.bytes == 0 {
+            inside.no_bytes = Some(now);
+        }
+        Err(inside.bucket.next(now).saturating_sub(now).min(LONGEST_WAIT))
     }
 
     fn take(&self, amount: Amount) {
         let now = self.since.elapsed();
-        self.bucket().take(now, amount);
+        self.inside().bucket.take(now, amount);
     }
 
-    fn bucket(&self) -> MutexGuard<'_, Bucket> {
-        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -174,7 +189,6 @@ mod tests {
         assert!(gate.allowed().is_err_and(|wait| wait <= LONGEST_WAIT));
         holding.wanted = amount(10, 91);
         assert_eq!(tenant.holding(true), holding);
-        assert!(gate.allowed().is_err());
         holding.wanted = amount(0, 0);
         assert_eq!(tenant.holding(false), holding, "nobody is there who could take it");
         tenant.grant(amount(10, 1_000));

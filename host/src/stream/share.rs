@@ -10,7 +10,7 @@
 //! - *Max-min fair*: nobody can be given more without taking it from one who has no more. A host that wants nothing leaves all
 //!   of its part; a lone host has all.
 //! - What a host *wants* is what it took in the last window and an eighth to spare, so that it can grow; one that was held back
-//!   wants all there is.
+//!   lately wants all there is: for as long as others may need to give back what they have taken.
 //! - *Consumers* are dealt out one by one, in an order that is another for each stream: so a stream that has fewer than there
 //!   are hosts is with some of them, and a hundred such streams are with all. A host that comes or goes moves few.
 //!
@@ -18,12 +18,18 @@
 //! ([`TaskQueue::tell`](crate::queue::TaskQueue::tell)), so a host that is to have less gives back first.
 
 use crate::broker::StreamKey;
-use crate::queue::PartWish;
+use crate::queue::{HOST_WORD, PartWish};
+use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A limit that is large enough is none that anybody meets: it is everybody's.
 pub fn is_shared(limit: u64) -> bool {
     limit < PartWish::MOST
+}
+
+/// How long it counts that a host was held back, where windows are so long.
+pub fn memory(window: Duration) -> Duration {
+    window.min(HOST_WORD)
 }
 
 /// The part of each, of whom is said what it wants. Together they are the limit.
@@ -57,6 +63,17 @@ pub fn wanted(limit: u64, taken: u64, has_consumers: bool, is_held_back: bool) -
     }
 }
 
+/// What a host has to hold for its part to be so large: what it has taken in the last window it cannot give back yet.
+pub fn hold(part: u64, taken: u64) -> u64 {
+    part.max(taken)
+}
+
+/// What a host may take in a window, that shall have such a part and was granted so much to hold: what it holds because it was
+/// taken already is not to be taken once more.
+pub fn take(part: u64, granted: u64) -> u64 {
+    part.min(granted)
+}
+
 /// Of so many consumers in all, those of the host that is dealt to as the `place`th of so many, counted from 0.
 pub fn consumers(all: usize, place: usize, hosts: usize) -> usize {
     (all + hosts.max(1) - 1).saturating_sub(place) / hosts.max(1)
@@ -78,6 +95,7 @@ pub fn place(stream: &StreamKey, host: &str, hosts: &[&str]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quota::bucket::{Amount, Bucket};
     use proptest::prelude::*;
 
     fn key(stream: &str) -> StreamKey {
@@ -133,6 +151,92 @@ mod tests {
         assert_eq!(now(0, 2, 4, 2), 2);
     }
 
+    const LIMIT: u64 = 100;
+    const WINDOW: Duration = Duration::from_secs(2);
+
+    /// Hosts that beat, as the driver does, and take all that they may of what they have to do.
+    struct Hosts {
+        now: Duration,
+        buckets: Vec<Bucket>,
+        /// What each holds, as the queue knows it; what each has told that it wants; when it was held back last.
+        held: Vec<u64>,
+        wanted: Vec<u64>,
+        held_back: Vec<Option<Duration>>,
+        /// When how much was taken, by whom.
+        taken: Vec<(Duration, u64, usize)>,
+    }
+
+    impl Hosts {
+        fn new(hosts: usize) -> Hosts {
+            let nothing = Amount { messages: 0, bytes: u64::MAX };
+            let mut bucket = Bucket::new(Amount { messages: LIMIT, bytes: u64::MAX }, WINDOW);
+            bucket.resize(Duration::ZERO, nothing);
+            Hosts {
+                now: Duration::ZERO,
+                buckets: vec![bucket; hosts],
+                held: vec![0; hosts],
+                wanted: vec![0; hosts],
+                held_back: vec![None; hosts],
+                taken: Vec::new(),
+            }
+        }
+
+        fn beat(&mut self, host: usize) {
+            let taken = self.buckets[host].standing(self.now).taken.messages;
+            let is_held_back = self.held_back[host].is_some_and(|at| self.now - at < memory(WINDOW));
+            self.wanted[host] = wanted(LIMIT, taken, true, is_held_back);
+            let part = parts(LIMIT, &self.wanted)[host];
+            let others = self.held.iter().sum::<u64>() - self.held[host];
+            self.held[host] = hold(part, taken).min(LIMIT - others);
+            let messages = take(part, self.held[host]);
+            self.buckets[host].resize(self.now, Amount { messages, bytes: u64::MAX });
+        }
+
+        /// The host has so many messages to take.
+        fn work(&mut self, host: usize, messages: u64) {
+            let allowed = self.buckets[host].allowed(self.now).messages;
+            if allowed < messages {
+                self.held_back[host] = Some(self.now);
+            }
+            let taken = Amount { messages: allowed.min(messages), bytes: 0 };
+            self.buckets[host].take(self.now, taken);
+            self.taken.push((self.now, taken.messages, host));
+        }
+
+        /// What one took in the last window and a quarter of a second: all at once comes back so late.
+        fn lately(&self, host: usize) -> u64 {
+            let since = self.now.saturating_sub(WINDOW + Duration::from_millis(250));
+            self.taken.iter().filter(|(at, _, by)| *at > since && *by == host).map(|(_, taken, _)| taken).sum()
+        }
+
+        /// So many beats, with so much to do in each quarter of a second.
+        fn run(&mut self, beats: u32, work: &[u64]) {
+            for quarter in 0..beats * 4 {
+                self.now += Duration::from_millis(250);
+                let hosts = self.buckets.len();
+                if let Some(host) = (0..hosts).find(|host| *host == quarter as usize % 4) {
+                    self.beat(host);
+                }
+                (0..hosts).for_each(|host| self.work(host, work[host]));
+            }
+        }
+    }
+
+    #[test]
+    fn an_allowance_goes_where_it_is_wanted_within_a_window_and_two_beats() {
+        let mut hosts = Hosts::new(3);
+        hosts.run(8, &[1_000, 0, 0]);
+        assert!(hosts.lately(0) >= LIMIT - 2, "the others keep one each, to begin with: {}", hosts.lately(0));
+        hosts.run(4, &[1_000, 1_000, 0]);
+        hosts.run(4, &[1_000, 1_000, 0]);
+        assert!(hosts.lately(0) >= 45 && hosts.lately(1) >= 45, "{} {}", hosts.lately(0), hosts.lately(1));
+        hosts.run(8, &[1_000, 1, 1_000]);
+        assert_eq!(hosts.lately(1), 9, "who wants little has it");
+        assert!(hosts.lately(0) >= 40 && hosts.lately(2) >= 40, "{} {}", hosts.lately(0), hosts.lately(2));
+        hosts.run(8, &[0, 0, 1_000]);
+        assert!(hosts.lately(2) >= LIMIT - 2, "{}", hosts.lately(2));
+    }
+
     fn some() -> impl Strategy<Value = (u64, Vec<u64>)> {
         let limit = prop_oneof![0_u64..200, any::<u64>()];
         let wanted = prop_oneof![2 => Just(0_u64), 4 => 0_u64..100, 1 => any::<u64>()];
@@ -157,6 +261,22 @@ mod tests {
             let most = parts.iter().max().unwrap();
             for (part, wanted) in parts.iter().zip(&wanted) {
                 prop_assert!(part >= wanted || part + 1 >= *most, "{parts:?}");
+            }
+        }
+
+        #[test]
+        fn no_window_of_all_hosts_together_holds_more_than_the_limit(
+            steps in prop::collection::vec((0_usize..4, 0_u64..700, 0_u64..150, any::<bool>()), 1..200),
+        ) {
+            let mut hosts = Hosts::new(4);
+            for (host, pause, messages, is_beat) in steps {
+                hosts.now += Duration::from_millis(pause);
+                if is_beat { hosts.beat(host) } else { hosts.work(host, messages) }
+            }
+            for (from, ..) in &hosts.taken {
+                let within = hosts.taken.iter().filter(|(at, ..)| at >= from && *at < *from + WINDOW);
+                let sum: u64 = within.map(|(_, taken, _)| taken).sum();
+                prop_assert!(sum <= LIMIT, "{sum} from {from:?}");
             }
         }
 
