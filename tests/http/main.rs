@@ -10,3 +10,4 @@ mod isolation;
 mod live;
 mod scene;
 mod submissions;
+mod tenants;

@@ -8,4 +8,5 @@ mod kills;
 mod network;
 mod scene;
 mod servers;
+mod stream_hosts;
 mod streams;

@@ -22,6 +22,7 @@ mod routes;
 mod served;
 mod server;
 mod socket;
+mod versions;
 
 pub use served::Served;
 pub use server::{HttpError, HttpServer, USUAL_PORT};

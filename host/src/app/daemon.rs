@@ -39,7 +39,6 @@ use crate::staging::knock::Knock;
 use crate::stream;
 use crate::stream::manager::Streams;
 use crate::stream::permits::Permits;
-use crate::stream::windows::Windows;
 use crate::tenant::{SettleError, Tenants};
 use crate::worker::spawner::Spawner;
 use std::fs::DirBuilder;
@@ -215,8 +214,7 @@ impl Daemon {
             warm: config.warm,
             permits: Permits::new(config.workers_max),
         };
-        let streams = Streams::new(Arc::new(stream_desk), config.stream_threads, &data.join("streams.json"))
-            .map_err(DaemonError::Streams)?;
+        let streams = Streams::new(Arc::new(stream_desk), config.stream_threads).map_err(DaemonError::Streams)?;
         let batches = Batches { parts: parts.clone(), on_known: config.staging_rules.on_known };
         let platform = Platform::new(batches, running.clone(), streams.clone(), usage.clone(), config.slots, staging);
         if config.adopt_tenants {
@@ -253,9 +251,10 @@ impl Daemon {
         let socket = ControlSocket::open(&data.join("control.sock"))?;
         let http = HttpServer::open(&config.api, tokens.none_was_issued()).await?;
         let slots = Slots::start(config.slots, Arc::new(desk))?;
-        streams.start_all().await;
+        streams.listen().await?;
+        streams.keep_up().await;
         let stop_windows = CancellationToken::new();
-        let windows = tokio::spawn(Windows::new(streams.clone()).run(stop_windows.clone()));
+        let windows = tokio::spawn(stream::run(streams.clone(), stop_windows.clone()));
         let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());
         let served = Served::new(platform.clone(), tokens.clone(), stop_serving.clone());
         let address = http.as_ref().map(|http| http.address.clone());
@@ -332,7 +331,7 @@ impl Daemon {
         ended("what looks after neighbours", neighbours.await);
         platform.streams.close().await;
         stop_windows.cancel();
-        ended("what closes windows", windows.await);
+        ended("what looks after streams", windows.await);
         let released = tokio::task::spawn_blocking(move || slots.stop()).await.unwrap_or_default();
         stop_serving.cancel();
         for served in serving {

@@ -148,7 +148,7 @@ pub enum Happening {
     StreamScaled {
         /// The stream.
         stream: StreamName,
-        /// How many it had on this host.
+        /// How many it had in all, on all hosts.
         from: usize,
         /// How many it has now.
         to: usize,

@@ -21,6 +21,7 @@ mod receiving;
 mod records;
 mod streams;
 mod tasks;
+mod tenancy;
 mod upload_app;
 mod uploads;
 
@@ -31,12 +32,13 @@ pub use overview::{HostLine, Overview, TenantLine};
 pub use receiving::Receiving;
 pub use streams::{PublishAnswer, StreamLine};
 pub(crate) use tasks::unknown_task;
+pub use tenancy::{Change, Settlement};
 pub use uploads::{OpenBatch, OpenedBatch, PlannedFile};
 
 use crate::batch::running::Running;
 use crate::batch::submit::Batches;
 use crate::journal::{Event, Happening};
-use crate::queue::{QueueError, Share};
+use crate::queue::QueueError;
 use crate::quota::Usage;
 use crate::sink::{DocumentSink, Sinks};
 use crate::stream::manager::Streams;
@@ -100,8 +102,7 @@ impl Platform {
     /// # Errors
     /// The queue cannot be told.
     pub async fn welcome(&self, tenant: &Tenant) -> Result<(), QueueError> {
-        let share = Share { weight: tenant.weight, concurrent: tenant.limits.concurrent_tasks };
-        self.batches.parts.queue.set_share(&tenant.id, share).await
+        self.batches.parts.queue.set_share(&tenant.id, Platform::share_of(tenant)).await
     }
 
     /// Whose a directory in staging is; where tenants are adopted, a new one is registered for it.

@@ -4,10 +4,11 @@ use super::Platform;
 use super::error::{ActionError, Kind};
 use crate::broker::{BrokerError, Credentials, Depth, Envelope, Outgoing, Published, StreamKey};
 use crate::journal::{Event, Filter, Happening, Order, Scope};
-use crate::stream::manager::{StreamError, Streams, Told};
-use crate::stream::states::State;
+use crate::queue::QueueError;
+use crate::stream::manager::{StreamError, Streams};
 use crate::stream::window::{Counts, WindowReport};
-use crate::tenant::{AppName, SinkName, StreamName, TenantId};
+use crate::stream::{OnHost, Told};
+use crate::tenant::{AppName, SinkName, StreamName, StreamState, TenantId};
 use crate::worker::delivery::Message;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,12 +32,12 @@ pub struct StreamLine {
     /// What it is bound to.
     pub routing_keys: Vec<String>,
     /// `started`, `stopped`, `paused` or `deleted`.
-    pub state: State,
+    pub state: StreamState,
     /// Why.
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-    /// Consumers on this host.
+    /// Consumers on all hosts.
     pub consumers: usize,
     /// Fewest and most consumers.
     #[schema(value_type = Vec<usize>)]
@@ -50,10 +51,13 @@ pub struct StreamLine {
     pub held: Option<u64>,
     /// Seconds since the oldest came.
     pub oldest_seconds: Option<f64>,
-    /// The last window of this host that is closed.
+    /// The last window that is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowReport>,
-    /// What was counted on this host since it is up.
+    /// What is where, where several hosts share the stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<OnHost>,
+    /// What was counted since the hosts are up.
     #[serde(flatten)]
     pub counts: Counts,
 }
@@ -92,7 +96,7 @@ impl Platform {
 
     async fn stream_line(&self, told: Told) -> StreamLine {
         let depth: Option<Depth> = self.streams().depth(&told.key).await.ok();
-        let Told { key, settings, said, consumers, total, last, trouble } = told;
+        let Told { key, settings, said, consumers, total, last, trouble, hosts } = told;
         StreamLine {
             tenant: key.tenant,
             stream: key.stream,
@@ -109,8 +113,18 @@ impl Platform {
             held: depth.map(|depth| depth.held),
             oldest_seconds: depth.and_then(|depth| depth.oldest).map(|age| age.as_secs_f64()),
             window: last,
+            hosts,
             counts: total,
         }
+    }
+
+    /// One stream.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub async fn stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
+        self.tenant(&key.tenant)?;
+        Ok(self.stream_line(self.streams().get(key)?).await)
     }
 
     /// Starts a stream.
@@ -129,7 +143,7 @@ impl Platform {
     /// There is none of that name.
     pub async fn stop_stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
         self.tenant(&key.tenant)?;
-        self.streams().stop(key, State::Stopped, "by hand").await?;
+        self.streams().stop(key, StreamState::Stopped, "by hand").await?;
         Ok(self.stream_line(self.streams().get(key)?).await)
     }
 
@@ -274,7 +288,8 @@ impl From<StreamError> for ActionError {
             StreamError::Limit { limit, .. } => ActionError { kind: Kind::Limit, code: limit, sentence },
             StreamError::Broker(BrokerError::Transient(_)) => ActionError::unavailable("broker_unavailable", sentence),
             StreamError::Broker(BrokerError::NoQueue(_)) => ActionError::not_found("no_queue", sentence),
-            StreamError::Broker(BrokerError::Permanent(_)) | StreamError::State(_) => ActionError::internal(sentence),
+            StreamError::Queue(QueueError::Transient(_)) => ActionError::unavailable("queue_unavailable", sentence),
+            StreamError::Broker(BrokerError::Permanent(_)) | StreamError::Queue(_) => ActionError::internal(sentence),
         }
     }
 }

@@ -9,6 +9,7 @@ mod letters;
 mod live;
 mod me;
 mod records;
+mod settlements;
 mod streams;
 mod submissions;
 mod tasks;
@@ -40,6 +41,7 @@ fn described() -> OpenApiRouter<Served> {
         .merge(me::routes())
         .merge(live::routes())
         .merge(tenants::routes())
+        .merge(settlements::routes())
         .merge(apps::routes())
         .merge(submissions::routes())
         .merge(batches::routes())
