@@ -87,8 +87,10 @@ fn of_two_operators_who_change_one_tenant_the_second_is_told() {
     assert_eq!(wrong.problem(), "bad_settings");
     assert!(wrong.text().contains("tenants.acme.limits.file_bytes") && wrong.text().contains("tenants.acme.colour"));
     assert_eq!(scene.acme.send("PATCH", "/v1/tenants/acme", &[], b"{\"weight\":9}").problem(), "operators_only");
-    assert_eq!(put(&scene, "/v1/tenants/..", &json!({})).status, 404);
-    assert_eq!(put(&scene, "/v1/tenants/%2e%2e", &json!({})).problem(), "bad_path");
+    for name in ["..", "%2e%2e", "%2f", "A", "1"] {
+        assert_eq!(put(&scene, &format!("/v1/tenants/{name}"), &json!({})).problem(), "bad_path", "{name}");
+        assert_eq!(put(&scene, &format!("/v1/profiles/{name}"), &json!({})).problem(), "bad_path", "{name}");
+    }
 }
 
 #[test]
