@@ -8,6 +8,7 @@
 //! What goes wrong is answered as RFC 9457 problem details ([`problem`]) with a stable code and a sentence.
 
 pub mod client;
+mod dashboard;
 pub mod problem;
 mod routes;
 mod socket;

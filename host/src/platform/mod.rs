@@ -25,7 +25,7 @@ mod uploads;
 pub use batches::{BatchView, TaskView};
 pub use letters::{LetterLine, LetterPage, ReplayAnswer, StreamReplay};
 pub use overview::{HostLine, Overview, TenantLine};
-pub use streams::{PublishAnswer, StreamLine};
+pub use streams::{PublishAnswer, StreamLimits, StreamLine};
 pub use uploads::{OpenBatch, OpenedBatch, PlannedFile};
 
 use crate::batch::running::Running;

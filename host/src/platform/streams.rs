@@ -7,7 +7,7 @@ use crate::journal::{Event, Happening};
 use crate::stream::manager::{StreamError, Streams, Told};
 use crate::stream::states::State;
 use crate::stream::window::{Counts, WindowReport};
-use crate::tenant::{AppName, SinkName, StreamName, TenantId};
+use crate::tenant::{AppName, OnBreach, SinkName, StreamName, TenantId};
 use crate::worker::delivery::Message;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub struct StreamLine {
     pub consumers: usize,
     /// Fewest and most consumers.
     pub bounds: (usize, usize),
+    /// What it may take.
+    pub limits: StreamLimits,
     /// What holds it up just now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -50,6 +52,19 @@ pub struct StreamLine {
     /// What was counted on this host since it is up.
     #[serde(flatten)]
     pub counts: Counts,
+}
+
+/// Limits of a stream, as they stand in the configuration: its tenant's, where it has none of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamLimits {
+    /// Messages in a window.
+    pub messages_per_window: u64,
+    /// Bytes of their bodies in a window.
+    pub bytes_per_window: u64,
+    /// Seconds of a window.
+    pub window_seconds: u64,
+    /// What happens above that.
+    pub on_breach: OnBreach,
 }
 
 /// What became of messages that were published.
@@ -86,6 +101,12 @@ impl Platform {
     async fn stream_line(&self, told: Told) -> StreamLine {
         let depth: Option<Depth> = self.streams().depth(&told.key).await.ok();
         let Told { key, settings, said, consumers, total, last, trouble } = told;
+        let limits = StreamLimits {
+            messages_per_window: settings.limits.messages_per_window,
+            bytes_per_window: settings.limits.bytes_per_window,
+            window_seconds: settings.limits.window_seconds,
+            on_breach: settings.limits.on_breach,
+        };
         StreamLine {
             tenant: key.tenant,
             stream: key.stream,
@@ -97,6 +118,7 @@ impl Platform {
             since: said.since,
             consumers,
             bounds: (settings.consumers_min, settings.consumers_max),
+            limits,
             trouble,
             waiting: depth.map(|depth| depth.waiting),
             held: depth.map(|depth| depth.held),
