@@ -28,28 +28,28 @@ export function whenPointed(action) {
 }
 
 /** A chart. See the module. */
-export function chart({ key, title, from, to, series, limit, unit, tall = false, least = 0 }) {
+export function chart({ key: own, title, from, to, series, limit, unit, least = 0 }) {
   const highest = Math.max(least, ...series.flatMap(({ points }) => points.map(([, value]) => value)));
   // A limit far above what happens would press everything to the ground: it is told, and not drawn.
   const isNear = limit && limit.value <= Math.max(highest * 4, least);
   const top = ceiling(isNear ? Math.max(highest, limit.value) : highest);
   const x = (time) => ((time - from) / (to - from)) * WIDTH;
   const y = (value) => HEIGHT - (Math.min(value, top) / top) * HEIGHT;
-  const at = pointed.has(key) ? from + pointed.get(key) * (to - from) : null;
+  const at = pointed.has(own) ? from + pointed.get(own) * (to - from) : null;
   const told = series.map((one) => [one, at === null ? one.points.at(-1) : nearest(one.points, at)]);
-  const words = told.map(([{ name }, point]) => `${name} ${point ? unit(point[1]) : 'none'}`).join(', ');
+  const words = told.map(([{ name }, point]) => `${name} ${point && point[1] !== null ? unit(point[1]) : 'none'}`).join(', ');
 
-  return h('figure', { class: 'chart', key },
+  return h('figure', { class: 'chart', key: own },
     h('figcaption', { class: 'title' },
       h('b', {}, title),
-      told.map(([{ name, colour }, point]) => h('span', { class: `key ${colour}` }, `${name} `, h('span', {}, point ? unit(point[1]) : '–'))),
-      limit ? h('span', { class: 'key limit limit-colour' }, 'limit ', h('span', {}, limit.text ?? unit(limit.value))) : null,
+      told.map(([{ name, colour }, point]) => key(colour, name, point && point[1] !== null ? unit(point[1]) : '–')),
+      limit ? key('limit limit-colour', 'limit', limit.text ?? unit(limit.value)) : null,
       at === null ? null : h('span', { class: 'muted' }, `${seconds((to - at) / 1000)} ago`)),
     h('div', { class: 'field' },
       h('div', { class: 'scale', 'aria-hidden': 'true' }, [top, top / 2, 0].map((tick) => h('span', {}, unit(tick)))),
       s('svg', {
-        class: tall ? 'plot tall' : 'plot', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', tabindex: '0', role: 'img',
-        'aria-label': `${title}: ${words}. Arrow keys go through time.`, on: pointing(key),
+        class: 'plot', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', tabindex: '0', role: 'img',
+        'aria-label': `${title}: ${words}. Arrow keys go through time.`, on: pointing(own),
       },
       [0, 0.5, 1].map((part) => s('line', { class: 'grid', x1: 0, x2: WIDTH, y1: part * HEIGHT, y2: part * HEIGHT })),
       series.map((one) => drawn(one, x, y)),
@@ -57,6 +57,9 @@ export function chart({ key, title, from, to, series, limit, unit, tall = false,
       at === null ? null : s('line', { class: 'cross', x1: x(at), x2: x(at), y1: 0, y2: HEIGHT })),
       h('div', { class: 'times', 'aria-hidden': 'true' }, h('span', {}, `${seconds((to - from) / 1000)} ago`), h('span', {}, 'now'))));
 }
+
+/** A name beside its colour, and the number. */
+const key = (colour, name, number) => h('span', { class: 'key' }, h('i', { class: colour }), `${name} `, h('span', {}, number));
 
 function drawn({ points, colour, kind = 'line' }, x, y) {
   const visible = points.filter(([time]) => x(time) > -WIDTH * 0.1 && x(time) <= WIDTH);
@@ -69,13 +72,17 @@ function drawn({ points, colour, kind = 'line' }, x, y) {
 
 function outline(points, x, y, kind) {
   let path = '';
-  for (const [index, [time, value]] of points.entries()) {
-    const [left, up] = [round(Math.max(0, x(time))), round(y(value))];
-    if (index === 0) path += `M${left} ${up}`;
-    else if (kind === 'step') path += `H${left}V${up}`;
+  let isBroken = true;
+  for (const [time, value] of points) {
+    const [left, up] = [round(Math.max(0, x(time))), round(y(value ?? 0))];
+    if (value === null) isBroken = true;
+    else if (isBroken) {
+      path += `M${left} ${up}h0.1`;
+      isBroken = false;
+    } else if (kind === 'step') path += `H${left}V${up}`;
     else path += `L${left} ${up}`;
   }
-  return points.length === 1 ? `${path}h0.1` : path;
+  return path;
 }
 
 const round = (number) => Math.round(number * 10) / 10;
@@ -121,7 +128,7 @@ export function bars({ title, values, colour, unit }) {
   const width = WIDTH / Math.max(1, values.length);
   const sum = values.reduce((all, [, value]) => all + value, 0);
   return h('figure', { class: 'chart', key: title },
-    h('figcaption', { class: 'title' }, h('b', {}, title), h('span', { class: `key ${colour}` }, 'together ', h('span', {}, unit(sum)))),
+    h('figcaption', { class: 'title' }, h('b', {}, title), key(colour, 'together', unit(sum))),
     h('div', { class: 'field' },
       h('div', { class: 'scale', 'aria-hidden': 'true' }, [top, top / 2, 0].map((tick) => h('span', {}, unit(tick)))),
       s('svg', { class: 'plot', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}: ${values.map(([label, value]) => `${label} ${unit(value)}`).join(', ')}` },

@@ -2,16 +2,17 @@
 
 import { bytes, count, many, seconds, short } from './format.js';
 
-const files = (names) => (names ?? []).join(', ');
+/** A sentence that begins with its subject needs it no second time. */
+const about = (subject, sentence) => (String(sentence).startsWith(subject) ? sentence : `${subject}: ${sentence}`);
 
 const WORDS = {
   started: (e) => ['good', 'host up', `mysimbdp ${e.version} is up${e.recovered ? `; ${many(e.recovered, 'task')} of its earlier life go on` : ''}`],
   stopped: (e) => ['', 'host down', `the host went down in good order; ${many(e.released, 'task')} went back into the queue`],
   app_live: (e) => ['good', 'app live', `${e.app}@${short(e.generation)}${e.version ? ` (${e.version})` : ''} is live: ${e.reason}`],
-  app_refused: (e) => ['bad', 'app refused', `${e.file}: ${e.reason}`],
+  app_refused: (e) => ['bad', 'app refused', about(e.file, e.reason)],
   app_retired: (e) => ['', 'app retired', `${e.app}@${short(e.generation)}: ${e.reason}`],
   batch_accepted: (e) => ['', 'batch accepted', `${many(e.tasks.length, 'file')} for ${e.app} (${bytes(e.bytes)}): ${e.tasks.length === 1 ? 'task' : 'tasks'} ${e.tasks.join(', ')}`],
-  batch_refused: (e) => ['bad', 'batch refused', `${e.app}, ${files(e.files)}: ${e.reason}`],
+  batch_refused: (e) => ['bad', 'batch refused', `${e.app}: ${about((e.files ?? []).join(', '), e.reason)}`],
   task_began: (e) => ['busy', 'task began', `task ${e.task} on ${e.app}@${short(e.generation)}`],
   task_ended: (e) => [ending(e.state), `task ${e.state}`, `task ${e.task}, ${e.file}: ${many(e.new_rows, 'row')}, ${many(e.new_documents, 'document')}${e.new_dead_letters ? `, ${many(e.new_dead_letters, 'dead letter')}` : ''} in ${seconds(e.slot_seconds)}${e.reason ? `: ${e.reason}` : ''}`],
   worker_died: (e) => ['bad', 'worker died', e.sentence],

@@ -55,8 +55,8 @@ export class Feed {
       this.meter.past(events, this.began);
       for (const event of events) if (event.report) this.addWindows(event.tenant, event.stream, [event.report]);
       this.changed();
-    } catch {
-      // The charts begin with now, then.
+    } catch (error) {
+      console.warn('the charts begin with now:', error);
     }
   }
 

@@ -58,5 +58,5 @@ export function clock(time, now) {
 /** One word for one thing, another for several: "1 task", "3 tasks". */
 export const many = (number, one, several = `${one}s`) => `${count(number)} ${Number(number) === 1 ? one : several}`;
 
-/** The first digits of a hash. */
-export const short = (hash) => String(hash ?? '').slice(0, 8);
+/** A hash as sentences say it: its first digits. */
+export const short = (hash) => String(hash ?? '').slice(0, 12);

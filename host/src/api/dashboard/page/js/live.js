@@ -39,8 +39,9 @@ export class Live {
     while (!this.ended) {
       try {
         await this.#listen();
-      } catch {
-        // Whatever it was: what is shown stays, and it is tried again.
+      } catch (error) {
+        // What is shown stays, and it is tried again.
+        if (!this.ended && error.name !== 'AbortError') console.warn('the live connection was lost:', error);
       }
       if (this.ended) return;
       this.changed(false);

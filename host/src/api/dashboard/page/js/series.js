@@ -39,15 +39,18 @@ export class Buckets {
   }
 }
 
-/** Windows of a stream as points; where none was told, nothing happened: `[time, value]`, and 0 in the gaps where `hollow`. */
-export function points(windows, value, hollow) {
+/**
+ * Windows of a stream as points: `[time, value]`. Where none was told, nothing happened, and what the line does there is said by
+ * `gap`: 0, null (it is broken), or undefined (it goes on).
+ */
+export function points(windows, value, gap) {
   const found = [];
   let before = null;
   for (const window of windows) {
     const at = Date.parse(window.closed_at);
     const length = window.seconds * 1000;
-    if (hollow && before !== null && at - before > 2.2 * length) {
-      found.push([before + length, 0], [at - length, 0]);
+    if (gap !== undefined && before !== null && at - before > 2.2 * length) {
+      found.push([before + length, gap], [at - length, gap]);
     }
     found.push([at, value(window)]);
     before = at;

@@ -5,9 +5,9 @@ import { now } from '../clock.js';
 import { h } from '../dom.js';
 import { GROUPS } from '../events.js';
 import { Feed } from '../feed.js';
-import { ago, many } from '../format.js';
+import { many, seconds } from '../format.js';
 import { Resource } from '../resource.js';
-import { logList, keyed } from '../parts/log.js';
+import { logList, keyed, together } from '../parts/log.js';
 import { badge, empty, pending, when } from '../parts/small.js';
 import { taskLine } from '../parts/task.js';
 import { attention } from './platform/attention.js';
@@ -17,13 +17,14 @@ import { throughput } from './throughput.js';
 
 const TROUBLE = GROUPS.find(([name]) => name === 'trouble')[2];
 const DAY = 86_400_000;
+const MOST = 6;
 
 export class PlatformPage {
   constructor(me, redraw) {
     Object.assign(this, { me, redraw, crumb: null, filter: '' });
     this.feed = new Feed(null, redraw);
     this.stats = new Resource(() => get(['stats'], { since: new Date(now() - DAY).toISOString() }), redraw);
-    this.trouble = new Resource(() => get(['logs'], { event: TROUBLE.join(','), limit: 12 }), redraw);
+    this.trouble = new Resource(() => get(['logs'], { event: TROUBLE.join(','), limit: 50 }), redraw);
     this.feed.whenEvent((event) => {
       if (TROUBLE.includes(event.event)) this.trouble.refresh();
     });
@@ -43,16 +44,18 @@ export class PlatformPage {
     const { status } = this.feed;
     if (!status) return h('p', { class: 'empty' }, 'Waiting for the first sign of life…');
     return [
-      h('div', { class: 'head' }, h('h1', {}, 'Overview'), h('span', { class: 'muted' }, `version ${status.version}, up since ${ago(status.since, now()).replace(' ago', '')}`)),
+      h('div', { class: 'head' }, h('h1', {}, 'Overview'), h('span', { class: 'muted' }, `version ${status.version}, up for ${seconds((now() - Date.parse(status.since)) / 1000)}`)),
       figures(this.feed, this.stats.value),
+      attention(this.feed),
       h('div', { class: 'columns' },
         h('div', {},
-          h('section', { class: 'card' }, throughput('throughput', this.feed.meter.all)),
+          h('section', { class: 'card charts' }, throughput('platform', this.feed.meter.all)),
           tenantsTable(this.feed, this.filter, (filter) => {
             this.filter = filter;
             this.redraw();
-          })),
-        h('div', {}, attention(this.feed), this.#running(status), this.#events(), hosts(status))),
+          }),
+          hosts(status)),
+        h('div', {}, this.#running(status), this.#events())),
     ];
   }
 
@@ -66,9 +69,9 @@ export class PlatformPage {
   }
 
   #events() {
-    const events = this.trouble.value ? keyed([...this.trouble.value].reverse()) : [];
+    const events = this.trouble.value ? together(keyed([...this.trouble.value].reverse())) : [];
     return h('section', { class: 'card short', key: 'events' }, h('header', {}, h('h2', {}, 'Lately')),
-      pending(this.trouble) ?? (events.length > 0 ? logList(events.slice(0, 8), true) : empty('Nothing went wrong', 'Refusals, deaths and broken limits are told here.')));
+      pending(this.trouble) ?? (events.length > 0 ? logList(events.slice(0, MOST), true) : empty('Nothing went wrong', 'Refusals, deaths and broken limits are told here.')));
   }
 }
 

@@ -71,7 +71,7 @@ export class TenantPage {
         line && !line.enabled ? badge('suspended') : null,
         this.me.read_only ? null : h('div', { class: 'actions' }, this.buttons())),
       this.#tabs(line),
-      h('div', { key: this.open, class: 'columns-none' }, this.tab.render()),
+      h('div', { class: 'tab', key: this.open }, this.tab.render()),
     ];
   }
 

@@ -1,15 +1,19 @@
-// The chart of rows from files and messages from streams.
+// Rows from files and messages from streams: a chart each, since one may be a hundred times the other.
 
 import { chart } from '../chart.js';
 import { now } from '../clock.js';
 import { count } from '../format.js';
 
+const SPAN = 600_000;
+const perSecond = (rate) => `${count(rate)}/s`;
+
 /** The last ten minutes. */
 export function throughput(key, meter) {
   const at = now();
-  const series = [
-    { name: 'rows from files', colour: 'rows-colour', kind: 'area', points: meter.rows.rates(at) },
-    { name: 'messages from streams', colour: 'messages-colour', kind: 'area', points: meter.messages.rates(at) },
+  const one = (title, name, colour, rates) =>
+    chart({ key: `${key} ${name}`, title, from: at - SPAN, to: at, series: [{ name, colour, kind: 'area', points: rates }], unit: perSecond, least: 10 });
+  return [
+    one('Rows from files', 'rows', 'rows-colour', meter.rows.rates(at)),
+    one('Messages from streams', 'messages', 'messages-colour', meter.messages.rates(at)),
   ];
-  return chart({ key, title: 'Throughput', from: at - 600_000, to: at, series, unit: (rate) => `${count(rate)}/s`, tall: true, least: 1 });
 }

@@ -18,6 +18,6 @@ export function attention({ status, streams }) {
   if (found.length === 0) return null;
   return h('section', { class: 'card', key: 'attention' },
     h('header', {}, h('h2', {}, 'Needs a look'), h('span', { class: 'badge bad plain' }, String(found.length))),
-    h('ul', { class: 'rows' }, found.slice(0, MOST).map(([who, what, address]) => h('li', { key: who + what }, h('a', { href: address }, who), ` ${what}`))),
+    h('ul', { class: 'looks' }, found.slice(0, MOST).map(([who, what, address]) => h('li', { key: who + what }, h('a', { href: address }, who), ` ${what}`))),
     found.length > MOST ? h('p', { class: 'muted small' }, `and ${found.length - MOST} more`) : null);
 }

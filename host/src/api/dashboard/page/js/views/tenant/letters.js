@@ -9,7 +9,7 @@ import { button, empty, pending } from '../../parts/small.js';
 import { attempt } from '../../toasts.js';
 import { toTenant } from '../../router.js';
 
-const PAGE = 50;
+const PAGE = 25;
 
 export class LettersTab {
   constructor(page, { task, stream, app }) {

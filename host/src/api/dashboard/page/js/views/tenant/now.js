@@ -8,7 +8,7 @@ import { icon } from '../../parts/icons.js';
 import { bytes, count, many, seconds } from '../../format.js';
 import { isUnlimited } from '../../json.js';
 import { Resource } from '../../resource.js';
-import { logList, keyed } from '../../parts/log.js';
+import { logList, keyed, together } from '../../parts/log.js';
 import { badge, empty, figure, pending } from '../../parts/small.js';
 import { taskLine } from '../../parts/task.js';
 import { toTenant } from '../../router.js';
@@ -17,7 +17,8 @@ import { throughput } from '../throughput.js';
 
 const DAY = 86_400_000;
 const DAYS = 14;
-const SHOWN = GROUPS.find(([name]) => name === 'all')[2].filter((kind) => kind !== 'task_began');
+const MOST = 8;
+const SHOWN = GROUPS.find(([name]) => name === 'all')[2].filter((kind) => kind !== 'task_began' && kind !== 'stream_scaled');
 
 export class NowTab {
   constructor(page) {
@@ -25,7 +26,7 @@ export class NowTab {
     const { tenant, redraw } = page;
     const from = new Date(now() - (DAYS - 1) * DAY).toISOString().slice(0, 10);
     this.usage = new Resource(() => get(['usage'], { tenant, from }), redraw);
-    this.events = new Resource(() => get(['logs'], { tenant, event: SHOWN.join(','), limit: 8 }), redraw);
+    this.events = new Resource(() => get(['logs'], { tenant, event: SHOWN.join(','), limit: 40 }), redraw);
   }
 
   close() {
@@ -47,7 +48,7 @@ export class NowTab {
       this.#figures(line, meter),
       h('div', { class: 'columns' },
         h('div', {},
-          h('section', { class: 'card', key: 'chart' }, throughput(`now ${tenant}`, meter)),
+          h('section', { class: 'card charts', key: 'chart' }, throughput(`now ${tenant}`, meter)),
           me.read_only ? null : h('section', { class: 'card dropbox', key: 'drop' }, icon('drop'),
             h('p', {}, h('strong', {}, 'Drop a file anywhere on this page'), h('br', {}), h('span', { class: 'muted small' }, 'Data is submitted to an app; a .so is checked, and becomes an app.'))),
           this.#tasks()),
@@ -102,6 +103,6 @@ export class NowTab {
     const { tenant } = this.page;
     return h('section', { class: 'card short', key: 'events' },
       h('header', {}, h('h2', {}, 'Lately'), h('span', { class: 'spread' }), h('a', { href: toTenant(tenant, 'log') }, 'Whole log')),
-      pending(this.events) ?? logList(keyed([...this.events.value].reverse())));
+      pending(this.events) ?? logList(together(keyed([...this.events.value].reverse())).slice(0, MOST)));
   }
 }

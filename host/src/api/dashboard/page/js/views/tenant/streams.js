@@ -10,6 +10,8 @@ import { toTenant } from '../../router.js';
 import { plots } from './plots.js';
 
 const PAST = 300;
+/** What was never said by hand has no time of its own. */
+const isDated = (time) => Date.parse(time) > 0;
 
 export class StreamsTab {
   constructor(page) {
@@ -29,7 +31,7 @@ export class StreamsTab {
     return h('section', { class: 'card stream', key: stream.stream, 'data-stream': stream.stream },
       h('div', { class: 'line' },
         h('h2', {}, stream.stream), badge(stream.state), label(stream.app),
-        h('span', { class: 'muted small' }, `${stream.reason}, `, when(stream.since)),
+        h('span', { class: 'muted small' }, stream.reason, isDated(stream.since) ? [', ', when(stream.since)] : null),
         h('span', { class: 'spread' }), this.#switches(stream)),
       stream.trouble ? h('p', { class: 'notice warn' }, stream.trouble) : null,
       plots(stream, this.page.feed.windowsOf(stream.tenant, stream.stream)),
