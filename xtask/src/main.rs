@@ -41,7 +41,7 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Build every app under tenant-plugins/, those in C too
     Plugins(plugins::Arguments),
-    /// Install the servers that the tests start, where they are missing: a Redis, a RabbitMQ and a MongoDB
+    /// Install the servers that the tests start, where they are missing: a Redis, a RabbitMQ, a MongoDB, an S3 and a browser
     Servers,
     /// Write the data of the demo and the benchmark to a file, as CSV or as JSON lines
     Data(generate::Arguments),
