@@ -33,7 +33,7 @@ fn markup_in_rows_names_and_messages_is_shown_as_text_and_runs_nowhere() {
     browser.click("Batches");
     browser.reads("<img src=x onerror=alert()>.csv");
     assert_ne!(browser.run("return document.title", &[]), "taken");
-    let complaints = browser.console();
+    let complaints = browser.complaints();
     assert!(complaints.is_empty(), "the browser complains: {complaints:?}");
 }
 

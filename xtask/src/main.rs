@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Plugins(arguments) => plugins::run(&arguments),
-        Command::Servers => servers::need(),
+        Command::Servers => servers::need().and_then(|()| servers::need_browser()),
         Command::Data(arguments) => generate::run(&arguments),
     };
     match done {

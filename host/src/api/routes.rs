@@ -69,6 +69,7 @@ pub fn router(platform: Platform, stop: CancellationToken) -> Router {
         .route("/v1/usage", get(usage))
         .route("/v1/logs", get(logs))
         .route("/v1/logs/follow", get(follow))
+        .merge(super::dashboard::routes())
         .fallback(async |request: Request| {
             ActionError::not_found(
                 "unknown_route",

@@ -59,10 +59,11 @@ impl Browser {
         self.protocol("Emulation.setDeviceMetricsOverride", &size);
     }
 
-    /// `light` or `dark`, as the system would have it.
+    /// `light` or `dark`, as the system would have it. Nothing moves: what is seen next is how it stays.
     pub(crate) fn theme(&self, theme: &str) {
-        let feature = json!({ "name": "prefers-color-scheme", "value": theme });
-        self.protocol("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
+        let colours = json!({ "name": "prefers-color-scheme", "value": theme });
+        let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
+        self.protocol("Emulation.setEmulatedMedia", &json!({ "features": [colours, still] }));
     }
 
     pub(crate) fn go(&self, address: &str) {
@@ -91,7 +92,7 @@ impl Browser {
                     let shown = self.run("return document.body.innerText", &[]);
                     panic!(
                         "{what} does not come ({error}); the page says: {shown}\nand its console: {:?}",
-                        self.console()
+                        self.complaints()
                     )
                 }
                 Err(_) => std::thread::sleep(Duration::from_millis(30)),
@@ -147,11 +148,13 @@ impl Browser {
         STANDARD.decode(told["data"].as_str().unwrap_or_default()).unwrap_or_default()
     }
 
-    /// What was written to the console since the last time: the browser's own complaints, and those of the page.
-    pub(crate) fn console(&self) -> Vec<String> {
+    /// What was complained of on the console since the last time, by the browser or the page. That a page without a token is
+    /// answered 401 at first is no complaint.
+    pub(crate) fn complaints(&self) -> Vec<String> {
         let told = self.must("/se/log", &json!({ "type": "browser" }));
-        let lines = told.as_array().into_iter().flatten();
-        lines.filter_map(|line| line["message"].as_str().map(str::to_owned)).collect()
+        let lines = told.as_array().into_iter().flatten().filter(|line| line["level"] != "DEBUG");
+        let words = lines.filter_map(|line| line["message"].as_str().map(str::to_owned));
+        words.filter(|line| !(line.contains("/v1/me") && line.contains("401"))).collect()
     }
 }
 

@@ -7,7 +7,7 @@ export function count(number) {
   const value = Number(number ?? 0);
   const size = Math.abs(value);
   if (!Number.isFinite(value)) return '–';
-  if (size < 10_000) return Number.isInteger(value) ? group(value) : trim(value, size < 10 ? 1 : 0);
+  if (size < 9_999.5) return group(trim(value, Number.isInteger(value) || size >= 10 ? 0 : 1));
   for (const [unit, suffix] of [[1e12, ' T'], [1e9, ' G'], [1e6, ' M'], [1e3, ' k']]) {
     if (size >= unit) return trim(value / unit, size / unit < 10 ? 2 : size / unit < 100 ? 1 : 0) + suffix;
   }

@@ -24,7 +24,9 @@ function redraw() {
   drawn = true;
   requestAnimationFrame(() => {
     drawn = false;
-    if (page) show(root, page.isBare ? page.render() : shell({ me, feed: page.feed, crumb: page.crumb, redraw, leave }, page.render()));
+    if (!page) return;
+    show(root, page.isBare ? page.render() : shell({ me, feed: page.feed, crumb: page.crumb, redraw, leave }, page.render()));
+    page.drawn?.();
   });
 }
 

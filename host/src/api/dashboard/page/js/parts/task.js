@@ -2,7 +2,7 @@
 
 import { h } from '../dom.js';
 import { badge, button, when } from './small.js';
-import { bytes, count, many, seconds, short } from '../format.js';
+import { bytes, many, seconds, short } from '../format.js';
 import { post } from '../api.js';
 import { confirm } from '../dialogs.js';
 import { attempt } from '../toasts.js';
@@ -85,5 +85,5 @@ export function byBatch(tasks) {
 export function batchWords(tasks) {
   const { origin, app } = tasks[0];
   const from = { inbox: 'from the inbox', submitted: 'submitted', replay: 'a replay' }[origin] ?? origin;
-  return `${many(tasks.length, 'file')} for ${app}, ${from}, ${count(tasks.filter(({ state }) => state === 'done').length)} done`;
+  return `${many(tasks.length, 'file')} for ${app}, ${from}: ${tasks.filter(({ state }) => state === 'done').length} of ${tasks.length} done`;
 }

@@ -24,7 +24,7 @@ export class PlatformPage {
     Object.assign(this, { me, redraw, crumb: null, filter: '' });
     this.feed = new Feed(null, redraw);
     this.stats = new Resource(() => get(['stats'], { since: new Date(now() - DAY).toISOString() }), redraw);
-    this.trouble = new Resource(() => get(['logs'], { event: TROUBLE.join(','), limit: 50 }), redraw);
+    this.trouble = new Resource(() => get(['logs'], { event: TROUBLE.join(','), limit: 300 }), redraw);
     this.feed.whenEvent((event) => {
       if (TROUBLE.includes(event.event)) this.trouble.refresh();
     });

@@ -16,9 +16,16 @@ export class SignIn {
     return h('main', { class: 'sign-in' }, h('form', { on: { submit: (event) => this.#submit(event) } },
       h('div', { class: 'brand' }, h('img', { src: '/dashboard/icon.svg', alt: '' }), 'mysimbdp'),
       h('div', {}, h('h1', {}, 'Sign in'), h('p', { class: 'muted' }, 'With the token that your operator gave you. It is kept until this tab is closed.')),
-      h('label', {}, 'Token', h('input', { type: 'password', name: 'token', autocomplete: 'current-password', required: true, autofocus: true, spellcheck: 'false' })),
+      h('label', {}, 'Token', h('input', { type: 'password', name: 'token', autocomplete: 'current-password', required: true, spellcheck: 'false' })),
       this.sentence ? h('p', { class: 'notice', role: 'alert' }, this.sentence) : null,
       h('button', { class: 'button main', type: 'submit', disabled: this.busy }, this.busy ? 'One moment…' : 'Sign in')));
+  }
+
+  /** It is on the page: the first time, the field is what one types into. */
+  drawn() {
+    if (this.wasDrawn) return;
+    this.wasDrawn = true;
+    document.querySelector('input[name=token]').focus();
   }
 
   async #submit(event) {

@@ -6,13 +6,16 @@ import { toTenant } from '../../router.js';
 
 const MOST = 6;
 
+/** A stream that does not do what it should: what holds up one that is stopped does not matter. */
+export const isTroubled = ({ state, trouble }) => (state === 'started' && trouble) || state === 'paused' || state === 'deleted';
+
 /** The list. */
 export function attention({ status, streams }) {
   const found = [
     ...status.tenants.filter(({ load }) => load.parked > 0)
       .map(({ tenant, load }) => [tenant, `has ${many(load.parked, 'task')} parked`, toTenant(tenant, 'batches', { state: 'parked' }), 'bad']),
-    ...(streams ?? []).filter(({ state, trouble }) => trouble || state === 'paused' || state === 'deleted')
-      .map(({ tenant, stream, state, trouble, reason }) => [`${tenant}/${stream}`, trouble ?? `is ${state}: ${reason}`, toTenant(tenant, 'streams'), 'warn']),
+    ...(streams ?? []).filter(isTroubled)
+      .map(({ tenant, stream, state, trouble, reason }) => [`${tenant}/${stream}`, state === 'started' ? trouble : `is ${state}: ${reason}`, toTenant(tenant, 'streams'), 'warn']),
     ...status.tenants.filter(({ enabled }) => !enabled).map(({ tenant }) => [tenant, 'is suspended', toTenant(tenant), 'warn']),
   ];
   if (found.length === 0) return null;

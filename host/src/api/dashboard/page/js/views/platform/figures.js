@@ -5,6 +5,7 @@ import { now } from '../../clock.js';
 import { h } from '../../dom.js';
 import { count, many } from '../../format.js';
 import { figure } from '../../parts/small.js';
+import { isTroubled } from './attention.js';
 
 const SHOWN_SLOTS = 48;
 
@@ -18,7 +19,7 @@ export function figures({ status, streams, meter }, stats) {
   const together = rows.rates(at).slice(-60).map(([, rate], index, all) => rate + messages.rates(at).slice(-all.length)[index][1]);
   const started = (streams ?? []).filter(({ state }) => state === 'started').length;
   const lag = (streams ?? []).reduce((all, stream) => all + (stream.waiting ?? 0), 0);
-  const troubled = (streams ?? []).filter(({ trouble, state }) => trouble || state === 'paused' || state === 'deleted').length;
+  const troubled = (streams ?? []).filter(isTroubled).length;
   const day = stats?.all;
   return h('dl', { class: 'figures' },
     figure('Rows and messages', count(rows.lately(at, 2) + messages.lately(at, 2)), 'per second', spark(together, 'rows-colour')),

@@ -26,7 +26,7 @@ export class NowTab {
     const { tenant, redraw } = page;
     const from = new Date(now() - (DAYS - 1) * DAY).toISOString().slice(0, 10);
     this.usage = new Resource(() => get(['usage'], { tenant, from }), redraw);
-    this.events = new Resource(() => get(['logs'], { tenant, event: SHOWN.join(','), limit: 40 }), redraw);
+    this.events = new Resource(() => get(['logs'], { tenant, event: SHOWN.join(','), limit: 300 }), redraw);
   }
 
   close() {
@@ -87,7 +87,7 @@ export class NowTab {
       h('header', {}, h('h2', {}, 'Streams'), h('span', { class: 'spread' }), h('a', { href: toTenant(tenant, 'streams') }, 'Charts')),
       h('ul', { class: 'rows' }, feed.streams.map((stream) => h('li', { key: stream.stream, class: 'line' },
         h('span', { class: 'name' }, stream.stream),
-        h('span', { class: 'muted small' }, `${count(stream.window && stream.state === 'started' ? stream.window.messages / stream.window.seconds : 0)}/s · ${many(stream.waiting ?? 0, 'message')} waiting · ${many(stream.consumers, 'consumer')}`),
+        h('span', { class: 'muted small' }, `${count(stream.window && stream.state === 'started' ? stream.window.messages / stream.window.seconds : 0)}/s · ${count(stream.waiting ?? 0)} waiting · ${many(stream.consumers, 'consumer')}`),
         h('span', { class: 'spread' }), badge(stream.state)))));
   }
 

@@ -33,7 +33,7 @@ export class StreamsTab {
         h('h2', {}, stream.stream), badge(stream.state), label(stream.app),
         h('span', { class: 'muted small' }, stream.reason, isDated(stream.since) ? [', ', when(stream.since)] : null),
         h('span', { class: 'spread' }), this.#switches(stream)),
-      stream.trouble ? h('p', { class: 'notice warn' }, stream.trouble) : null,
+      stream.trouble && stream.state === 'started' ? h('p', { class: 'notice warn' }, stream.trouble) : null,
       plots(stream, this.page.feed.windowsOf(stream.tenant, stream.stream)),
       h('div', { class: 'line small muted' },
         h('span', {}, `${many(stream.messages, 'message')} since this host is up: ${count(stream.ingested)} ingested, ${count(stream.passed_over)} passed over, ${count(stream.rejected)} rejected; ${many(stream.stored, 'document')}`),
