@@ -95,6 +95,8 @@ fn busy() -> Scene {
     );
     scene.submit("acme", "february.csv", &Rows::innocent(5_000).csv());
     scene.submit("globex", "clicks.csv", &Rows::innocent(900).with(30, "return").csv());
+    let failing = scene.daemon.write("failing.csv", Rows::innocent(90).with(30, "fail").csv());
+    scene.daemon.ask(&["submit", "--no-wait", "acme", "villains", failing.to_str().unwrap()], &[0]);
     fs::write(scene.daemon.staging("acme").join("half.so"), "no app").unwrap();
     let slow: String = (1..=2_000).map(|n| format!("{n},crawl=100\n")).collect();
     let file = scene.daemon.write("march.csv", format!("n,deed\n{slow}"));

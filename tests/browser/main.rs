@@ -7,6 +7,7 @@ mod drops;
 mod hostile;
 mod keyboard;
 mod looks;
+mod modules;
 mod rights;
 mod scene;
 mod story;

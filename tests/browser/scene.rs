@@ -49,6 +49,12 @@ impl Scene {
         Scene { daemon, address }
     }
 
+    /// Has the daemon serve where it serves now when it is started again.
+    pub(crate) fn stay(&self) {
+        let (_, at) = self.address.split_once("://").unwrap();
+        self.daemon.write("mysimbdp.toml", CONFIG.replace("127.0.0.1:0", at));
+    }
+
     /// A token for a tenant, or an operator's.
     pub(crate) fn token(&self, tenant: Option<&str>, more: &[&str]) -> String {
         let of = tenant.map(|tenant| vec!["--tenant", tenant]).unwrap_or_default();

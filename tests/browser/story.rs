@@ -74,3 +74,18 @@ fn charts_show_what_a_stream_has_done_before_the_page_was_opened_and_what_it_doe
     // The limits of the configuration, not of the profile that is there always.
     browser.reads("2 000 in 1 s");
 }
+
+#[test]
+fn the_page_comes_back_by_itself_when_the_host_does() {
+    let mut scene = Scene::open();
+    scene.stay();
+    let browser = scene.signed_in(&scene.token(Some("acme"), &[]));
+    browser.run("window.sameOne = true", &[]);
+    scene.daemon.stop();
+    browser.reads("reconnecting");
+    scene.daemon.serve();
+    scene.submit("acme", "later.csv", &Rows::innocent(10).csv());
+    browser.until("the connection", "return document.querySelector('.live').innerText === 'live'", &[]);
+    browser.reads("later.csv");
+    assert_eq!(browser.run("return window.sameOne", &[]), true);
+}

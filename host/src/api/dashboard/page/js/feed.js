@@ -10,11 +10,13 @@ import { keyed } from './parts/log.js';
 const PAST = 600_000;
 const MOST_EVENTS = 500;
 const MOST_WINDOWS = 600;
+/** Milliseconds between two views, however much is told. */
+const PACE = 200;
 
 export class Feed {
   /** `changed()` whenever there is something else to show. */
   constructor(tenant, changed) {
-    Object.assign(this, { tenant, changed, isLive: false, isLate: false, status: null, streams: null, tasks: null, events: [], error: null });
+    Object.assign(this, { tenant, redraw: changed, isLive: false, isLate: false, status: null, streams: null, tasks: null, events: [], error: null });
     this.meter = new Meter();
     this.windows = new Map();
     this.listeners = [];
@@ -23,8 +25,17 @@ export class Feed {
     this.#readPast();
   }
 
+  /** Something is different now: it is shown soon, together with what comes until then. */
+  changed() {
+    this.soon ??= setTimeout(() => {
+      this.soon = null;
+      this.redraw();
+    }, PACE);
+  }
+
   /** No more of it. */
   close() {
+    clearTimeout(this.soon);
     this.live.close();
     this.listeners = [];
   }

@@ -39,6 +39,9 @@ export class Buckets {
   }
 }
 
+/** Two lists of rates of the same times, added up: numbers alone. */
+export const together = (one, other) => one.map(([, rate], index) => rate + other[index][1]);
+
 /**
  * Windows of a stream as points: `[time, value]`. Where none was told, nothing happened, and what the line does there is said by
  * `gap`: 0, null (it is broken), or undefined (it goes on).

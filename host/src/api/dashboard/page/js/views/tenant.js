@@ -47,7 +47,15 @@ export class TenantPage {
     this.tab?.close?.();
     this.name = name;
     this.open = tab;
+    this.isTurned = true;
     this.tab = new VIEWS[tab](this, query);
+  }
+
+  /** It is on the page: on a phone, the tab that is open may be beyond the edge. */
+  drawn() {
+    if (!this.isTurned) return;
+    this.isTurned = false;
+    document.querySelector('.tabs [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
   }
 
   /** Where what is dropped goes, and what is done after. */

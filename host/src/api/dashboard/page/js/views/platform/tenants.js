@@ -6,6 +6,7 @@ import { h } from '../../dom.js';
 import { bytes, count } from '../../format.js';
 import { badge, empty } from '../../parts/small.js';
 import { toTenant } from '../../router.js';
+import { together } from '../../series.js';
 
 const MOST = 100;
 const FEW = 8;
@@ -15,7 +16,7 @@ export function tenantsTable({ status, streams, meter }, filter, refilter) {
   const at = now();
   const rows = status.tenants.filter(({ tenant }) => tenant.includes(filter.trim().toLowerCase())).map((line) => {
     const of = meter.tenants.get(line.tenant);
-    const rates = of ? of.rows.rates(at).map(([, rate], index) => rate + of.messages.rates(at)[index][1]) : [];
+    const rates = of ? together(of.rows.rates(at), of.messages.rates(at)) : [];
     return { ...line, rates, rate: of ? of.rows.lately(at, 2) + of.messages.lately(at, 2) : 0, streams: (streams ?? []).filter(({ tenant }) => tenant === line.tenant) };
   });
   const weight = ({ load, rates }) => load.running * 1e6 + load.waiting + load.parked + (rates.some((rate) => rate > 0) ? 1e3 : 0);

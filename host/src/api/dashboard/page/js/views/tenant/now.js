@@ -12,6 +12,7 @@ import { logList, keyed, together } from '../../parts/log.js';
 import { badge, empty, figure, pending } from '../../parts/small.js';
 import { taskLine } from '../../parts/task.js';
 import { toTenant } from '../../router.js';
+import { together as addUp } from '../../series.js';
 import { GROUPS } from '../../events.js';
 import { throughput } from '../throughput.js';
 
@@ -58,7 +59,7 @@ export class NowTab {
 
   #figures({ load, stored_bytes: stored, limits }, meter) {
     const at = now();
-    const rates = meter.rows.rates(at).slice(-60).map(([, rate], index) => rate + meter.messages.rates(at).slice(-60)[index][1]);
+    const rates = addUp(meter.rows.rates(at), meter.messages.rates(at)).slice(-60);
     const today = new Date(at).toISOString().slice(0, 10);
     const used = this.usage.value?.find(({ day }) => day === today);
     const most = limits && !isUnlimited(limits.storage_bytes) ? `of ${bytes(limits.storage_bytes)}` : '';
