@@ -63,6 +63,8 @@ function morph(old, fresh) {
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
+  // Which option is chosen is the view's to say: it hears of every choice.
+  if (old.localName === 'option' && old.selected !== fresh.selected) old.selected = fresh.selected;
   if (fresh.$on || old.$on) listen(old, { ...fresh.$on });
   old.$key = fresh.$key;
   morphChildren(old, fresh);

@@ -57,3 +57,7 @@ export const GROUPS = [
   ['trouble', 'Trouble', ['app_refused', 'batch_refused', 'worker_died', 'stream_breach', 'stream_interrupted', 'stream_worker_died', 'limit_reached', 'trouble', 'lost']],
   ['deeds', 'By hand', ['deed']],
 ];
+
+/** Whether there may be other dead letters after it. */
+export const concernsLetters = (event) =>
+  event.event === 'task_ended' || event.event === 'deed' || (event.event === 'stream_window' && event.report.rejected + event.report.refused > 0);

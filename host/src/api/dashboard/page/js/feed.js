@@ -21,7 +21,7 @@ export class Feed {
     this.windows = new Map();
     this.listeners = [];
     this.began = now();
-    this.live = new Live(tenant, (name, data) => this.#heard(name, data), (isUp) => this.#turned(isUp));
+    this.live = new Live(tenant, (name, data) => this.#heard(name, data), (isUp, error) => this.#turned(isUp, error));
     this.#readPast();
   }
 
@@ -71,8 +71,10 @@ export class Feed {
     }
   }
 
-  #turned(isUp) {
+  #turned(isUp, error) {
     this.isLive = isUp;
+    // Whatever the server refuses is told; a connection that was lost comes back.
+    this.error = error?.status > 0 ? error : null;
     this.isLate ||= !isUp;
     this.changed();
   }

@@ -12,7 +12,7 @@ const SILENCE = 45_000;
 const UNSEEN = 60_000;
 
 export class Live {
-  /** `heard(name, data)` for each event, `changed(isUp)` when the connection comes or goes. */
+  /** `heard(name, data)` for each event, `changed(isUp, error)` when the connection comes or goes. */
   constructor(tenant, heard, changed) {
     Object.assign(this, { tenant, heard, changed, ended: false, pause: FIRST_PAUSE, cut: null, wake: null });
     this.seen = () => this.#seen();
@@ -37,14 +37,15 @@ export class Live {
 
   async #run() {
     while (!this.ended) {
+      let lost = null;
       try {
         await this.#listen();
       } catch (error) {
         // What is shown stays, and it is tried again.
-        if (!this.ended && error.name !== 'AbortError') console.warn('the live connection was lost:', error);
+        lost = error;
       }
       if (this.ended) return;
-      this.changed(false);
+      this.changed(false, lost);
       await new Promise((wake) => {
         this.wake = wake;
         if (!document.hidden) setTimeout(wake, this.pause);

@@ -35,7 +35,7 @@ async function appFor(tenant, files) {
 
 /** Uploads a `.so` and shows the verdict. */
 export async function uploadApp({ tenant, changed }, file) {
-  const verdict = await sent(`Sending ${file.name}`, ['tenants', tenant, 'apps'], { name: file.name }, file);
+  const verdict = await sent(`Sending ${file.name}`, ['tenants', tenant, 'apps'], {}, file);
   if (!verdict) return;
   changed();
   const isLive = verdict.verdict !== 'refused';

@@ -3,6 +3,7 @@
 import { h } from './dom.js';
 
 const STAYS = 6000;
+const MOST = 5;
 
 /** Says that something went well, with more to see where `link` is given: `[address, words]`. */
 export function good(text, link) {
@@ -28,7 +29,9 @@ function put(kind, text, more) {
   const toast = h('div', { class: kind },
     h('div', { class: 'line' }, h('p', { class: 'spread' }, text), h('button', { class: 'button little bare', type: 'button', 'aria-label': 'Close', on: { click: close } }, '✕')),
     more);
-  document.getElementById('toasts').append(toast);
+  const all = document.getElementById('toasts');
+  all.append(toast);
+  while (all.children.length > MOST) all.firstChild.remove();
   return toast;
 }
 

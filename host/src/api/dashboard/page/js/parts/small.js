@@ -23,13 +23,16 @@ export function button(me, text, click, style = 'little', more = {}) {
 
 /** A number with its name, and more below. */
 export const figure = (name, value, unit, more, tone = '') =>
-  h('div', { class: `card figure ${tone}`, key: name }, h('dt', {}, name), h('dd', {}, value, unit ? h('small', {}, unit) : null), more);
+  h('div', { class: `card figure ${tone}`, key: name, role: 'listitem' }, h('p', {}, name), h('strong', {}, value, unit ? h('small', {}, unit) : null), more);
 
 /** How long ago, with the time itself for those who point at it. */
 export const when = (time) => h('time', { datetime: time, title: time, class: 'nowrap' }, ago(time, now()));
 
 /** What stands where there is nothing. */
 export const empty = (title, text) => h('div', { class: 'empty' }, h('strong', {}, title), text);
+
+/** What stands there until the first snapshot has come. */
+export const waiting = ({ error }) => (error ? h('p', { class: 'notice', role: 'alert' }, error.message) : h('p', { class: 'empty' }, 'Waiting for the first sign of life…'));
 
 /** What a resource says while it cannot be shown, or null. */
 export function pending(resource) {

@@ -8,7 +8,7 @@ import { Feed } from '../feed.js';
 import { many, seconds } from '../format.js';
 import { Resource } from '../resource.js';
 import { logList, keyed, together } from '../parts/log.js';
-import { badge, empty, pending, when } from '../parts/small.js';
+import { badge, empty, pending, waiting, when } from '../parts/small.js';
 import { taskLine } from '../parts/task.js';
 import { attention } from './platform/attention.js';
 import { figures } from './platform/figures.js';
@@ -26,7 +26,7 @@ export class PlatformPage {
     this.stats = new Resource(() => get(['stats'], { since: new Date(now() - DAY).toISOString() }), redraw);
     this.trouble = new Resource(() => get(['logs'], { event: TROUBLE.join(','), limit: 300 }), redraw);
     this.feed.whenEvent((event) => {
-      if (TROUBLE.includes(event.event)) this.trouble.refresh();
+      if (TROUBLE.includes(event.event)) this.trouble.value?.push(event);
     });
     this.timer = setInterval(() => !document.hidden && this.stats.refresh(), 30_000);
   }
@@ -42,7 +42,7 @@ export class PlatformPage {
 
   render() {
     const { status } = this.feed;
-    if (!status) return h('p', { class: 'empty' }, 'Waiting for the first sign of life…');
+    if (!status) return waiting(this.feed);
     return [
       h('div', { class: 'head' }, h('h1', {}, 'Overview'), h('span', { class: 'muted' }, `version ${status.version}, up for ${seconds((now() - Date.parse(status.since)) / 1000)}`)),
       figures(this.feed, this.stats.value),

@@ -3,6 +3,7 @@
 import { get } from '../api.js';
 import { h } from '../dom.js';
 import { chooser, take } from '../drop.js';
+import { concernsLetters } from '../events.js';
 import { Feed } from '../feed.js';
 import { count } from '../format.js';
 import { Resource } from '../resource.js';
@@ -16,8 +17,6 @@ import { NowTab } from './tenant/now.js';
 import { StreamsTab } from './tenant/streams.js';
 
 const VIEWS = { now: NowTab, apps: AppsTab, batches: BatchesTab, streams: StreamsTab, letters: LettersTab, log: LogTab };
-/** Events after which there may be other dead letters. */
-const OF_LETTERS = (event) => event.event === 'task_ended' || (event.event === 'stream_window' && event.report.rejected + event.report.refused > 0) || event.event === 'deed';
 const OF_APPS = (event) => event.event.startsWith('app_') && event.event !== 'app_log';
 
 export class TenantPage {
@@ -28,7 +27,7 @@ export class TenantPage {
     this.letters = new Resource(() => get(['tenants', tenant, 'dead-letters'], { limit: 1 }), redraw);
     this.feed.whenEvent((event) => {
       if (OF_APPS(event)) this.apps.refresh();
-      if (OF_LETTERS(event)) this.letters.refresh();
+      if (concernsLetters(event)) this.letters.refresh();
       this.tab?.heard?.(event);
     });
   }

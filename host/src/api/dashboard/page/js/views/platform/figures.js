@@ -22,7 +22,7 @@ export function figures({ status, streams, meter }, stats) {
   const lag = (streams ?? []).reduce((all, stream) => all + (stream.waiting ?? 0), 0);
   const troubled = (streams ?? []).filter(isTroubled).length;
   const day = stats?.all;
-  return h('dl', { class: 'figures' },
+  return h('div', { class: 'figures', role: 'list' },
     figure('Rows and messages', count(rows.lately(at, 2) + messages.lately(at, 2)), 'per second', spark(both, 'rows-colour')),
     figure('Documents stored', count(documents.lately(at, 2)), 'per second', spark(documents.rates(at).slice(-60).map(([, rate]) => rate), 'messages-colour')),
     figure('Queue', count(waiting), waiting === 1 ? 'task waits' : 'tasks wait', h('p', {}, `${many(status.tenants.length, 'tenant')}`)),

@@ -6,6 +6,7 @@ import { bytes, clock, many } from '../../format.js';
 import { now } from '../../clock.js';
 import { Resource } from '../../resource.js';
 import { button, empty, pending } from '../../parts/small.js';
+import { concernsLetters } from '../../events.js';
 import { attempt } from '../../toasts.js';
 import { toTenant } from '../../router.js';
 
@@ -22,7 +23,7 @@ export class LettersTab {
   }
 
   heard(event) {
-    if (event.event === 'task_ended' || event.event === 'deed' || event.event === 'stream_window') this.changed();
+    if (concernsLetters(event)) this.changed();
   }
 
   changed() {

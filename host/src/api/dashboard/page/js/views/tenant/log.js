@@ -64,7 +64,7 @@ export class LogTab {
   /** What is told twice is one event; the newest come first. */
   #add(events) {
     const known = new Set(this.events.map(({ $key }) => $key));
-    const fresh = keyed(events).filter(({ $key }) => !known.has($key));
+    const fresh = keyed(events).filter(({ $key }) => !known.has($key)).reverse();
     this.events = [...fresh, ...this.events].sort((a, b) => Date.parse(b.at) - Date.parse(a.at)).slice(0, MOST);
     this.page.redraw();
   }

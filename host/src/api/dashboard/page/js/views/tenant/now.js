@@ -9,7 +9,7 @@ import { bytes, count, many, seconds } from '../../format.js';
 import { isUnlimited } from '../../json.js';
 import { Resource } from '../../resource.js';
 import { logList, keyed, together } from '../../parts/log.js';
-import { badge, empty, figure, pending } from '../../parts/small.js';
+import { badge, empty, figure, pending, waiting } from '../../parts/small.js';
 import { taskLine } from '../../parts/task.js';
 import { toTenant } from '../../router.js';
 import { together as addUp } from '../../series.js';
@@ -27,23 +27,24 @@ export class NowTab {
     const { tenant, redraw } = page;
     const from = new Date(now() - (DAYS - 1) * DAY).toISOString().slice(0, 10);
     this.usage = new Resource(() => get(['usage'], { tenant, from }), redraw);
+    this.timer = setInterval(() => !document.hidden && this.usage.refresh(), 10_000);
     this.events = new Resource(() => get(['logs'], { tenant, event: SHOWN.join(','), limit: 300 }), redraw);
   }
 
   close() {
+    clearInterval(this.timer);
     this.usage.close();
     this.events.close();
   }
 
   heard(event) {
-    if (SHOWN.includes(event.event)) this.events.refresh();
-    if (event.event === 'task_ended' || event.event === 'stream_window') this.usage.refresh();
+    if (SHOWN.includes(event.event)) this.events.value?.push(event);
   }
 
   render() {
     const { feed, me, tenant } = this.page;
     const line = feed.status?.tenants.find((one) => one.tenant === tenant);
-    if (!line) return h('p', { class: 'empty' }, 'Waiting for the first sign of life…');
+    if (!line) return waiting(feed);
     const meter = feed.meter.of(tenant);
     return [
       this.#figures(line, meter),
@@ -63,7 +64,7 @@ export class NowTab {
     const today = new Date(at).toISOString().slice(0, 10);
     const used = this.usage.value?.find(({ day }) => day === today);
     const most = limits && !isUnlimited(limits.storage_bytes) ? `of ${bytes(limits.storage_bytes)}` : '';
-    return h('dl', { class: 'figures' },
+    return h('div', { class: 'figures', role: 'list' },
       figure('Rows and messages', count(meter.rows.lately(at, 2) + meter.messages.lately(at, 2)), 'per second', spark(rates, 'rows-colour')),
       figure('Documents stored', count(meter.documents.lately(at, 2)), 'per second', spark(meter.documents.rates(at).slice(-60).map(([, rate]) => rate), 'messages-colour')),
       figure('Queue', count(load.waiting), load.waiting === 1 ? 'task waits' : 'tasks wait', h('p', {}, `${count(load.running)} running`)),

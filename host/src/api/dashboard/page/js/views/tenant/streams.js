@@ -4,7 +4,7 @@ import { get, post } from '../../api.js';
 import { h } from '../../dom.js';
 import { confirm } from '../../dialogs.js';
 import { count, many } from '../../format.js';
-import { badge, button, empty, label, when } from '../../parts/small.js';
+import { badge, button, empty, label, waiting, when } from '../../parts/small.js';
 import { attempt } from '../../toasts.js';
 import { toTenant } from '../../router.js';
 import { plots } from './plots.js';
@@ -20,7 +20,7 @@ export class StreamsTab {
 
   render() {
     const { streams } = this.page.feed;
-    if (!streams) return h('p', { class: 'empty' }, 'Waiting for the first sign of life…');
+    if (!streams) return waiting(this.page.feed);
     if (streams.length === 0) return h('section', { class: 'card' }, empty('No stream', 'The configuration names streams: [tenants.NAME.streams.STREAM].'));
     return streams.map((stream) => this.#card(stream));
   }
