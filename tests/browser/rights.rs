@@ -29,7 +29,11 @@ fn an_operator_sees_all_tenants_and_goes_from_the_overview_to_each() {
     browser.reads("Overview");
     browser.reads("Hosts");
     browser.run("location.hash = '#/tenants/nobody'", &[]);
-    browser.until("that there is none", "return document.querySelector('[role=alert]')?.innerText.includes('nobody')", &[]);
+    browser.until(
+        "that there is none",
+        "return document.querySelector('[role=alert]')?.innerText.includes('nobody')",
+        &[],
+    );
     browser.run("location.hash = '#/'", &[]);
     for tenant in ["acme", "globex"] {
         browser.click(tenant);

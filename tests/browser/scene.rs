@@ -3,6 +3,7 @@
 use crate::driver::Browser;
 use mysimbdp_tests::artefacts;
 use mysimbdp_tests::daemon::Daemon;
+use mysimbdp_tests::http::Http;
 use serde_json::Value;
 use std::path::Path;
 
@@ -24,9 +25,6 @@ app = "villains"
 app = "villains"
 "#;
 
-/// What is said when HTTP is served.
-const SERVED: &str = "HTTP is served on ";
-
 /// See the module.
 pub(crate) struct Scene {
     pub(crate) daemon: Daemon,
@@ -37,11 +35,7 @@ impl Scene {
     /// A daemon whose tenants have the app `villains` live.
     pub(crate) fn open() -> Scene {
         let daemon = Daemon::start(CONFIG);
-        let address = daemon.until("the address", || {
-            let log = daemon.log();
-            let (_, rest) = log.split_once(SERVED)?;
-            Some(rest.split([' ', ';', '\n']).next()?.to_owned())
-        });
+        let address = format!("http://{}", Http::of(&daemon).address);
         for tenant in ["acme", "globex"] {
             let verdict = daemon.drop_app(tenant, &artefacts::villains());
             assert_eq!(verdict["verdict"], "live", "{verdict}");

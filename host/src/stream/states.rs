@@ -12,8 +12,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Whether a stream runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = StreamState)]
 pub enum State {
     /// It has consumers.
     Started,

@@ -90,6 +90,14 @@ fn resolved(path: &FilePath) -> PathBuf {
 }
 
 #[test]
+fn every_kind_of_event_is_told_in_words() {
+    let (_, words) = texts().find(|(path, _)| *path == "js/events.js").unwrap();
+    for kind in crate::journal::Happening::KINDS.iter().filter(|kind| **kind != "file_began") {
+        assert!(words.contains(&format!("\n  {kind}: (e) => [")), "page/js/events.js has no words for {kind}");
+    }
+}
+
+#[test]
 fn no_file_of_the_page_makes_markup_or_code_out_of_strings() {
     for (path, text) in texts() {
         for word in FORBIDDEN {

@@ -25,6 +25,7 @@ const WORDS = {
   stream_worker_died: (e) => ['bad', 'worker died', e.sentence],
   stream_log: (e) => [level(e.level), `log ${e.level}`, `${e.app}, ${e.stream}: ${e.message}`],
   deed: (e) => ['busy', 'by hand', e.sentence],
+  request: (e) => [e.status < 400 ? 'busy' : 'warn', 'request', `${e.by}: ${e.method} ${e.path} → ${e.status}`],
   limit_reached: (e) => ['warn', 'limit reached', e.reason],
   trouble: (e) => ['bad', 'trouble', e.reason],
   lost: (e) => ['bad', 'lost', e.reason],
@@ -55,7 +56,7 @@ export const GROUPS = [
   ['apps', 'Apps', ['app_live', 'app_refused', 'app_retired']],
   ['words', 'What apps say', ['app_log', 'stream_log']],
   ['trouble', 'Trouble', ['app_refused', 'batch_refused', 'worker_died', 'stream_breach', 'stream_interrupted', 'stream_worker_died', 'limit_reached', 'trouble', 'lost']],
-  ['deeds', 'By hand', ['deed']],
+  ['deeds', 'By hand', ['deed', 'request']],
 ];
 
 /** Whether there may be other dead letters after it. */

@@ -19,7 +19,7 @@ import { throughput } from '../throughput.js';
 const DAY = 86_400_000;
 const DAYS = 14;
 const MOST = 8;
-const SHOWN = GROUPS.find(([name]) => name === 'all')[2].filter((kind) => kind !== 'task_began' && kind !== 'stream_scaled');
+const SHOWN = GROUPS.find(([name]) => name === 'all')[2].filter((kind) => !['task_began', 'stream_scaled', 'request'].includes(kind));
 
 export class NowTab {
   constructor(page) {
