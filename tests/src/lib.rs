@@ -15,7 +15,8 @@
 //! ```
 //!
 //! The test programs are beside this crate: `functional/` (what an honest app and any data get), `security/` (hostile
-//! apps), `resilience/` (deaths, and who is blamed), `compat/` (apps that are no apps, or were built otherwise), `daemon/`
+//! apps), `browser/` (the dashboard in a real browser), `resilience/` (deaths, and who is blamed), `compat/` (apps that are no
+//! apps, or were built otherwise), `daemon/`
 //! (the platform at work, and what no kill may change), `http/` (the control plane, and who may what), `outages/` (servers,
 //! networks and hosts that fail).
 

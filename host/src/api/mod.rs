@@ -12,6 +12,7 @@
 mod acting;
 mod asks;
 pub mod client;
+mod dashboard;
 mod guard;
 mod live;
 mod once;

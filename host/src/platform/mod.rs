@@ -30,7 +30,7 @@ pub use batches::{BatchView, TaskView};
 pub use letters::{LetterLine, LetterPage, ReplayAnswer, StreamReplay};
 pub use overview::{HostLine, Overview, TenantLine};
 pub use receiving::Receiving;
-pub use streams::{PublishAnswer, StreamLine};
+pub use streams::{PublishAnswer, StreamLimits, StreamLine};
 pub(crate) use tasks::unknown_task;
 pub use tenancy::{Change, Settlement};
 pub use uploads::{OpenBatch, OpenedBatch, PlannedFile};

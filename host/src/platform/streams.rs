@@ -8,7 +8,7 @@ use crate::queue::QueueError;
 use crate::stream::manager::{StreamError, Streams};
 use crate::stream::window::{Counts, WindowReport};
 use crate::stream::{OnHost, Told};
-use crate::tenant::{AppName, SinkName, StreamName, StreamState, TenantId};
+use crate::tenant::{AppName, OnBreach, SinkName, StreamName, StreamState, TenantId};
 use crate::worker::delivery::Message;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,8 @@ pub struct StreamLine {
     /// Fewest and most consumers.
     #[schema(value_type = Vec<usize>)]
     pub bounds: (usize, usize),
+    /// What it may take.
+    pub limits: StreamLimits,
     /// What holds it up just now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -60,6 +62,19 @@ pub struct StreamLine {
     /// What was counted since the hosts are up.
     #[serde(flatten)]
     pub counts: Counts,
+}
+
+/// Limits of a stream, as they stand in the configuration: its tenant's, where it has none of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct StreamLimits {
+    /// Messages in a window.
+    pub messages_per_window: u64,
+    /// Bytes of their bodies in a window.
+    pub bytes_per_window: u64,
+    /// Seconds of a window.
+    pub window_seconds: u64,
+    /// What happens above that.
+    pub on_breach: OnBreach,
 }
 
 /// What became of messages that were published.
@@ -97,6 +112,12 @@ impl Platform {
     async fn stream_line(&self, told: Told) -> StreamLine {
         let depth: Option<Depth> = self.streams().depth(&told.key).await.ok();
         let Told { key, settings, said, consumers, total, last, trouble, hosts } = told;
+        let limits = StreamLimits {
+            messages_per_window: settings.limits.messages_per_window,
+            bytes_per_window: settings.limits.bytes_per_window,
+            window_seconds: settings.limits.window_seconds,
+            on_breach: settings.limits.on_breach,
+        };
         StreamLine {
             tenant: key.tenant,
             stream: key.stream,
@@ -108,6 +129,7 @@ impl Platform {
             since: said.since,
             consumers,
             bounds: (settings.consumers_min, settings.consumers_max),
+            limits,
             trouble,
             waiting: depth.map(|depth| depth.waiting),
             held: depth.map(|depth| depth.held),

@@ -16,6 +16,7 @@ mod tasks;
 mod tenants;
 mod tokens;
 
+use super::dashboard;
 use super::guard::{self, Door};
 use super::once;
 use super::openapi;
@@ -76,6 +77,7 @@ pub(super) fn router(door: Door, served: Served) -> Router {
     guarded
         .merge(health::open_routes())
         .merge(openapi::routes())
+        .merge(dashboard::routes())
         .layer(middleware::map_response(plain))
         .with_state(served)
 }
