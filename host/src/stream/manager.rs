@@ -4,6 +4,8 @@
 //! stopped is stopped after a kill as well. Before a queue is declared, the number of streams and consumers and the storage
 //! are held against the tenant's limits.
 
+mod deletions;
+
 use super::consumer;
 use super::crew::{Crew, Desk};
 use super::gate::Allowance;
@@ -12,6 +14,7 @@ use super::states::{Said, State, States};
 use super::window::{Closing, Counts, Lag, WindowReport};
 use crate::batch::stop::{Stop, Stopper, Why};
 use crate::broker::{BrokerError, Depth, StreamKey};
+use crate::failpoint;
 use crate::journal::{Event, Happening};
 use crate::quota::bucket::Consumption;
 use crate::tenant::{Limits, Stream, Tenant, TenantId};
@@ -145,6 +148,7 @@ impl Streams {
 
     /// Starts all that shall run. One that cannot be started is told of, and hinders no other.
     pub async fn start_all(&self) {
+        self.finish_deletions().await;
         for told in self.list() {
             let known = self.inner.desk.parts.tenants.active(&told.key.tenant);
             if told.said.state != State::Started || known.is_none() {
@@ -175,6 +179,7 @@ impl Streams {
         let least = crew.settings.consumers_min;
         let tenant = self.inner.desk.parts.tenants.active(&key.tenant).ok_or(StreamError::Unknown(key.clone()))?;
         self.check(&tenant, key, least)?;
+        self.book().states.settle(key)?;
         match self.inner.desk.broker.declare(&crew.queue()).await {
             Ok(()) => {}
             // The consumers go on trying, and say so.
@@ -212,11 +217,10 @@ impl Streams {
         };
         end(ending, &Why::Cancelled).await;
         match state {
-            State::Deleted => match self.inner.desk.broker.delete(key).await {
-                Ok(messages) => Ok(messages),
-                Err(BrokerError::NoQueue(_)) => Ok(0),
-                Err(error) => Err(error.into()),
-            },
+            State::Deleted => {
+                failpoint::cross("stream.deleted_kept");
+                self.delete_queue(key).await
+            }
             State::Started | State::Stopped | State::Paused => Ok(0),
         }
     }
@@ -292,7 +296,8 @@ impl Streams {
 
     /// Keeps what a stream shall be, and tells it.
     async fn say(&self, key: &StreamKey, state: State, reason: &str) -> Result<(), StreamError> {
-        let said = Said { state, reason: reason.to_owned(), since: Timestamp::now() };
+        let queue_goes = state == State::Deleted;
+        let said = Said { state, reason: reason.to_owned(), since: Timestamp::now(), queue_goes };
         self.book().states.keep(key, said)?;
         let (stream, state) = (key.stream.clone(), state.name().to_owned());
         let told = Happening::StreamChanged { stream, state, reason: reason.to_owned() };
@@ -404,7 +409,8 @@ impl Book {
         let settings = entry.crew.settings.clone();
         let by_configuration = || {
             let state = if settings.enabled { State::Started } else { State::Stopped };
-            Said { state, reason: "as configured".into(), since: Timestamp::UNIX_EPOCH }
+            let (reason, since) = ("as configured".to_owned(), Timestamp::UNIX_EPOCH);
+            Said { state, reason, since, queue_goes: false }
         };
         let mut total = entry.total.clone();
         total.add(&entry.crew.meter.counts());

@@ -60,6 +60,7 @@ impl Windows {
                 () = tokio::time::sleep_until(due.into()) => {
                     self.count_hosts().await;
                     self.close(&tenant, true).await;
+                    self.streams.finish_deletions().await;
                 }
                 () = stop.cancelled() => break,
             }
