@@ -8,4 +8,7 @@ mod kills;
 mod network;
 mod scene;
 mod servers;
+mod stream_clients;
+mod stream_network;
+mod stream_sink;
 mod streams;

@@ -11,7 +11,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const CONFIG: &str = r#"
+/// One stream, `acme/obey`, of an app that does what messages say, under a profile that lets everything pass.
+pub(crate) const CONFIG: &str = r#"
 [profiles.generous]
 messages_per_window = "unlimited"
 bytes_per_window = "unlimited"
@@ -23,7 +24,7 @@ profile = "generous"
 app = "obeys-messages"
 "#;
 /// Nothing that a test waits for takes longer.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 fn servers() -> Servers {
     Servers::start().with_broker_of_its_own()
@@ -39,8 +40,17 @@ fn host(name: &str, servers: &Servers, depot: &TempDir) -> Daemon {
     daemon
 }
 
+/// A host that is alone, with this configuration and the app live for `acme`.
+pub(crate) fn obeying(config: &str, servers: &Servers) -> Daemon {
+    let mut daemon = Daemon::prepare(config);
+    daemon.use_servers(servers.clone());
+    daemon.serve();
+    daemon.drop_app_as("acme", &obeys_messages(0), "obeys.so");
+    daemon
+}
+
 /// Publishes `n 1`, `n 2`, … under their own message ids, as often as it takes: what is accepted twice is stored once.
-fn publish(daemon: &Daemon, numbers: RangeInclusive<u32>) {
+pub(crate) fn publish(daemon: &Daemon, numbers: RangeInclusive<u32>) {
     let mut lines = String::new();
     for number in numbers.clone() {
         let _ = writeln!(lines, "n {number}");
@@ -58,14 +68,20 @@ fn publish(daemon: &Daemon, numbers: RangeInclusive<u32>) {
     }
 }
 
-/// Waits until there are so many documents, and holds them against the messages.
-fn is_stored(servers: &Servers, daemon: &Daemon, numbers: RangeInclusive<i64>) {
+/// The `n` of every document, sorted.
+pub(crate) fn stored(servers: &Servers) -> Vec<i64> {
     let number = |text: &String| serde_json::from_str::<Value>(text).unwrap()["n"].as_i64().unwrap();
+    let mut stored: Vec<i64> = servers.documents("acme", "documents").iter().map(number).collect();
+    stored.sort_unstable();
+    stored
+}
+
+/// Waits until there are so many documents, and holds them against the messages.
+pub(crate) fn is_stored(servers: &Servers, daemon: &Daemon, numbers: RangeInclusive<i64>) {
     let until = Instant::now() + PATIENCE;
     let expected = usize::try_from(numbers.end() - numbers.start() + 1).unwrap();
     loop {
-        let mut stored: Vec<i64> = servers.documents("acme", "documents").iter().map(number).collect();
-        stored.sort_unstable();
+        let stored = stored(servers);
         if stored.len() >= expected {
             assert_eq!(stored, numbers.collect::<Vec<i64>>());
             assert!(daemon.letters("acme").is_empty(), "an innocent was convicted: {:?}", daemon.letters("acme"));

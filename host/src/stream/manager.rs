@@ -14,7 +14,6 @@ use super::states::{Said, State, States};
 use super::window::{Closing, Counts, Lag, WindowReport};
 use crate::batch::stop::{Stop, Stopper, Why};
 use crate::broker::{BrokerError, Depth, StreamKey};
-use crate::failpoint;
 use crate::journal::{Event, Happening};
 use crate::quota::bucket::Consumption;
 use crate::tenant::{Limits, Stream, Tenant, TenantId};
@@ -217,10 +216,7 @@ impl Streams {
         };
         end(ending, &Why::Cancelled).await;
         match state {
-            State::Deleted => {
-                failpoint::cross("stream.deleted_kept");
-                self.delete_queue(key).await
-            }
+            State::Deleted => self.delete_queue(key).await,
             State::Started | State::Stopped | State::Paused => Ok(0),
         }
     }

@@ -8,10 +8,12 @@
 
 use super::{StreamError, Streams};
 use crate::broker::{BrokerError, StreamKey};
+use crate::failpoint;
 
 impl Streams {
     /// Deletes the queue of a stream that is kept as deleted. Answers how many messages went with it.
     pub(super) async fn delete_queue(&self, key: &StreamKey) -> Result<u64, StreamError> {
+        failpoint::cross("stream.deleted_kept");
         let messages = match self.inner.desk.broker.delete(key).await {
             Ok(messages) => messages,
             Err(BrokerError::NoQueue(_)) => 0,
