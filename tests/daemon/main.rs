@@ -14,6 +14,8 @@ mod letters;
 mod limits;
 mod neighbours;
 mod records;
+mod stream_breaches;
+mod stream_crowd;
 mod stream_faults;
 mod stream_limits;
 mod streams;

@@ -236,11 +236,11 @@ impl<'a> Session<'a> {
 
     /// Starts a worker, as soon as there may be one.
     pub(super) async fn start(&mut self) -> Result<Worker, Interruption> {
-        let (desk, spec) = (self.desk, &self.cast.spec);
+        let (desk, spec, key) = (self.desk, &self.cast.spec, &self.crew.key);
         let permit = &mut self.permit;
         let starting = async {
             if permit.is_none() {
-                *permit = Some(desk.permits.take().await);
+                *permit = Some(desk.permits.take(key).await);
             }
             Worker::start(&desk.spawner, spec).await
         };
