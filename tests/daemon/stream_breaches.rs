@@ -105,7 +105,11 @@ fn each_limit_that_is_broken_is_told_of_and_has_the_consequence_of_its_policy() 
         let (tenant, what) = (format!("t{number}"), format!("{} under {}", row.limit, row.policy));
         let breach = daemon.until(&what, || events(&daemon, &tenant, "stream_breach").into_iter().next());
         let notification = &breach["notification"];
-        assert_eq!((&notification["limit"], &notification["policy"]), (&row.limit.into(), &row.policy.into()), "{breach}");
+        assert_eq!(
+            (&notification["limit"], &notification["policy"]),
+            (&row.limit.into(), &row.policy.into()),
+            "{breach}"
+        );
         assert_eq!(notification["tenant"], tenant.as_str(), "{breach}");
         let (measured, allowed) = (notification["measured"].as_u64(), notification["allowed"].as_u64());
         let has_waited = notification["waiting"].as_u64() > Some(0);

@@ -105,14 +105,19 @@ fn a_queue_that_is_full_refuses_and_all_that_was_accepted_is_stored() {
         loop {
             number += 1;
             let file = daemon.write("one.jsonl", format!("n {number} {}\n", "x".repeat(20_000)));
-            let answer = daemon.command(["publish", "acme/obey", file.to_str().unwrap(), "--ids", &format!("m{number}")]);
+            let answer =
+                daemon.command(["publish", "acme/obey", file.to_str().unwrap(), "--ids", &format!("m{number}")]);
             if answer.code == 0 {
                 assert!(accepted.len() < 200, "it is never full");
                 accepted.insert(i64::from(number));
                 continue;
             }
             assert_eq!(answer.code, exit::DEAD_LETTERS, "{}", answer.stderr);
-            assert!(answer.stderr.contains("line 1: the queue of ") && answer.stderr.contains("is full"), "{}", answer.stderr);
+            assert!(
+                answer.stderr.contains("line 1: the queue of ") && answer.stderr.contains("is full"),
+                "{}",
+                answer.stderr
+            );
             break;
         }
     }

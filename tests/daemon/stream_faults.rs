@@ -62,7 +62,12 @@ fn workers_that_are_killed_while_messages_flow_lose_and_double_nothing() {
     std::thread::scope(|scope| {
         let publishing = scope.spawn(|| {
             for portion in 0..PORTIONS {
-                publish(&daemon, "acme/obey", &numbers(portion * 2_000 + 1..=(portion + 1) * 2_000), &format!("p{portion}"));
+                publish(
+                    &daemon,
+                    "acme/obey",
+                    &numbers(portion * 2_000 + 1..=(portion + 1) * 2_000),
+                    &format!("p{portion}"),
+                );
             }
         });
         let mut kills = 0;

@@ -26,7 +26,8 @@ publish(b"n 5", message_id="last")
     daemon.until("the documents", || (stored(&servers) == [1, 2, 5]).then_some(()));
     let mut letters = daemon.until("the letters", || Some(daemon.letters("acme")).filter(|letters| letters.len() == 5));
     letters.sort_by_key(|letter| letter["message_id"].to_string());
-    let told: Vec<_> = letters.iter().map(|it| (it["message_id"].as_str().unwrap(), it["reason"].as_str().unwrap())).collect();
+    let told: Vec<_> =
+        letters.iter().map(|it| (it["message_id"].as_str().unwrap(), it["reason"].as_str().unwrap())).collect();
     let too_large = |bytes: u64| format!("the message has {bytes} bytes, where 16777216 are allowed (message_bytes)");
     let (large, larger) = (too_large((16 << 20) + 1), too_large(40 << 20));
     let expected = [

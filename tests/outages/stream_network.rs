@@ -57,7 +57,11 @@ fn connections_that_are_cut_again_and_again_lose_and_double_nothing() {
         while !publishing.is_finished() || cuts < 10 {
             let dice = random.hash_one(cuts);
             sleep(Duration::from_millis(100 + dice % 300));
-            if dice & 1024 == 0 { proxy.cut_once() } else { proxy.lose_answers(1) }
+            if dice & 1024 == 0 {
+                proxy.cut_once()
+            } else {
+                proxy.lose_answers(1)
+            }
             cuts += 1;
         }
         publishing.join().unwrap();

@@ -54,13 +54,7 @@ pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop:
 }
 
 /// One session. Notes whether something was acknowledged in it.
-async fn session(
-    desk: &Desk,
-    crew: &Crew,
-    tag: &str,
-    stop: &Stop,
-    gets_on: &mut bool,
-) -> Result<(), Interruption> {
+async fn session(desk: &Desk, crew: &Crew, tag: &str, stop: &Stop, gets_on: &mut bool) -> Result<(), Interruption> {
     let cast = desk.cast(crew).await?;
     let queue = crew.queue();
     let prefetch = crew.prefetch();

@@ -18,7 +18,7 @@ use crate::journal::{Event, Happening};
 use crate::quota::bucket::Consumption;
 use crate::tenant::{Limits, Stream, Tenant, TenantId};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,6 +68,8 @@ struct Inner {
 struct Book {
     entries: BTreeMap<StreamKey, Entry>,
     states: States,
+    /// Streams that are deleted, and whose queues are not known to be gone.
+    going: BTreeSet<StreamKey>,
     is_closed: bool,
 }
 
@@ -140,14 +142,14 @@ impl Streams {
                 allowances.insert(tenant.id.clone(), allowance);
             }
         }
-        let book = Mutex::new(Book { entries, states, is_closed: false });
+        let book = Mutex::new(Book { entries, states, going: BTreeSet::new(), is_closed: false });
         let lanes = Lanes::start(threads)?;
         Ok(Streams { inner: Arc::new(Inner { desk, lanes, allowances, book, turn: tokio::sync::Mutex::new(()) }) })
     }
 
     /// Starts all that shall run. One that cannot be started is told of, and hinders no other.
     pub async fn start_all(&self) {
-        self.finish_deletions().await;
+        self.resume_deletions().await;
         for told in self.list() {
             let known = self.inner.desk.parts.tenants.active(&told.key.tenant);
             if told.said.state != State::Started || known.is_none() {
@@ -167,7 +169,9 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn start(&self, key: &StreamKey, reason: &str) -> Result<(), StreamError> {
-        self.crew(key)?;
+        if self.get(key)?.said.state == State::Deleted {
+            self.revive(key, reason)?;
+        }
         self.start_one(key).await?;
         self.say(key, State::Started, reason).await
     }
@@ -178,7 +182,7 @@ impl Streams {
         let least = crew.settings.consumers_min;
         let tenant = self.inner.desk.parts.tenants.active(&key.tenant).ok_or(StreamError::Unknown(key.clone()))?;
         self.check(&tenant, key, least)?;
-        self.book().states.settle(key)?;
+        self.book().going.remove(key);
         match self.inner.desk.broker.declare(&crew.queue()).await {
             Ok(()) => {}
             // The consumers go on trying, and say so.
@@ -292,8 +296,7 @@ impl Streams {
 
     /// Keeps what a stream shall be, and tells it.
     async fn say(&self, key: &StreamKey, state: State, reason: &str) -> Result<(), StreamError> {
-        let queue_goes = state == State::Deleted;
-        let said = Said { state, reason: reason.to_owned(), since: Timestamp::now(), queue_goes };
+        let said = Said { state, reason: reason.to_owned(), since: Timestamp::now() };
         self.book().states.keep(key, said)?;
         let (stream, state) = (key.stream.clone(), state.name().to_owned());
         let told = Happening::StreamChanged { stream, state, reason: reason.to_owned() };
@@ -405,8 +408,7 @@ impl Book {
         let settings = entry.crew.settings.clone();
         let by_configuration = || {
             let state = if settings.enabled { State::Started } else { State::Stopped };
-            let (reason, since) = ("as configured".to_owned(), Timestamp::UNIX_EPOCH);
-            Said { state, reason, since, queue_goes: false }
+            Said { state, reason: "as configured".into(), since: Timestamp::UNIX_EPOCH }
         };
         let mut total = entry.total.clone();
         total.add(&entry.crew.meter.counts());

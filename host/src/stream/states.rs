@@ -1,8 +1,7 @@
 //! Which streams shall run: `streams.json` in the data directory, written anew with each change and renamed into place.
 //!
 //! A stream that is not in it does what the configuration says (`enabled`). What somebody or a limit has stopped stays stopped
-//! over a restart, with the reason. That a stream is deleted is kept first, and its queue goes then: until it is known to be gone
-//! that is kept as well, so that a kill in between, or a broker that could not, leaves no queue that goes on taking messages.
+//! over a restart, with the reason.
 
 use crate::broker::StreamKey;
 use crate::tenant::{StreamName, TenantId};
@@ -47,9 +46,6 @@ pub struct Said {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-    /// It was deleted, and its queue is not known to be gone: whoever comes next deletes it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub queue_goes: bool,
 }
 
 /// See the module.
@@ -73,21 +69,6 @@ impl States {
     /// What was said of a stream.
     pub(super) fn of(&self, key: &StreamKey) -> Option<&Said> {
         self.said.get(&key.tenant)?.get(&key.stream)
-    }
-
-    /// Streams that were deleted, and whose queues are not known to be gone.
-    pub(super) fn going(&self) -> Vec<StreamKey> {
-        let key = |tenant: &TenantId, stream: &StreamName| StreamKey { tenant: tenant.clone(), stream: stream.clone() };
-        let all = self.said.iter().flat_map(|(tenant, own)| own.iter().map(move |(stream, said)| (tenant, stream, said)));
-        all.filter(|(.., said)| said.queue_goes).map(|(tenant, stream, _)| key(tenant, stream)).collect()
-    }
-
-    /// The queue of a stream goes no more: it is gone, or it is to stay.
-    pub(super) fn settle(&mut self, key: &StreamKey) -> io::Result<()> {
-        match self.of(key).filter(|said| said.queue_goes).cloned() {
-            Some(said) => self.keep(key, Said { queue_goes: false, ..said }),
-            None => Ok(()),
-        }
     }
 
     /// Keeps what is said of a stream now, durably.
@@ -118,19 +99,10 @@ mod tests {
         let mut states = States::open(&path).unwrap();
         assert_eq!(states.of(&key), None);
         for state in [State::Started, State::Paused] {
-            let said = Said { state, reason: "why".into(), since: Timestamp::UNIX_EPOCH, queue_goes: false };
+            let said = Said { state, reason: "why".into(), since: Timestamp::UNIX_EPOCH };
             states.keep(&key, said.clone()).unwrap();
             assert_eq!(States::open(&path).unwrap().of(&key), Some(&said));
         }
-        assert_eq!(states.going(), []);
-        let deleted =
-            Said { state: State::Deleted, reason: "why".into(), since: Timestamp::UNIX_EPOCH, queue_goes: true };
-        states.keep(&key, deleted.clone()).unwrap();
-        let mut states = States::open(&path).unwrap();
-        assert_eq!(states.going(), [key.clone()]);
-        states.settle(&key).unwrap();
-        let states = States::open(&path).unwrap();
-        assert_eq!((states.going(), states.of(&key)), (vec![], Some(&Said { queue_goes: false, ..deleted })));
         std::fs::write(&path, "{").unwrap();
         assert!(States::open(&path).is_err());
     }

@@ -87,7 +87,10 @@ async fn fewer_consumers_and_streams_are_allowed_than_there_are_under_each_polic
 
         let (sentence, notification) = breach(&daemon, &id, Limit::Streams).await;
         assert_eq!((notification.measured, notification.allowed), (2, 1));
-        assert!(sentence.contains("are 2 that are started, where 1 is allowed (streams): stop one of them"), "{sentence}");
+        assert!(
+            sentence.contains("are 2 that are started, where 1 is allowed (streams): stop one of them"),
+            "{sentence}"
+        );
         // Neither was the tenant's own deed: no policy stops a stream for it.
         let all = streams.list();
         let own = all.iter().filter(|told| told.key.tenant == id);

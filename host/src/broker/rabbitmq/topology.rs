@@ -7,7 +7,8 @@ use super::settings::QueueKind;
 use super::trouble::{NOT_FOUND, PRECONDITION_FAILED, answered, code, done, told};
 use crate::broker::{BrokerError, Depth, QueueSpec, StreamKey};
 use lapin::options::{
-    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{ExchangeKind, Queue};
