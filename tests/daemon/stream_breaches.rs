@@ -81,7 +81,8 @@ fn events(daemon: &Daemon, tenant: &str, kind: &str) -> Vec<Value> {
 }
 
 fn line(daemon: &Daemon, tenant: &str) -> Value {
-    daemon.ask(&["streams", "list", tenant], &[0])[0].clone()
+    let list = daemon.ask(&["streams", "list"], &[0]);
+    list.as_array().unwrap().iter().find(|line| line["tenant"] == tenant).unwrap().clone()
 }
 
 #[test]
