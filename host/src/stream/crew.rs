@@ -28,9 +28,6 @@ const BUNDLES_HELD: u64 = 12;
 const HELD_TIME: Duration = Duration::from_secs(1);
 /// What it may hold however long that takes.
 const LEAST_HELD: u64 = 16;
-/// Bytes of bodies that it may hold, as far as their size can be foreseen: a broker sends what it may, and that is in memory
-/// before it is taken.
-const HELD_BYTES: u64 = 32 << 20;
 /// Messages that it may hold before anything is known of their size, and however large they are.
 const FIRST_HELD: u64 = 128;
 const LEAST_LARGE: u64 = 4;
@@ -141,13 +138,16 @@ impl Crew {
         Crew { key, settings, identities, meter, gate, in_hand, pace, size, trouble, log_lines }
     }
 
-    /// Messages that a consumer may hold: a few bundles, no more than a window allows, no more than [`HELD_BYTES`], and not more
-    /// than it can serve within [`HELD_TIME`], or others that come to help would find nothing.
+    /// Messages that a consumer may hold: a few bundles, no more than a window allows, and not more than it can serve within
+    /// [`HELD_TIME`], or others that come to help would find nothing. A broker sends what it may, taken or not, and that is in
+    /// memory: so a few bundles are no more in bytes, as far as the size of messages can be foreseen.
     pub(super) fn prefetch(&self) -> u16 {
-        let bundles = u64::try_from(self.settings.batch_messages).unwrap_or(u64::MAX).saturating_mul(BUNDLES_HELD);
+        let of_bundles = |one: usize| u64::try_from(one).unwrap_or(u64::MAX).saturating_mul(BUNDLES_HELD);
+        let bundles = of_bundles(self.settings.batch_messages);
         let held = u64::try_from(HELD_TIME.as_nanos()).unwrap_or(u64::MAX);
         let by_time = held.checked_div(self.pace()).unwrap_or(u64::MAX).max(LEAST_HELD);
-        let by_size = HELD_BYTES.checked_div(self.size.load(Ordering::Relaxed)).unwrap_or(FIRST_HELD).max(LEAST_LARGE);
+        let by_size = of_bundles(self.settings.batch_bytes).checked_div(self.size.load(Ordering::Relaxed));
+        let by_size = by_size.unwrap_or(FIRST_HELD).max(LEAST_LARGE);
         let most = bundles.min(self.settings.limits.messages_per_window).min(by_time).min(by_size).max(1);
         u16::try_from(most).unwrap_or(u16::MAX)
     }
