@@ -14,6 +14,7 @@ mod letters;
 mod limits;
 mod neighbours;
 mod records;
+mod stream_bad_messages;
 mod stream_breaches;
 mod stream_crowd;
 mod stream_faults;

@@ -56,6 +56,8 @@ fn no_kill_loses_or_doubles_a_message() {
 fn workers_that_are_killed_while_messages_flow_lose_and_double_nothing() {
     const PORTIONS: u32 = 20;
     const LEAST_KILLS: usize = 20;
+    /// Of each portion, those that come without message ids.
+    const UNNAMED: u32 = 200;
     let daemon = obeying(OBEY);
     let random = RandomState::new();
     let mut last = 0;
@@ -68,6 +70,9 @@ fn workers_that_are_killed_while_messages_flow_lose_and_double_nothing() {
                     &numbers(portion * 2_000 + 1..=(portion + 1) * 2_000),
                     &format!("p{portion}"),
                 );
+                let file = daemon
+                    .write("plain.jsonl", numbers(200_001 + portion * UNNAMED..=200_000 + (portion + 1) * UNNAMED));
+                daemon.ask(&["publish", "acme/obey", file.to_str().unwrap(), "--no-ids"], &[0]);
             }
         });
         let mut kills = 0;
@@ -85,7 +90,11 @@ fn workers_that_are_killed_while_messages_flow_lose_and_double_nothing() {
     drained(&daemon, "obey");
     let expected: Vec<i64> =
         (1..=i64::from(PORTIONS) * 2_000).chain((1..=i64::from(last)).map(|late| late + 100_000)).collect();
-    assert_eq!(stored(&daemon, "documents"), expected);
+    let (named, mut unnamed): (Vec<i64>, Vec<i64>) =
+        stored(&daemon, "documents").into_iter().partition(|number| *number <= 200_000);
+    assert_eq!(named, expected);
+    unnamed.dedup();
+    assert_eq!(unnamed, (200_001..=200_000 + i64::from(PORTIONS * UNNAMED)).collect::<Vec<i64>>(), "without ids");
     assert!(daemon.letters("acme").is_empty(), "an innocent was convicted: {:?}", daemon.letters("acme"));
 }
 

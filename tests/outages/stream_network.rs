@@ -1,6 +1,6 @@
 //! A queue that somebody deletes, and a network between host and RabbitMQ that cuts and falls silent, while messages flow.
 
-use crate::streams::{CONFIG, is_stored, obeying, publish, stored};
+use crate::streams::{CONFIG, all_are_stored, is_stored, obeying, publish, publish_without_ids, stored};
 use mysimbdp_tests::client::Client;
 use mysimbdp_tests::servers::Servers;
 use std::collections::BTreeSet;
@@ -47,10 +47,12 @@ fn connections_that_are_cut_again_and_again_lose_and_double_nothing() {
     let (servers, proxy) = Servers::start().with_broker().with_broker_behind_proxy();
     let daemon = obeying(CONFIG, &servers);
     let random = RandomState::new();
+    let with_ids = |portion: u32| portion % 3 != 2;
     scope(|scope| {
         let publishing = scope.spawn(|| {
             for portion in 0..PORTIONS {
-                publish(&daemon, portion * 1_000 + 1..=(portion + 1) * 1_000);
+                let numbers = portion * 1_000 + 1..=(portion + 1) * 1_000;
+                if with_ids(portion) { publish(&daemon, numbers) } else { publish_without_ids(&daemon, numbers) }
             }
         });
         let mut cuts = 0_u64;
@@ -66,7 +68,10 @@ fn connections_that_are_cut_again_and_again_lose_and_double_nothing() {
         }
         publishing.join().unwrap();
     });
-    is_stored(&servers, &daemon, 1..=i64::from(PORTIONS) * 1_000);
+    let numbers = 1..=PORTIONS * 1_000;
+    let (once, at_least_once): (Vec<u32>, Vec<u32>) = numbers.partition(|number| with_ids((number - 1) / 1_000));
+    let signed = |numbers: Vec<u32>| numbers.into_iter().map(i64::from).collect::<Vec<i64>>();
+    all_are_stored(&servers, &daemon, &signed(once), &signed(at_least_once));
     assert!(proxy.carried() > 100_000, "{} bytes went through the proxy", proxy.carried());
 }
 
