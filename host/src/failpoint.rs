@@ -28,8 +28,8 @@ pub const ALL: [&str; 16] = [
 ];
 
 /// Those of streams, which their own tests cross: a host without streams never comes by.
-pub const OF_STREAMS: [&str; 4] =
-    ["broker.before_commit", "broker.after_commit", "stream.committed", "stream.letter_kept"];
+pub const OF_STREAMS: [&str; 5] =
+    ["broker.before_commit", "broker.after_commit", "stream.committed", "stream.letter_kept", "stream.deleted_kept"];
 
 struct Armed {
     name: String,

@@ -1,22 +1,26 @@
 //! `kill -9` of the host and of workers while messages flow: documents match messages one to one.
 
-use super::streams::{OBEY, drained, numbers, obeying, publish, stored};
+use super::streams::{OBEY, drained, numbers, obeying, publish, stored, stream};
+use mysimbdp_tests::artefacts::obeys_messages;
 use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::leftovers;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// `cargo xtask soak` asks for more.
 const ROUNDS: usize = 20;
 const MESSAGES: u32 = 1_000;
 
-fn kill_workers(daemon: &Daemon) {
-    for worker in leftovers::workers_of(daemon.pid()) {
-        // It may have ended by itself.
-        let _ = Command::new("kill").args(["-KILL", &worker.to_string()]).status();
-    }
+/// Kills all workers of the moment; answers how many those were.
+fn kill_workers(daemon: &Daemon) -> usize {
+    // It may have ended by itself.
+    let killed = |worker: &u32| {
+        let kill = Command::new("kill").args(["-KILL", &worker.to_string()]).stderr(Stdio::null()).status();
+        kill.is_ok_and(|status| status.success())
+    };
+    leftovers::workers_of(daemon.pid()).iter().filter(|worker| killed(worker)).count()
 }
 
 #[test]
@@ -45,6 +49,53 @@ fn no_kill_loses_or_doubles_a_message() {
     let letters = daemon.letters("acme");
     assert_eq!(letters.len(), rounds, "{letters:?}");
     assert!(letters.iter().all(|letter| letter["text"] == "reject"), "an innocent was convicted: {letters:?}");
+}
+
+/// Workers die of something that is no message's fault: the system is out of memory, or somebody has made a mistake.
+#[test]
+fn workers_that_are_killed_while_messages_flow_lose_and_double_nothing() {
+    const PORTIONS: u32 = 20;
+    const LEAST_KILLS: usize = 20;
+    /// Of each portion, those that come without message ids.
+    const UNNAMED: u32 = 200;
+    let daemon = obeying(OBEY);
+    let random = RandomState::new();
+    let mut last = 0;
+    std::thread::scope(|scope| {
+        let publishing = scope.spawn(|| {
+            for portion in 0..PORTIONS {
+                publish(
+                    &daemon,
+                    "acme/obey",
+                    &numbers(portion * 2_000 + 1..=(portion + 1) * 2_000),
+                    &format!("p{portion}"),
+                );
+                let file = daemon
+                    .write("plain.jsonl", numbers(200_001 + portion * UNNAMED..=200_000 + (portion + 1) * UNNAMED));
+                daemon.ask(&["publish", "acme/obey", file.to_str().unwrap(), "--no-ids"], &[0]);
+            }
+        });
+        let mut kills = 0;
+        while !publishing.is_finished() || kills < LEAST_KILLS {
+            std::thread::sleep(Duration::from_millis(random.hash_one(kills) % 80));
+            if kills < LEAST_KILLS && publishing.is_finished() {
+                // It was faster than the kills: a worker that has nothing to do may die as well.
+                last += 1;
+                publish(&daemon, "acme/obey", &numbers(last + 100_000..=last + 100_000), &format!("late{last}"));
+            }
+            kills += kill_workers(&daemon);
+        }
+        publishing.join().unwrap();
+    });
+    drained(&daemon, "obey");
+    let expected: Vec<i64> =
+        (1..=i64::from(PORTIONS) * 2_000).chain((1..=i64::from(last)).map(|late| late + 100_000)).collect();
+    let (named, mut unnamed): (Vec<i64>, Vec<i64>) =
+        stored(&daemon, "documents").into_iter().partition(|number| *number <= 200_000);
+    assert_eq!(named, expected);
+    unnamed.dedup();
+    assert_eq!(unnamed, (200_001..=200_000 + i64::from(PORTIONS * UNNAMED)).collect::<Vec<i64>>(), "without ids");
+    assert!(daemon.letters("acme").is_empty(), "an innocent was convicted: {:?}", daemon.letters("acme"));
 }
 
 #[test]
@@ -92,13 +143,38 @@ fn a_kill_at_each_step_of_a_stream_is_made_good() {
     }
 }
 
+/// Dead between the word that a stream is deleted and the end of its queue, which would go on taking messages.
+#[test]
+fn a_kill_between_a_deletion_and_its_queue_leaves_no_queue() {
+    let limits = "window_seconds = 1\nmessages_per_window = 100\non_breach = \"delete\"";
+    let mut daemon = Daemon::prepare(&OBEY.replace("messages_per_window = \"unlimited\"", limits));
+    daemon.set("MYSIMBDP_FAILPOINT", "stream.deleted_kept");
+    daemon.serve();
+    daemon.drop_app_as("acme", &obeys_messages(0), "obeys.so");
+    let file = daemon.write("many.jsonl", numbers(1..=1_000));
+    // The host may die before it answers.
+    daemon.command(["publish", "acme/obey", file.to_str().unwrap()]);
+    daemon.wait();
+    daemon.unset("MYSIMBDP_FAILPOINT");
+    daemon.serve();
+    assert_eq!(stream(&daemon, "obey")["state"], "deleted");
+    let refused = daemon.command(["publish", "acme/obey", file.to_str().unwrap()]);
+    assert!(refused.stdout.contains("0 messages accepted, 1000 refused"), "{} {}", refused.stdout, refused.stderr);
+    // The next start finds nothing to do, and takes away nothing of a stream that was started again.
+    daemon.ask(&["streams", "start", "acme/obey"], &[0]);
+    publish(&daemon, "acme/obey", "n 2001\n", "anew");
+    daemon.kill();
+    daemon.serve();
+    daemon.until("the message", || stored(&daemon, "documents").contains(&2_001).then_some(()));
+}
+
 #[test]
 fn a_message_that_is_innocent_alone_is_not_convicted() {
     let daemon = obeying(OBEY);
     // `first` dies unless it is the first message of its worker, so a bundle with two of them cannot be done at once.
     publish(&daemon, "acme/obey", "n 1\nfirst 2\nn 3\n", "mined");
     daemon.until("the deaths", || {
-        let line = super::streams::stream(&daemon, "obey");
+        let line = stream(&daemon, "obey");
         (line["errors"].as_u64() > Some(1)).then_some(())
     });
     assert!(daemon.letters("acme").is_empty(), "{:?}", daemon.letters("acme"));

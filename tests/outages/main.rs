@@ -8,5 +8,8 @@ mod kills;
 mod network;
 mod scene;
 mod servers;
+mod stream_clients;
 mod stream_hosts;
+mod stream_network;
+mod stream_sink;
 mod streams;

@@ -4,6 +4,7 @@ use mysimbdp_tests::artefacts::obeys_messages;
 use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::servers::Servers;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::ops::RangeInclusive;
@@ -11,7 +12,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-const CONFIG: &str = r#"
+/// One stream, `acme/obey`, of an app that does what messages say, under a profile that lets everything pass.
+pub(crate) const CONFIG: &str = r#"
 [profiles.generous]
 messages_per_window = "unlimited"
 bytes_per_window = "unlimited"
@@ -23,7 +25,7 @@ profile = "generous"
 app = "obeys-messages"
 "#;
 /// Nothing that a test waits for takes longer.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 fn servers() -> Servers {
     Servers::start().with_broker_of_its_own()
@@ -39,17 +41,41 @@ fn host(name: &str, servers: &Servers, depot: &TempDir) -> Daemon {
     daemon
 }
 
+/// A host that is alone, with this configuration and the app live for `acme`.
+pub(crate) fn obeying(config: &str, servers: &Servers) -> Daemon {
+    let mut daemon = Daemon::prepare(config);
+    daemon.use_servers(servers.clone());
+    daemon.serve();
+    daemon.drop_app_as("acme", &obeys_messages(0), "obeys.so");
+    daemon
+}
+
 /// Publishes `n 1`, `n 2`, … under their own message ids, as often as it takes: what is accepted twice is stored once.
-fn publish(daemon: &Daemon, numbers: RangeInclusive<u32>) {
+pub(crate) fn publish(daemon: &Daemon, numbers: RangeInclusive<u32>) {
     let mut lines = String::new();
     for number in numbers.clone() {
         let _ = writeln!(lines, "n {number}");
     }
     let ids = format!("from-{}", numbers.start());
-    let file = daemon.write(&format!("{ids}.jsonl"), lines);
+    insist(daemon, &ids, &lines, &["--ids", &ids]);
+}
+
+/// The same without message ids: what is accepted twice is stored twice.
+pub(crate) fn publish_without_ids(daemon: &Daemon, numbers: RangeInclusive<u32>) {
+    let name = format!("plain-{}", numbers.start());
+    let lines: String = numbers.fold(String::new(), |mut lines, number| {
+        let _ = writeln!(lines, "n {number}");
+        lines
+    });
+    insist(daemon, &name, &lines, &["--no-ids"]);
+}
+
+/// Publishes lines until all of them are accepted.
+fn insist(daemon: &Daemon, name: &str, lines: &str, ids: &[&str]) {
+    let file = daemon.write(&format!("{name}.jsonl"), lines);
     let until = Instant::now() + PATIENCE;
     loop {
-        let answer = daemon.command(["publish", "acme/obey", file.to_str().unwrap(), "--ids", &ids]);
+        let answer = daemon.command(["publish", "acme/obey", file.to_str().unwrap()].iter().chain(ids));
         if answer.code == 0 {
             return;
         }
@@ -58,14 +84,39 @@ fn publish(daemon: &Daemon, numbers: RangeInclusive<u32>) {
     }
 }
 
-/// Waits until there are so many documents, and holds them against the messages.
-fn is_stored(servers: &Servers, daemon: &Daemon, numbers: RangeInclusive<i64>) {
+/// The `n` of every document, sorted.
+pub(crate) fn stored(servers: &Servers) -> Vec<i64> {
     let number = |text: &String| serde_json::from_str::<Value>(text).unwrap()["n"].as_i64().unwrap();
+    let mut stored: Vec<i64> = servers.documents("acme", "documents").iter().map(number).collect();
+    stored.sort_unstable();
+    stored
+}
+
+/// Waits until all of these are stored: those with message ids once, those without at least once.
+pub(crate) fn all_are_stored(servers: &Servers, daemon: &Daemon, once: &[i64], at_least_once: &[i64]) {
+    let until = Instant::now() + PATIENCE;
+    let expected: BTreeSet<i64> = once.iter().chain(at_least_once).copied().collect();
+    loop {
+        let stored = stored(servers);
+        let different: BTreeSet<i64> = stored.iter().copied().collect();
+        if different == expected {
+            let doubles: Vec<i64> = stored.windows(2).filter(|two| two[0] == two[1]).map(|two| two[0]).collect();
+            assert!(doubles.iter().all(|double| at_least_once.contains(double)), "stored twice: {doubles:?}");
+            assert!(daemon.letters("acme").is_empty(), "an innocent was convicted: {:?}", daemon.letters("acme"));
+            return;
+        }
+        assert!(different.is_subset(&expected), "nobody published {:?}", different.difference(&expected));
+        assert!(Instant::now() < until, "only {} of {}: {}", different.len(), expected.len(), daemon.log());
+        sleep(Duration::from_millis(250));
+    }
+}
+
+/// Waits until there are so many documents, and holds them against the messages.
+pub(crate) fn is_stored(servers: &Servers, daemon: &Daemon, numbers: RangeInclusive<i64>) {
     let until = Instant::now() + PATIENCE;
     let expected = usize::try_from(numbers.end() - numbers.start() + 1).unwrap();
     loop {
-        let mut stored: Vec<i64> = servers.documents("acme", "documents").iter().map(number).collect();
-        stored.sort_unstable();
+        let stored = stored(servers);
         if stored.len() >= expected {
             assert_eq!(stored, numbers.collect::<Vec<i64>>());
             assert!(daemon.letters("acme").is_empty(), "an innocent was convicted: {:?}", daemon.letters("acme"));

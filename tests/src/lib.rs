@@ -4,9 +4,11 @@
 //! ```text
 //!   artefacts   the `mysimbdp` binary and every app, built once for all test programs
 //!   fixtures    apps built against the frozen ABI, and against spoilt copies of it
+//!   client      a client of RabbitMQ in Python, as tenants have them
 //!   data        CSV texts, and the documents that they must become
 //!   command     one run of the binary in a directory of its own, with a deadline
 //!   daemon      a daemon in a directory of its own: dropped files, commands, kills
+//!   memory      how much a process has at most
 //!   report      what `--json` said, as types
 //!   sink        the documents and dead letters in the sink file
 //!   http        requests, and whatever a hostile client sends instead of one
@@ -21,6 +23,7 @@
 //! networks and hosts that fail).
 
 pub mod artefacts;
+pub mod client;
 pub mod command;
 pub mod daemon;
 pub mod data;
@@ -28,6 +31,7 @@ pub mod expect;
 pub mod fixtures;
 pub mod http;
 pub mod leftovers;
+pub mod memory;
 pub mod report;
 pub mod servers;
 pub mod sink;

@@ -3,7 +3,7 @@
 use bson::{Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::sync::Client;
-use mysimbdp_servers::{MongoDb, RabbitMq, Redis};
+use mysimbdp_servers::{MongoDb, Proxy, RabbitMq, Redis};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -59,6 +59,45 @@ impl Servers {
         self.broker = Some((rabbitmq.url(), rabbitmq.management_url(), "mysimbdp".into()));
         self.own_broker = Some(Arc::new(Mutex::new(rabbitmq)));
         self
+    }
+
+    /// Has daemons reach their RabbitMQ through a proxy, but for its management API.
+    ///
+    /// # Panics
+    /// Where there is none, or no port.
+    pub fn with_broker_behind_proxy(mut self) -> (Servers, Proxy) {
+        let start = |rabbitmq: &RabbitMq| {
+            let proxy = Proxy::start(rabbitmq.port()).unwrap_or_else(|error| panic!("{error}"));
+            (rabbitmq.url_through("127.0.0.1", proxy.port()), proxy)
+        };
+        let (url, proxy) = match &self.own_broker {
+            Some(_) => start(&self.rabbitmq()),
+            None => start(RabbitMq::shared().unwrap_or_else(|error| panic!("{error}"))),
+        };
+        match &mut self.broker {
+            Some((there, ..)) => *there = url,
+            None => panic!("there is no RabbitMQ"),
+        }
+        (self, proxy)
+    }
+
+    /// What names in the RabbitMQ begin with: those of `tenant` are `<prefix>.<tenant>` and `<prefix>.<tenant>.<stream>`.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn prefix(&self) -> &str {
+        self.broker.as_ref().map_or_else(|| panic!("there is no RabbitMQ"), |(.., prefix)| prefix)
+    }
+
+    /// Where the RabbitMQ itself is, with a user who may do everything.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn broker_url(&self) -> String {
+        match &self.own_broker {
+            Some(_) => self.rabbitmq().url(),
+            None => RabbitMq::shared().unwrap_or_else(|error| panic!("{error}")).url(),
+        }
     }
 
     /// The RabbitMQ that is nobody else's.

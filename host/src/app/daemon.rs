@@ -384,3 +384,6 @@ fn make(path: &Path, mode: u32) -> Result<(), DaemonError> {
     let made = DirBuilder::new().recursive(true).mode(mode).create(path);
     made.map_err(|source| DaemonError::Directory { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,8 @@ macro_rules! broker_contract {
             a_queue_that_was_deleted_is_made_anew_and_is_empty
             what_is_put_back_goes_into_one_queue_whatever_its_keys_are
             depth_tells_what_waits_and_who_consumes
+            a_tenant_that_is_forgotten_loses_everything_and_others_nothing
+            a_tenant_that_was_forgotten_begins_anew_with_nothing
             what_was_accepted_is_there_when_the_broker_is_opened_again
         );
     };

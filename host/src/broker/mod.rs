@@ -222,6 +222,19 @@ pub trait Broker: Send + Sync {
     /// Refused like any other where the queue is full.
     fn put_back<'a>(&'a self, key: &'a StreamKey, message: Envelope) -> BoxFuture<'a, Result<Published, BrokerError>>;
 
+    /// Takes away everything that a tenant has here: its queues with what is in them, its exchange, and where it has them its
+    /// virtual host and its user. Its consumers end and its clients are cut off; other tenants notice nothing. `streams` are
+    /// those that are known: a broker that cannot list queues takes away the queues of these. None of it need be there, and a
+    /// tenant of that name that is declared later begins with nothing.
+    ///
+    /// # Errors
+    /// Some of it may be left: ask again.
+    fn forget_tenant<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        streams: &'a [StreamName],
+    ) -> BoxFuture<'a, Result<(), BrokerError>>;
+
     /// What a client of its own needs to publish for a tenant; with `rotate` its password is another one from now on. `None`
     /// where there are no such clients: messages come through this host alone.
     fn credentials<'a>(

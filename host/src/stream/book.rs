@@ -9,7 +9,7 @@ use crate::broker::StreamKey;
 use crate::tenant::{Said, Stream, StreamState, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
@@ -20,6 +20,8 @@ pub(super) struct Book {
     pub(super) others: Others,
     /// The last window of each tenant that is closed.
     pub(super) windows: BTreeMap<TenantId, TenantWindow>,
+    /// Streams that are deleted, and whose queues are not known to be gone.
+    pub(super) going: BTreeSet<StreamKey>,
     pub(super) is_closed: bool,
 }
 

@@ -2,8 +2,8 @@
 //! interrupts it.
 //!
 //! A lost connection, a restarted broker, a deleted queue, a sink that does not store, an app that is not there or does not live:
-//! all of it is told once, and tried again with longer and longer pauses. What had not been acknowledged is with the broker
-//! meanwhile.
+//! all of it is told once, and tried again with longer and longer pauses, until it gets on. What had not been acknowledged is with
+//! the broker meanwhile.
 
 use super::crew::{Crew, Desk};
 use super::session::{Interruption, Session};
@@ -23,13 +23,18 @@ pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop:
     let mut told = String::new();
     while stop.why().is_none() {
         let began = Instant::now();
-        let interruption = match session(&desk, &crew, &tag, &stop).await {
+        let mut gets_on = false;
+        let interruption = match session(&desk, &crew, &tag, &stop, &mut gets_on).await {
             Ok(()) | Err(Interruption::Stopped) => return,
             Err(Interruption::Misjudged) => continue,
             Err(interruption) => interruption,
         };
         if began.elapsed() > FORGIVEN_AFTER {
             (pause, told) = (FIRST_PAUSE, String::new());
+        }
+        // A network that cuts again and again shall not make messages wait ever longer.
+        if gets_on {
+            pause = FIRST_PAUSE;
         }
         let sentence = interruption.to_string();
         if sentence != told {
@@ -48,7 +53,8 @@ pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop:
     }
 }
 
-async fn session(desk: &Desk, crew: &Crew, tag: &str, stop: &Stop) -> Result<(), Interruption> {
+/// One session. Notes whether something was acknowledged in it.
+async fn session(desk: &Desk, crew: &Crew, tag: &str, stop: &Stop, gets_on: &mut bool) -> Result<(), Interruption> {
     let cast = desk.cast(crew).await?;
     let queue = crew.queue();
     let prefetch = crew.prefetch();
@@ -62,6 +68,7 @@ async fn session(desk: &Desk, crew: &Crew, tag: &str, stop: &Stop) -> Result<(),
     };
     let mut session = Session::new(desk, crew, cast, (inbox, prefetch), stop.clone());
     let ended = session.run().await;
+    *gets_on = session.gets_on;
     session.retire().await;
     ended
 }

@@ -28,6 +28,9 @@ const BUNDLES_HELD: u64 = 12;
 const HELD_TIME: Duration = Duration::from_secs(1);
 /// What it may hold however long that takes.
 const LEAST_HELD: u64 = 16;
+/// Messages that it may hold before anything is known of their size, and however large they are.
+const FIRST_HELD: u64 = 128;
+const LEAST_LARGE: u64 = 4;
 /// Most lines of an app's log that are passed on in a window.
 const MAX_LOG_LINES: u64 = 1_000;
 /// Longest line of an app's log that is kept, in bytes.
@@ -69,6 +72,8 @@ pub struct Crew {
     in_hand: AtomicU64,
     /// Nanoseconds in the app for a message, lately; 0 where nothing is known.
     pace: AtomicU64,
+    /// Bytes of a body, lately; 0 where nothing is known.
+    size: AtomicU64,
     /// What holds a consumer up.
     trouble: Mutex<Option<String>>,
     log_lines: AtomicU64,
@@ -128,17 +133,22 @@ impl Crew {
         let gate = Gate::new(allowance, &settings.limits);
         let identities = Identities::of(&key);
         let (meter, trouble) = (Meter::default(), Mutex::default());
-        let (in_hand, pace, log_lines) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Crew { key, settings, identities, meter, gate, in_hand, pace, trouble, log_lines }
+        let (in_hand, pace, size, log_lines) =
+            (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Crew { key, settings, identities, meter, gate, in_hand, pace, size, trouble, log_lines }
     }
 
     /// Messages that a consumer may hold: a few bundles, no more than a window allows, and not more than it can serve within
-    /// [`HELD_TIME`], or others that come to help would find nothing.
+    /// [`HELD_TIME`], or others that come to help would find nothing. A broker sends what it may, taken or not, and that is in
+    /// memory: so a few bundles are no more in bytes, as far as the size of messages can be foreseen.
     pub(super) fn prefetch(&self) -> u16 {
-        let bundles = u64::try_from(self.settings.batch_messages).unwrap_or(u64::MAX).saturating_mul(BUNDLES_HELD);
+        let of_bundles = |one: usize| u64::try_from(one).unwrap_or(u64::MAX).saturating_mul(BUNDLES_HELD);
+        let bundles = of_bundles(self.settings.batch_messages);
         let held = u64::try_from(HELD_TIME.as_nanos()).unwrap_or(u64::MAX);
         let by_time = held.checked_div(self.pace()).unwrap_or(u64::MAX).max(LEAST_HELD);
-        let most = bundles.min(self.settings.limits.messages_per_window).min(by_time).max(1);
+        let by_size = of_bundles(self.settings.batch_bytes).checked_div(self.size.load(Ordering::Relaxed));
+        let by_size = by_size.unwrap_or(FIRST_HELD).max(LEAST_LARGE);
+        let most = bundles.min(self.settings.limits.messages_per_window).min(by_time).min(by_size).max(1);
         u16::try_from(most).unwrap_or(u16::MAX)
     }
 
@@ -150,6 +160,14 @@ impl Crew {
     /// A consumer has measured it.
     pub(super) fn set_pace(&self, nanos: u64) {
         self.pace.store(nanos.max(1), Ordering::Relaxed);
+    }
+
+    /// A consumer has taken so many messages with bodies of so many bytes.
+    pub(super) fn has_seen(&self, messages: u64, bytes: u64) {
+        let Some(mean) = bytes.checked_div(messages) else { return };
+        let before = self.size.load(Ordering::Relaxed);
+        let now = if before == 0 { mean } else { (before * 7 + mean * 3) / 10 };
+        self.size.store(now.max(1), Ordering::Relaxed);
     }
 
     /// Nothing yet.

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// Most bytes that wait for the sink before nothing more is taken from the worker.
+/// Most bytes that wait for the sink before nothing more is taken from the worker: documents, dead letters, and the messages
+/// that they were made of, which are kept until nobody can ask for them any more.
 const MAX_IN_FLIGHT: usize = 8 * 1024 * 1024;
 /// First pause before a sink is asked again, doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -67,7 +68,8 @@ impl Flights {
         let up_to = given.messages[last].arrived.tag;
         let letter = |(message, reason): &(usize, String)| shore.clerk.letter(given, *message, 0, reason.clone());
         let letters: Vec<_> = delivery.rejected.iter().map(letter).collect();
-        let bytes = delivery.batch.bytes.len() + letters.iter().map(|letter| letter.raw.len()).sum::<usize>();
+        let bodies = usize::try_from(delivery.tally.bytes).unwrap_or(usize::MAX);
+        let bytes = bodies + delivery.batch.bytes.len() + letters.iter().map(|letter| letter.raw.len()).sum::<usize>();
         let (shore, given) = (Arc::clone(shore), given.clone());
         self.push(bytes, async move {
             let Delivery { batch, tally, redeemed, .. } = delivery;

@@ -24,7 +24,7 @@ use crate::broker::{BrokerError, StreamKey};
 use crate::journal::{Event, Happening};
 use crate::queue::QueueError;
 use crate::tenant::{Said, Stream, StreamState, TenantId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ impl Streams {
         }
         let others = Others::new(desk.parts.host.clone(), desk.broker.is_common());
         let (said, windows) = (BTreeMap::new(), BTreeMap::new());
-        let book = Mutex::new(Book { entries, said, others, windows, is_closed: false });
+        let book = Mutex::new(Book { entries, said, others, windows, going: BTreeSet::new(), is_closed: false });
         let (lanes, allowances) = (Lanes::start(threads)?, Mutex::new(allowances));
         Ok(Streams { inner: Arc::new(Inner { desk, lanes, allowances, book, turn: tokio::sync::Mutex::new(()) }) })
     }
@@ -176,6 +176,7 @@ impl Streams {
             let _turn = self.inner.turn.lock().await;
             self.adjust(&key).await;
         }
+        self.finish_deletions().await;
     }
 
     /// Does what was said of a stream.
@@ -191,6 +192,11 @@ impl Streams {
                 self.begin(key);
             }
             StreamState::Started => return Ok(()),
+            StreamState::Deleted if is_first => {
+                // An earlier life may have left its queue.
+                self.book().going.insert(key.clone());
+                return Ok(());
+            }
             state if is_started => {
                 self.halt(key).await;
                 // It may have been started again meanwhile, and hold messages by now.
@@ -212,6 +218,7 @@ impl Streams {
         let least = crew.settings.consumers_min;
         let tenant = self.inner.desk.parts.tenants.active(&key.tenant).ok_or(StreamError::Unknown(key.clone()))?;
         admission::check(&self.book(), &self.inner.desk.parts, &tenant, key, least)?;
+        self.book().going.remove(key);
         match self.inner.desk.broker.declare(&crew.queue()).await {
             // The consumers go on trying, and say so.
             Err(BrokerError::Transient(reason)) => {
@@ -250,13 +257,6 @@ impl Streams {
             std::mem::take(&mut entry.consumers)
         };
         end(ending, &Why::Cancelled).await;
-    }
-
-    pub(super) async fn delete(&self, key: &StreamKey) -> Result<u64, StreamError> {
-        match self.inner.desk.broker.delete(key).await {
-            Err(BrokerError::NoQueue(_)) => Ok(0),
-            deleted => Ok(deleted?),
-        }
     }
 
     /// Brings its consumers to this host's part of them.

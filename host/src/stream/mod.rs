@@ -30,6 +30,7 @@ mod closing;
 mod consumer;
 pub mod crew;
 pub mod decide;
+mod deletions;
 mod flights;
 pub mod gate;
 mod handing;

@@ -1,14 +1,17 @@
-//! Workers are scarce: at most so many processes work on streams, and those that wait for one take turns.
+//! Workers are scarce: at most so many processes work on streams, and streams that wait for one take turns.
 //!
-//! A stream holds a permit while it has a worker. Where somebody waits, a worker that has nothing to do goes at once, and one
-//! that is busy goes after a [`TURN`], between two batches; whoever has waited longest comes next. Where nobody waits nobody
-//! is disturbed.
+//! A consumer holds a permit while it has a worker. Where somebody waits, a worker that has nothing to do goes at once, and one
+//! that is busy goes after a [`TURN`], between two batches. Next comes the stream that has fewest permits; of several that whose
+//! last turn is longest ago; and of its consumers the one that has waited longest. So a stream with many consumers gets no
+//! more than one with few. Where nobody waits nobody is disturbed.
 
-use std::sync::Arc;
+use crate::broker::StreamKey;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, oneshot};
 
 /// How long a worker may be kept busy while others wait for one.
 pub const TURN: Duration = Duration::from_millis(500);
@@ -16,49 +19,82 @@ pub const TURN: Duration = Duration::from_millis(500);
 /// See the module. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Permits {
-    free: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
-    wish: Arc<Notify>,
+    shared: Arc<Shared>,
 }
 
 /// The right to have a worker.
 #[derive(Debug)]
 pub struct Permit {
-    _held: OwnedSemaphorePermit,
+    shared: Arc<Shared>,
+    stream: StreamKey,
     since: Instant,
 }
 
-/// Counts one who waits, for as long as it does.
-struct Waiting<'a>(&'a AtomicUsize);
+#[derive(Debug)]
+struct Shared {
+    turns: Mutex<Turns>,
+    /// How many wait, for those who only look.
+    waiting: AtomicUsize,
+    wish: Notify,
+}
+
+/// Whose turn it is.
+#[derive(Debug)]
+struct Turns {
+    free: usize,
+    /// In the order they came.
+    waiting: Vec<Waiter>,
+    streams: BTreeMap<StreamKey, Standing>,
+    /// Numbers for those who wait, and for turns.
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    number: u64,
+    stream: StreamKey,
+    answer: oneshot::Sender<Permit>,
+}
+
+/// Permits that a stream has, and its last turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Standing {
+    held: usize,
+    last: u64,
+}
+
+/// One who waits, for as long as it does.
+struct Waiting<'a>(&'a Shared, u64);
 
 impl Permits {
     /// So many workers.
     pub fn new(workers: usize) -> Permits {
-        Permits { free: Arc::new(Semaphore::new(workers)), waiting: Arc::default(), wish: Arc::default() }
+        let turns = Turns { free: workers, waiting: Vec::new(), streams: BTreeMap::new(), next: 1 };
+        let (waiting, wish) = (AtomicUsize::new(0), Notify::new());
+        Permits { shared: Arc::new(Shared { turns: Mutex::new(turns), waiting, wish }) }
     }
 
-    /// Waits for a permit; first come, first served. Cancel-safe.
-    pub async fn take(&self) -> Permit {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _waiting = Waiting(&self.waiting);
-        if self.free.available_permits() == 0 {
-            self.wish.notify_waiters();
-        }
-        match Arc::clone(&self.free).acquire_owned().await {
-            Ok(held) => Permit { _held: held, since: Instant::now() },
-            // It is never closed.
+    /// Waits for a permit, for a consumer of this stream. Cancel-safe.
+    pub async fn take(&self, stream: &StreamKey) -> Permit {
+        let (answer, answered) = oneshot::channel();
+        let number = self.shared.begin(stream.clone(), answer);
+        let _waiting = Waiting(&self.shared, number);
+        self.shared.grant();
+        match answered.await {
+            Ok(permit) => permit,
+            // Nobody forgets one who waits.
             Err(_) => std::future::pending().await,
         }
     }
 
     /// Hears when somebody begins to wait, from this call on. Ask [`are_wanted`](Permits::are_wanted) after it, not before.
     pub fn wish(&self) -> Notified<'_> {
-        self.wish.notified()
+        self.shared.wish.notified()
     }
 
     /// Somebody waits.
     pub fn are_wanted(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
+        self.shared.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// This one has had its turn, and somebody waits.
@@ -67,9 +103,85 @@ impl Permits {
     }
 }
 
+impl Shared {
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more waits. Answers its number.
+    fn begin(&self, stream: StreamKey, answer: oneshot::Sender<Permit>) -> u64 {
+        let mut turns = self.turns();
+        let number = turns.number();
+        turns.waiting.push(Waiter { number, stream, answer });
+        self.waiting.store(turns.waiting.len(), Ordering::Relaxed);
+        number
+    }
+
+    /// Gives what is free to those whose turn it is, and tells those who have permits where others go on waiting.
+    fn grant(self: &Arc<Self>) {
+        loop {
+            let mut turns = self.turns();
+            let Some(Waiter { stream, answer, .. }) = turns.take() else {
+                let somebody_waits = !turns.waiting.is_empty();
+                drop(turns);
+                if somebody_waits {
+                    self.wish.notify_waiters();
+                }
+                return;
+            };
+            self.waiting.store(turns.waiting.len(), Ordering::Relaxed);
+            drop(turns);
+            // To one who has gone away meanwhile it is not given, and comes back as it is dropped.
+            let _gone = answer.send(Permit { shared: Arc::clone(self), stream, since: Instant::now() });
+        }
+    }
+}
+
+impl Turns {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    /// The next one who is given a permit, where one is free.
+    fn take(&mut self) -> Option<Waiter> {
+        if self.free == 0 {
+            return None;
+        }
+        let standing = |waiter: &Waiter| self.streams.get(&waiter.stream).copied().unwrap_or_default();
+        let (place, _) = self.waiting.iter().enumerate().min_by_key(|(place, waiter)| (standing(waiter), *place))?;
+        let waiter = self.waiting.remove(place);
+        self.free -= 1;
+        let turn = self.number();
+        let standing = self.streams.entry(waiter.stream.clone()).or_default();
+        *standing = Standing { held: standing.held + 1, last: turn };
+        Some(waiter)
+    }
+
+    fn give_back(&mut self, stream: &StreamKey) {
+        self.free += 1;
+        if let Some(standing) = self.streams.get_mut(stream) {
+            standing.held = standing.held.saturating_sub(1);
+        }
+        // Where nobody waits, nobody's last turn matters.
+        if self.waiting.is_empty() {
+            self.streams.retain(|_, standing| standing.held > 0);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.shared.turns().give_back(&self.stream);
+        self.shared.grant();
+    }
+}
+
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let mut turns = self.0.turns();
+        turns.waiting.retain(|waiter| waiter.number != self.1);
+        self.0.waiting.store(turns.waiting.len(), Ordering::Relaxed);
     }
 }
 
@@ -77,42 +189,80 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
     use std::task::Poll;
+    use tokio::sync::mpsc;
+
+    fn stream(name: &str) -> StreamKey {
+        format!("acme/{name}").parse().unwrap()
+    }
+
+    /// Has one wait that says its name when it comes to its turn, which is short.
+    async fn waits(permits: &Permits, name: &'static str, told: &mpsc::UnboundedSender<&'static str>) {
+        let (mine, told) = (permits.clone(), told.clone());
+        let before = permits.shared.waiting.load(Ordering::Relaxed);
+        tokio::spawn(async move {
+            let _held = mine.take(&stream(name)).await;
+            told.send(name).unwrap();
+        });
+        while permits.shared.waiting.load(Ordering::Relaxed) == before {
+            tokio::task::yield_now().await;
+        }
+    }
 
     #[tokio::test]
     async fn whoever_has_waited_longest_comes_next() {
         let permits = Permits::new(1);
-        let first = permits.take().await;
+        let first = permits.take(&stream("first")).await;
         assert!(!permits.are_wanted());
-        let (told, mut order) = tokio::sync::mpsc::unbounded_channel();
-        for number in 0..3 {
-            let (mine, told) = (permits.clone(), told.clone());
-            let waits = tokio::spawn(async move {
-                let _held = mine.take().await;
-                told.send(number).unwrap();
-            });
-            while permits.waiting.load(Ordering::Relaxed) <= number {
-                tokio::task::yield_now().await;
-            }
-            drop(waits);
+        let (told, mut order) = mpsc::unbounded_channel();
+        for name in ["a", "b", "c"] {
+            waits(&permits, name, &told).await;
         }
         assert!(permits.are_wanted());
         drop(first);
-        for number in 0..3 {
-            assert_eq!(order.recv().await, Some(number));
+        for name in ["a", "b", "c"] {
+            assert_eq!(order.recv().await, Some(name));
         }
-        permits.take().await;
+        permits.take(&stream("a")).await;
         assert!(!permits.are_wanted());
+    }
+
+    #[tokio::test]
+    async fn a_stream_with_many_consumers_gets_no_more_turns_than_one_with_few() {
+        let permits = Permits::new(1);
+        let first = permits.take(&stream("many")).await;
+        let (told, mut order) = mpsc::unbounded_channel();
+        for name in ["many", "many", "many", "few", "few", "one"] {
+            waits(&permits, name, &told).await;
+        }
+        drop(first);
+        for name in ["few", "one", "many", "few", "many", "many"] {
+            assert_eq!(order.recv().await, Some(name));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_has_none_comes_before_one_that_has_some() {
+        let permits = Permits::new(2);
+        let held = permits.take(&stream("has")).await;
+        let other = permits.take(&stream("other")).await;
+        let (told, mut order) = mpsc::unbounded_channel();
+        waits(&permits, "has", &told).await;
+        waits(&permits, "new", &told).await;
+        drop(other);
+        assert_eq!(order.recv().await, Some("new"));
+        assert_eq!(order.recv().await, Some("has"));
+        drop(held);
     }
 
     #[tokio::test]
     async fn whoever_has_one_hears_that_others_wait() {
         let permits = Permits::new(1);
-        let held = permits.take().await;
+        let held = permits.take(&stream("a")).await;
         let wish = permits.wish();
         assert!(!permits.are_wanted());
         let waits = tokio::spawn({
             let permits = permits.clone();
-            async move { permits.take().await }
+            async move { permits.take(&stream("b")).await }
         });
         wish.await;
         assert!(permits.are_wanted());
@@ -122,12 +272,17 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_goes_away_waits_no_longer() {
-        let permits = Permits::new(0);
-        let mut waiting = Box::pin(permits.take());
+        let permits = Permits::new(1);
+        let held = permits.take(&stream("a")).await;
+        let key = stream("b");
+        let mut waiting = Box::pin(permits.take(&key));
         let poll = |context: &mut std::task::Context<'_>| Poll::Ready(waiting.as_mut().poll(context).is_pending());
         assert!(std::future::poll_fn(poll).await);
         assert!(permits.are_wanted());
+        // Given and not taken: it is there for the next.
+        drop(held);
         drop(waiting);
         assert!(!permits.are_wanted());
+        permits.take(&stream("c")).await;
     }
 }

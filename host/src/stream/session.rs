@@ -85,6 +85,8 @@ pub(super) struct Session<'a> {
     pub(super) stop: Stop,
     /// Messages that have come to their end, of all workers.
     pub(super) done: u64,
+    /// Something was acknowledged.
+    pub(super) gets_on: bool,
     pub(super) bundle: Bundle,
     /// What was taken and has not come to its end.
     pub(super) hand: InHand<'a>,
@@ -113,6 +115,7 @@ impl<'a> Session<'a> {
             flights: Flights::default(),
             stop,
             done: 0,
+            gets_on: false,
             bundle: Bundle::default(),
             hand: crew.hand(),
             prefetch,
@@ -197,6 +200,7 @@ impl<'a> Session<'a> {
                 taken?;
                 let (messages, bytes) = (self.bundle.messages.len() as u64, self.bundle.body_bytes());
                 self.crew.gate.take(Amount { messages, bytes });
+                self.crew.has_seen(messages, bytes);
                 self.hand.taken(messages);
             }
             _ = self.stop.wait(), if !told => {}
@@ -230,17 +234,18 @@ impl<'a> Session<'a> {
         self.crew.meter.settled(&landed.tally, &landed.written);
         self.hand.settled(landed.tally.messages);
         self.crew.gets_on();
+        self.gets_on = true;
         self.idle_since = Instant::now();
         Ok(())
     }
 
     /// Starts a worker, as soon as there may be one.
     pub(super) async fn start(&mut self) -> Result<Worker, Interruption> {
-        let (desk, spec) = (self.desk, &self.cast.spec);
+        let (desk, spec, key) = (self.desk, &self.cast.spec, &self.crew.key);
         let permit = &mut self.permit;
         let starting = async {
             if permit.is_none() {
-                *permit = Some(desk.permits.take().await);
+                *permit = Some(desk.permits.take(key).await);
             }
             Worker::start(&desk.spawner, spec).await
         };

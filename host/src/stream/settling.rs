@@ -66,7 +66,7 @@ impl Streams {
             self.give_up(&key).await?;
         }
         self.inner.allowances().remove(tenant);
-        Ok(())
+        Ok(self.inner.desk.broker.forget(tenant).await?)
     }
 
     async fn give_up(&self, key: &StreamKey) -> Result<(), StreamError> {

@@ -133,6 +133,12 @@ impl Tenants {
         self.read().profiles.values().cloned().collect()
     }
 
+    /// Has a tenant be this one from now on.
+    #[cfg(test)]
+    pub(crate) fn replace(&self, tenant: Tenant) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.id.clone(), Arc::new(tenant));
+    }
+
     /// The tenant whose staging directory has this name; `true` where it has just been registered for it.
     pub fn of_directory(&self, name: &str) -> Option<(Arc<Tenant>, bool)> {
         let id = TenantId::parse(name).ok()?;

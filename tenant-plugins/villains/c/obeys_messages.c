@@ -9,6 +9,7 @@
  *   panic      says that it panicked
  *   die        ends the process by a signal
  *   slow 20    sleeps so many milliseconds, then a document {n: 20}
+ *   headers 4  a document {n: 4, headers: …} with the message's headers, where it has any
  *   first 3    dies, unless it is the first message of its life: innocent alone
  */
 #define _GNU_SOURCE
@@ -41,6 +42,23 @@ static int32_t emit(const mysimbdp_host_v1_t *host, long number) {
     return host->emit(host->ctx, (mysimbdp_bytes_t){document, sizeof document});
 }
 
+/* {n: number, headers: …} */
+static int32_t echo(const mysimbdp_host_v1_t *host, long number, mysimbdp_bytes_t headers) {
+    if (headers.ptr == NULL) return emit(host, number);
+    size_t length = 15 + 9 + headers.len + 1;
+    uint8_t *document = malloc(length);
+    if (document == NULL) return MYSIMBDP_ERROR;
+    for (int byte = 0; byte < 4; byte++) document[byte] = (uint8_t)(length >> (8 * byte));
+    memcpy(document + 4, "\x12n", 3);
+    for (int byte = 0; byte < 8; byte++) document[7 + byte] = (uint8_t)((uint64_t)number >> (8 * byte));
+    memcpy(document + 15, "\x03headers", 9);
+    memcpy(document + 24, headers.ptr, headers.len);
+    document[length - 1] = 0;
+    int32_t status = host->emit(host->ctx, (mysimbdp_bytes_t){document, length});
+    free(document);
+    return status;
+}
+
 static int32_t said(const mysimbdp_host_v1_t *host, const char *why, int32_t status) {
     host->fail(host->ctx, (mysimbdp_bytes_t){(const uint8_t *)why, strlen(why)});
     return status;
@@ -60,6 +78,7 @@ static int32_t on_message(void *instance, const mysimbdp_host_v1_t *host, const 
     }
     if (!strcmp(word, "build")) return emit(host, BUILD);
     if (!strcmp(word, "nothing")) return MYSIMBDP_OK;
+    if (!strcmp(word, "headers")) return echo(host, number, message->properties.headers);
     if (!strcmp(word, "fail")) return said(host, "it cannot go on", MYSIMBDP_ERROR);
     if (!strcmp(word, "panic")) return said(host, "panicked at app.c:1", MYSIMBDP_PANIC);
     if (!strcmp(word, "die")) abort();

@@ -43,6 +43,9 @@ struct Shared {
     mutes: AtomicU32,
     connections: Mutex<Vec<TcpStream>>,
     carried: AtomicU64,
+    /// Number of the next connection, and of the first that is not deserted.
+    next: AtomicU64,
+    first: AtomicU64,
 }
 
 impl Proxy {
@@ -61,6 +64,8 @@ impl Proxy {
             mutes: AtomicU32::new(0),
             connections: Mutex::default(),
             carried: AtomicU64::new(0),
+            next: AtomicU64::new(0),
+            first: AtomicU64::new(0),
         });
         let serving = Arc::clone(&shared);
         thread::spawn(move || {
@@ -106,6 +111,12 @@ impl Proxy {
         self.shared.cut_all();
     }
 
+    /// Connections that are there stay open and nothing arrives on them any more, while new ones go through: as where the other
+    /// side has lost its power and is there again.
+    pub fn desert(&self) {
+        self.shared.first.store(self.shared.next.load(Ordering::SeqCst), Ordering::SeqCst);
+    }
+
     /// How long each piece takes from now on, each way.
     pub fn delay(&self, each: Duration) {
         self.shared.delay.store(u64::try_from(each.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
@@ -139,10 +150,11 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .extend([client.try_clone()?, server.try_clone()?]);
+        let number = self.next.fetch_add(1, Ordering::SeqCst);
         for (from, to, is_answer) in [(client.try_clone()?, server.try_clone()?, false), (server, client, true)] {
             let shared = Arc::clone(self);
             thread::spawn(move || {
-                let _ = shared.carry(&from, &to, is_answer);
+                let _ = shared.carry(&from, &to, number, is_answer);
                 let _ = from.shutdown(Shutdown::Both);
                 let _ = to.shutdown(Shutdown::Both);
             });
@@ -150,11 +162,22 @@ impl Shared {
         Ok(())
     }
 
-    fn carry(&self, mut from: &TcpStream, mut to: &TcpStream, is_answer: bool) -> io::Result<()> {
+    /// Nothing arrives on this connection any more.
+    fn is_deserted(&self, number: u64) -> bool {
+        number < self.first.load(Ordering::SeqCst) && !self.stopped.load(Ordering::SeqCst)
+    }
+
+    fn carry(&self, mut from: &TcpStream, mut to: &TcpStream, number: u64, is_answer: bool) -> io::Result<()> {
         let mut piece = vec![0; 64 << 10];
         loop {
             let read = from.read(&mut piece)?;
             if read == 0 {
+                return Ok(());
+            }
+            if self.is_deserted(number) {
+                while self.is_deserted(number) {
+                    thread::sleep(Duration::from_millis(20));
+                }
                 return Ok(());
             }
             match self.weather() {
@@ -236,6 +259,12 @@ mod tests {
         proxy.set(Weather::Fair);
         assert!(ask(&mut connection, 4).is_err(), "what was lost is missing on it");
         assert_eq!(ask(&mut connect(), 6).unwrap(), 7);
+        let mut old = connect();
+        assert_eq!(ask(&mut old, 6).unwrap(), 7);
+        proxy.desert();
+        assert_eq!(ask(&mut connect(), 6).unwrap(), 7);
+        let timed_out = ask(&mut old, 6).unwrap_err().kind();
+        assert!(matches!(timed_out, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{timed_out}");
         proxy.lose_answers(1);
         assert!(ask(&mut connect(), 6).is_err());
         assert_eq!(ask(&mut connect(), 6).unwrap(), 7);

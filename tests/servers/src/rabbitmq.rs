@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 
 /// How long its management API may take after it listens.
 const READY: Duration = Duration::from_secs(60);
+/// Ports that are tried, where somebody else takes them.
+const TRIES: u32 = 5;
 /// The user that may do everything, and its password.
 const USER: &str = "operator";
 const PASSWORD: &str = "not-a-secret";
@@ -98,7 +100,19 @@ impl RabbitMq {
         Ok(SHARED.get_or_init(|| started))
     }
 
-    fn start_as(scheme: &'static str, listeners: impl FnOnce(u16) -> String) -> Result<RabbitMq, ServerError> {
+    /// Starts one whose configuration has these lines for its port.
+    fn start_as(scheme: &'static str, listeners: impl Fn(u16) -> String) -> Result<RabbitMq, ServerError> {
+        let mut tries = 1;
+        loop {
+            match RabbitMq::start_once(scheme, &listeners) {
+                // It takes seconds until it listens, and somebody else may have one of its ports by then.
+                Err(ServerError::Start { reason, .. }) if reason.contains("eaddrinuse") && tries < TRIES => tries += 1,
+                started => return started,
+            }
+        }
+    }
+
+    fn start_once(scheme: &'static str, listeners: impl Fn(u16) -> String) -> Result<RabbitMq, ServerError> {
         let remedy = "install Debian's package rabbitmq-server, or run `cargo xtask servers`";
         let program = program().ok_or(ServerError::Missing { program: "rabbitmq-server", remedy })?;
         let epmd = on_path("epmd").ok_or(ServerError::Missing { program: "epmd", remedy })?;

@@ -58,7 +58,7 @@ use super::{Broker, BrokerError, Consumer, Depth, Envelope, Outgoing, Published,
 use crate::queue::embedded::Clock;
 use crate::sink::BoxFuture;
 use crate::sqlite::{Database, FileError, Job, Settings};
-use crate::tenant::TenantId;
+use crate::tenant::{StreamName, TenantId};
 use consumer::EmbeddedConsumer;
 use manage::{Declare, Delete};
 use publish::Sorted;
@@ -265,6 +265,22 @@ impl Broker for EmbeddedBroker {
             let mut sorted = Sorted::default();
             sorted.add(0, &[queue], &message);
             self.write(sorted).await
+        })
+    }
+
+    /// Every queue is listed here, so none needs to be known.
+    fn forget_tenant<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        _streams: &'a [StreamName],
+    ) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(async move {
+            self.shared.check_open()?;
+            let own = self.shared.routes().of(tenant);
+            for queue in own {
+                self.ask(Delete { shared: Arc::clone(&self.shared), queue }).await?;
+            }
+            Ok(())
         })
     }
 

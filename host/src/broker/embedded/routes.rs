@@ -21,6 +21,11 @@ impl Routes {
         self.queues.values()
     }
 
+    /// All queues of a tenant.
+    pub(super) fn of(&self, tenant: &TenantId) -> Vec<Arc<Queue>> {
+        self.all().filter(|queue| queue.key.tenant == *tenant).cloned().collect()
+    }
+
     /// The queues of a tenant that a routing key fits.
     pub(super) fn fitting(&self, tenant: &TenantId, routing_key: &str) -> &[Arc<Queue>] {
         self.fits.get(tenant).and_then(|keys| keys.get(routing_key)).map_or(&[], Vec::as_slice)

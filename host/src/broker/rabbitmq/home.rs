@@ -7,8 +7,9 @@ use super::management::Management;
 use super::names::Names;
 use super::settings::QueueKind;
 use super::tenants::{self, SHARED};
-use crate::broker::BrokerError;
-use crate::tenant::TenantId;
+use super::topology;
+use crate::broker::{BrokerError, StreamKey};
+use crate::tenant::{StreamName, TenantId};
 use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -94,6 +95,29 @@ impl Home {
         if !self.admitted.lock().unwrap_or_else(PoisonError::into_inner).contains(tenant) {
             tenants::admit(api, self.links.line().user(), &self.names, tenant).await?;
             self.admitted.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone());
+        }
+        Ok(())
+    }
+
+    /// Takes away everything that a tenant has. Where it has a virtual host that goes with all that is in it, and the broker cuts
+    /// whoever is connected to it; where tenants share one, the queues of these streams go, and the tenant's exchange.
+    pub(super) async fn forget(&self, tenant: &TenantId, streams: &[StreamName]) -> Result<(), BrokerError> {
+        let keys = || streams.iter().map(|stream| StreamKey { tenant: tenant.clone(), stream: stream.clone() });
+        match &self.api {
+            Some(api) => {
+                tenants::dismiss(api, &self.names, tenant).await?;
+                self.admitted.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+                self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.names.vhost(tenant));
+            }
+            None => {
+                for key in keys() {
+                    topology::delete(self, &key).await?;
+                }
+                topology::delete_exchange(&*self.link(tenant).await?, &self.names.exchange(tenant)).await?;
+            }
+        }
+        for key in keys() {
+            self.bound.exchange(&self.names.queue(&key), BTreeSet::new());
         }
         Ok(())
     }

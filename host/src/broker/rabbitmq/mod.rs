@@ -67,7 +67,7 @@ use super::{
     Subscription,
 };
 use crate::sink::BoxFuture;
-use crate::tenant::TenantId;
+use crate::tenant::{StreamName, TenantId};
 use home::Home;
 use properties::Way;
 use std::sync::Arc;
@@ -182,6 +182,15 @@ impl Broker for RabbitBroker {
             let outcome = publisher::publish(&link, "", one, home.as_anybody).await?;
             if outcome.without_queue > 0 { Err(BrokerError::NoQueue(key)) } else { Ok(outcome.published) }
         }))
+    }
+
+    fn forget_tenant<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        streams: &'a [StreamName],
+    ) -> BoxFuture<'a, Result<(), BrokerError>> {
+        let (tenant, streams) = (tenant.clone(), streams.to_vec());
+        Box::pin(self.at_home(async move |home| home.forget(&tenant, &streams).await))
     }
 
     fn consume(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>> {

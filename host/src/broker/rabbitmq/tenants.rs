@@ -9,6 +9,7 @@
 //!   PUT users/<prefix>.<tenant>            a password, no tags
 //!   PUT permissions/<vhost>/<its user>     configure ^$   write ^<exchange>$   read ^$
 //! ```
+//! A tenant that is forgotten loses its user first and its virtual host then, and with that its queues and its connections.
 //!
 //! A password is made of 32 random bytes and *shown once*, when it is made: nobody keeps it, the broker has a salted hash of
 //! it. (One that is derived from a secret of ours could be shown again, and would let a tenant guess that secret.) Whoever
@@ -65,6 +66,14 @@ pub(super) async fn user(
     }
     let note = if password.is_some() { MADE } else { LOST };
     Ok((password, note))
+}
+
+/// Takes the tenant's user away, so that nobody comes in any more, and then its virtual host with everything in it. Neither
+/// need be there.
+pub(super) async fn dismiss(api: &Management, names: &Names, tenant: &TenantId) -> Result<(), BrokerError> {
+    api.delete(&["users", &names.user(tenant)]).await?;
+    api.delete(&["vhosts", &names.vhost(tenant)]).await?;
+    Ok(())
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,8 @@ use super::settings::QueueKind;
 use super::trouble::{NOT_FOUND, PRECONDITION_FAILED, answered, code, done, told};
 use crate::broker::{BrokerError, Depth, QueueSpec, StreamKey};
 use lapin::options::{
-    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+    QueuePurgeOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{ExchangeKind, Queue};
@@ -57,6 +58,15 @@ pub(super) async fn declare_exchange(link: &Link, exchange: &str) -> Result<(), 
     let channel = link.channel().await?;
     let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     done(channel.exchange_declare(short(exchange)?, ExchangeKind::Direct, options, FieldTable::default())).await
+}
+
+/// Takes a tenant's exchange away, where there is one.
+pub(super) async fn delete_exchange(link: &Link, exchange: &str) -> Result<(), BrokerError> {
+    let channel = link.channel().await?;
+    match answered(channel.exchange_delete(short(exchange)?, ExchangeDeleteOptions::default())).await? {
+        Err(error) if code(&error) != Some(NOT_FOUND) => Err(told(&error)),
+        _ => Ok(()),
+    }
 }
 
 async fn declare_queue(

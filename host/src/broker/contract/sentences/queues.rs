@@ -170,6 +170,47 @@ pub(crate) async fn depth_tells_what_waits_and_who_consumes<H: Home>() {
     until((0, 0), counts).await;
 }
 
+pub(crate) async fn a_tenant_that_is_forgotten_loses_everything_and_others_nothing<H: Home>() {
+    let home = H::fresh().await;
+    let (one, other) = (queue("one", &["click"]), queue("other", &["click"]));
+    let theirs = QueueSpec { key: key("globex", "one"), ..one.clone() };
+    for queue in [&one, &other, &theirs] {
+        declared(&home, queue).await;
+    }
+    publish(home.broker(), numbered("click", 0..10)).await;
+    let published = home.broker().publish(&tenant("globex"), numbered("click", 0..3)).await.unwrap();
+    assert_eq!(published.accepted, 3);
+    let mut consuming = consumer(&home, &one, "c-1", 10).await;
+    take(&mut *consuming, 5).await;
+    let streams = [one.key.stream.clone(), other.key.stream.clone()];
+    home.broker().forget_tenant(&tenant("acme"), &streams).await.unwrap();
+    let mut bundle = Bundle::default();
+    while consuming.next(WIDE, &mut bundle).await.is_ok() {}
+    drop(consuming);
+    for queue in [&one, &other] {
+        // A connection may have to be made anew.
+        until(true, async || matches!(home.broker().depth(&queue.key).await, Err(BrokerError::NoQueue(_)))).await;
+    }
+    let got = take(&mut *consumer(&home, &theirs, "c-2", 10).await, 3).await;
+    assert_eq!(ids(&got), texts(0..3));
+}
+
+pub(crate) async fn a_tenant_that_was_forgotten_begins_anew_with_nothing<H: Home>() {
+    let queue = queue("clicks", &["click"]);
+    let streams = [queue.key.stream.clone()];
+    let home: H = with_queue(&queue).await;
+    publish(home.broker(), numbered("click", 0..10)).await;
+    // What is not there any more need not be.
+    for _ in 0..2 {
+        home.broker().forget_tenant(&tenant("acme"), &streams).await.unwrap();
+    }
+    until(true, async || home.broker().declare(&queue).await.is_ok()).await;
+    publish(home.broker(), numbered("click", [10])).await;
+    assert_eq!(ids(&take(&mut *consumer(&home, &queue, "c-1", 10).await, 1).await), ["10"]);
+    // Of a tenant that nobody has heard of there is nothing to forget.
+    home.broker().forget_tenant(&tenant("nobody"), &[]).await.unwrap();
+}
+
 pub(crate) async fn what_was_accepted_is_there_when_the_broker_is_opened_again<H: Home>() {
     let queue = queue("clicks", &["click"]);
     let home: H = with_queue(&queue).await;

@@ -79,6 +79,31 @@ async fn a_password_is_shown_once_and_rotating_it_shuts_the_old_one_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_is_forgotten_leaves_no_virtual_host_no_user_and_no_connection() {
+    let (broker, settings) = managed(QueueKind::Quorum).await;
+    let spec = queue("clicks", &["click"]);
+    broker.declare(&spec).await.unwrap();
+    let credentials = broker.credentials_of(&tenant("acme"), false).await.unwrap();
+    let password = credentials.password.clone().unwrap();
+    let connected = client(&credentials, &password).await.unwrap();
+    assert!(publish(&connected, &credentials.exchange, "click").await.unwrap());
+    broker.forget_tenant(&tenant("acme"), std::slice::from_ref(&spec.key.stream)).await.unwrap();
+    let api = broker.home.api.as_ref().unwrap();
+    let name = format!("{}.acme", settings.prefix);
+    for kind in ["vhosts", "users"] {
+        let left: Option<serde_json::Value> = api.get(&[kind, &name]).await.unwrap();
+        assert_eq!(left, None, "{kind}");
+    }
+    while connected.status().connected() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(client(&credentials, &password).await.is_err());
+    // The next of that name has another password.
+    let next = insist(async || broker.credentials_of(&tenant("acme"), false).await).await;
+    assert!(next.password.is_some_and(|next| next != password));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_management_api_it_is_said_that_tenants_share() {
     let server = RabbitMq::shared().unwrap();
     let (broker, warnings) = RabbitBroker::connect(&settings(server.url())).await.unwrap();
