@@ -9,7 +9,7 @@ use super::crew::Crew;
 use super::gate::Allowance;
 use super::manager::{StreamError, Streams};
 use crate::broker::StreamKey;
-use crate::tenant::{StreamState, Tenant, TenantId};
+use crate::tenant::{StreamName, StreamState, Tenant, TenantId};
 use std::sync::Arc;
 
 /// What is said of a stream that is not settled any more.
@@ -56,17 +56,19 @@ impl Streams {
         Ok(())
     }
 
-    /// Gives all streams of a tenant up, with their queues.
+    /// Gives all streams of a tenant up, with their queues and whatever else the broker has of the tenant.
     ///
     /// # Errors
     /// A queue cannot be deleted; those that came before are gone.
     pub async fn forget(&self, tenant: &TenantId) -> Result<(), StreamError> {
         let _turn = self.inner.turn.lock().await;
-        for key in self.keys(tenant) {
-            self.give_up(&key).await?;
+        let keys = self.keys(tenant);
+        for key in &keys {
+            self.give_up(key).await?;
         }
         self.inner.allowances().remove(tenant);
-        Ok(self.inner.desk.broker.forget(tenant).await?)
+        let streams: Vec<StreamName> = keys.into_iter().map(|key| key.stream).collect();
+        Ok(self.inner.desk.broker.forget_tenant(tenant, &streams).await?)
     }
 
     async fn give_up(&self, key: &StreamKey) -> Result<(), StreamError> {
