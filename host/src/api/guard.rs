@@ -162,6 +162,7 @@ impl Door {
 pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.uri().path());
+    let metrics = door.served.metrics.clone();
     let work = async {
         let caller = match door.admit(&request) {
             Ok(caller) => caller,
@@ -176,6 +177,7 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
         response
     };
     let mut response = Problem::stamped(work.instrument(span).await, &id);
+    metrics.answered(response.status().as_u16());
     if response.status() == StatusCode::TOO_MANY_REQUESTS {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RATE_WINDOW.as_secs()));
     }

@@ -21,7 +21,7 @@ use crate::broker::BrokerError;
 use crate::config::{Config, Keep, StagingRules};
 use crate::depot::DepotError;
 use crate::identity::tokens::Tokens;
-use crate::journal::{Event, Happening, Journal, JournalError, JournalThread, Rules};
+use crate::journal::{Event, Filter, Follower, Happening, Journal, JournalError, JournalThread, Rules, Scope};
 use crate::platform::Platform;
 use crate::platform::error::ActionError;
 use crate::platform::housekeeping;
@@ -39,8 +39,10 @@ use crate::staging::knock::Knock;
 use crate::stream;
 use crate::stream::manager::Streams;
 use crate::stream::permits::Permits;
+use crate::telemetry::metrics::Metrics;
 use crate::tenant::{SettleError, Tenants};
 use crate::worker::spawner::Spawner;
+use futures_util::StreamExt as _;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -256,7 +258,10 @@ impl Daemon {
         let stop_windows = CancellationToken::new();
         let windows = tokio::spawn(stream::run(streams.clone(), stop_windows.clone()));
         let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());
-        let served = Served::new(platform.clone(), tokens.clone(), stop_serving.clone());
+        let metrics = Metrics::new();
+        let events = journal.follow(&Scope::General, Filter::default(), 0).await?;
+        tokio::spawn(count(metrics.clone(), events, stop_serving.clone()));
+        let served = Served::new(platform.clone(), tokens.clone(), metrics, stop_serving.clone());
         let address = http.as_ref().map(|http| http.address.clone());
         if let Some(address) = &address {
             platform.is_served_at(address);
@@ -349,6 +354,15 @@ impl Daemon {
             Ok(Err(error)) => tracing::error!(%error, "the journal was not closed cleanly"),
             Err(error) => tracing::error!(%error, "the sinks were not closed cleanly"),
         }
+    }
+}
+
+/// Counts what happens, for metrics.
+async fn count(metrics: Metrics, events: Follower, stop: CancellationToken) {
+    let events = events.take_until(stop.cancelled_owned());
+    tokio::pin!(events);
+    while let Some(event) = events.next().await {
+        metrics.note(&event);
     }
 }
 

@@ -15,6 +15,7 @@ pub mod error;
 pub mod housekeeping;
 pub mod intake;
 mod letters;
+mod measure;
 pub mod neighbours;
 mod overview;
 mod receiving;

@@ -8,6 +8,7 @@ mod health;
 mod letters;
 mod live;
 mod me;
+mod metrics;
 mod records;
 mod settlements;
 mod streams;
@@ -40,6 +41,7 @@ fn described() -> OpenApiRouter<Served> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(health::routes())
         .merge(me::routes())
+        .merge(metrics::routes())
         .merge(live::routes())
         .merge(tenants::routes())
         .merge(settlements::routes())
