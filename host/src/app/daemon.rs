@@ -10,7 +10,7 @@
 
 use super::lock::{DataLock, LockError};
 use super::servers;
-use crate::api::{ControlSocket, SocketError};
+use crate::api::{ControlSocket, HttpError, HttpServer, Served, SocketError};
 use crate::apps::{Apps, AppsError, Change, Prober};
 use crate::batch::parts::Parts;
 use crate::batch::running::Running;
@@ -20,6 +20,7 @@ use crate::batch::work::Desk;
 use crate::broker::BrokerError;
 use crate::config::{Config, Keep, StagingRules};
 use crate::depot::DepotError;
+use crate::identity::tokens::Tokens;
 use crate::journal::{Event, Happening, Journal, JournalError, JournalThread, Rules};
 use crate::platform::Platform;
 use crate::platform::error::ActionError;
@@ -38,7 +39,7 @@ use crate::staging::knock::Knock;
 use crate::stream;
 use crate::stream::manager::Streams;
 use crate::stream::permits::Permits;
-use crate::tenant::Tenants;
+use crate::tenant::{SettleError, Tenants};
 use crate::worker::spawner::Spawner;
 use std::fs::DirBuilder;
 use std::io;
@@ -113,6 +114,17 @@ pub enum DaemonError {
     /// The control socket cannot be made.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// HTTP cannot be served.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The tokens cannot be read.
+    #[error(
+        "the tokens cannot be read: {0}; without that file there is no token, and HTTP is served on loopback alone"
+    )]
+    Tokens(io::Error),
+    /// What was settled of tenants cannot be read, or does not go with the configuration.
+    #[error(transparent)]
+    Tenants(#[from] SettleError),
     /// Staging cannot be watched.
     #[error("the staging directory {} cannot be watched: {reason}", path.display())]
     Staging {
@@ -142,7 +154,9 @@ pub struct Daemon {
     stop_serving: CancellationToken,
     staging: JoinHandle<()>,
     windows: JoinHandle<()>,
-    serving: JoinHandle<()>,
+    serving: Vec<JoinHandle<()>>,
+    address: Option<String>,
+    tokens: Tokens,
     housekeeping: JoinHandle<()>,
     neighbours: JoinHandle<()>,
     journal: JournalThread,
@@ -177,7 +191,7 @@ impl Daemon {
         }
         let files = FileStore::new(data.join("tenants"));
         let sinks = servers::sinks(&config).await?;
-        let tenants = Tenants::new(Arc::clone(&config));
+        let tenants = Tenants::open(Arc::clone(&config), &data.join("tenants.json"))?;
         let running = Running::default();
         let depot = servers::depot(&config)?;
         let parts = Parts {
@@ -202,7 +216,7 @@ impl Daemon {
         };
         let streams = Streams::new(Arc::new(stream_desk), config.stream_threads).map_err(DaemonError::Streams)?;
         let batches = Batches { parts: parts.clone(), on_known: config.staging_rules.on_known };
-        let platform = Platform::new(batches, running.clone(), streams.clone(), usage.clone(), config.slots);
+        let platform = Platform::new(batches, running.clone(), streams.clone(), usage.clone(), config.slots, staging);
         if config.adopt_tenants {
             adopt(&tenants, [staging, &data.join("tenants")]);
         }
@@ -233,14 +247,22 @@ impl Daemon {
             warm: config.warm,
             running,
         };
+        let tokens = Tokens::open(&data.join("tokens.json")).map_err(DaemonError::Tokens)?;
         let socket = ControlSocket::open(&data.join("control.sock"))?;
+        let http = HttpServer::open(&config.api, tokens.none_was_issued()).await?;
         let slots = Slots::start(config.slots, Arc::new(desk))?;
         streams.listen().await?;
         streams.keep_up().await;
         let stop_windows = CancellationToken::new();
         let windows = tokio::spawn(stream::run(streams.clone(), stop_windows.clone()));
         let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());
-        let serving = tokio::spawn(socket.serve(platform.clone(), stop_serving.clone()));
+        let served = Served::new(platform.clone(), tokens.clone(), stop_serving.clone());
+        let address = http.as_ref().map(|http| http.address.clone());
+        if let Some(address) = &address {
+            platform.is_served_at(address);
+        }
+        let mut serving = vec![tokio::spawn(socket.serve(served.clone()))];
+        serving.extend(http.map(|http| tokio::spawn(http.serve(served))));
         let housekeeping = tokio::spawn(housekeeping::run(platform.clone(), config.keep.clone(), stop_staging.clone()));
         let neighbours = tokio::spawn(neighbours::run(platform.clone(), id, stop_staging.clone()));
         let ports = Intake::ports(&platform);
@@ -260,11 +282,23 @@ impl Daemon {
             staging,
             windows,
             serving,
+            address,
+            tokens,
             housekeeping,
             neighbours,
             journal: journal_thread,
             _lock: lock,
         })
+    }
+
+    /// Where HTTP is served: `http://127.0.0.1:7373`.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
+    /// Whether whoever reaches it there is an operator, since no token was issued yet.
+    pub fn is_open(&self) -> bool {
+        self.tokens.none_was_issued()
     }
 
     /// The facade, for whoever is in the same process.
@@ -284,6 +318,8 @@ impl Daemon {
             staging,
             windows,
             serving,
+            address: _,
+            tokens: _,
             housekeeping,
             neighbours,
             journal: thread,
@@ -298,7 +334,9 @@ impl Daemon {
         ended("what looks after streams", windows.await);
         let released = tokio::task::spawn_blocking(move || slots.stop()).await.unwrap_or_default();
         stop_serving.cancel();
-        ended("the control socket", serving.await);
+        for served in serving {
+            ended("what answers requests", served.await);
+        }
         let journal = platform.batches.parts.journal.clone();
         journal.record(Event::now(None, Happening::Stopped { released })).await;
         drop(platform);

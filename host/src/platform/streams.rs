@@ -3,7 +3,7 @@
 use super::Platform;
 use super::error::{ActionError, Kind};
 use crate::broker::{BrokerError, Credentials, Depth, Envelope, Outgoing, Published, StreamKey};
-use crate::journal::{Event, Happening};
+use crate::journal::{Event, Filter, Happening, Order, Scope};
 use crate::queue::QueueError;
 use crate::stream::manager::{StreamError, Streams};
 use crate::stream::window::{Counts, WindowReport};
@@ -13,8 +13,13 @@ use crate::worker::delivery::Message;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Most windows that one answer lists.
+const MAX_WINDOWS: usize = 1_000;
+/// Events that are read at once to find them.
+const PAGE: usize = 1_000;
+
 /// A stream, as it is listed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StreamLine {
     /// Whose it is.
     pub tenant: TenantId,
@@ -35,6 +40,7 @@ pub struct StreamLine {
     /// Consumers on all hosts.
     pub consumers: usize,
     /// Fewest and most consumers.
+    #[schema(value_type = Vec<usize>)]
     pub bounds: (usize, usize),
     /// What holds it up just now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,11 +63,12 @@ pub struct StreamLine {
 }
 
 /// What became of messages that were published.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PublishAnswer {
     /// Accepted and durable.
     pub accepted: u64,
     /// Not accepted: place among them, and why.
+    #[schema(value_type = Vec<Vec<serde_json::Value>>)]
     pub refused: Vec<(usize, String)>,
 }
 
@@ -111,6 +118,15 @@ impl Platform {
         }
     }
 
+    /// One stream.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub async fn stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
+        self.tenant(&key.tenant)?;
+        Ok(self.stream_line(self.streams().get(key)?).await)
+    }
+
     /// Starts a stream.
     ///
     /// # Errors
@@ -129,6 +145,33 @@ impl Platform {
         self.tenant(&key.tenant)?;
         self.streams().stop(key, StreamState::Stopped, "by hand").await?;
         Ok(self.stream_line(self.streams().get(key)?).await)
+    }
+
+    /// The last windows of a stream in which something had happened on this host, oldest first.
+    ///
+    /// # Errors
+    /// There is none of that name, or the journal cannot be read.
+    pub async fn stream_windows(&self, key: &StreamKey, limit: usize) -> Result<Vec<WindowReport>, ActionError> {
+        self.tenant(&key.tenant)?;
+        self.streams().get(key)?;
+        let filter = Filter { kinds: vec!["stream_window".to_owned()], ..Filter::default() };
+        let (scope, limit) = (Scope::Tenant(key.tenant.clone()), limit.clamp(1, MAX_WINDOWS));
+        let mut windows = Vec::new();
+        let mut from = None;
+        while windows.len() < limit {
+            let page = self.batches.parts.journal.read(&scope, &filter, Order::NewestFirst, PAGE, from).await?;
+            windows.extend(page.events.into_iter().filter_map(|event| match event.what {
+                Happening::StreamWindow { stream, report } if stream == key.stream => Some(*report),
+                _ => None,
+            }));
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        windows.truncate(limit);
+        windows.reverse();
+        Ok(windows)
     }
 
     /// What a client needs to publish for a tenant; with `rotate`, with another password.

@@ -62,7 +62,7 @@ pub struct Announced {
 }
 
 /// What a host tells of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HostCard {
     /// Its name among those that share a queue.
     pub name: String,
@@ -186,7 +186,7 @@ pub struct TaskFilter {
 }
 
 /// How much of a tenant there is in the queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Load {
     /// Tasks that wait.
     pub waiting: u64,

@@ -26,7 +26,7 @@ use std::time::Duration;
 const GRAINS: u32 = 256;
 
 /// So many messages, and so many bytes of their bodies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Amount {
     /// Messages.
     pub messages: u64,
@@ -60,7 +60,7 @@ impl Amount {
 }
 
 /// What went through a bucket in a window, and whether it was empty at the end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Consumption {
     /// What was taken; of a debt, what was paid. Of one host never more than the limit.
     pub taken: Amount,

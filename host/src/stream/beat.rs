@@ -110,9 +110,10 @@ impl Streams {
 
     /// What is told of this host, and what it asks for.
     fn tidings(&self, was_cut_off: bool) -> (Tidings, Vec<Ask>) {
+        let allowances = self.inner.allowances().clone();
         let book = self.book();
         let (mut tidings, mut asks) = (Tidings::default(), Vec::new());
-        for (tenant, allowance) in &self.inner.allowances {
+        for (tenant, allowance) in &allowances {
             let mut of = TenantTidings { window: book.windows.get(tenant).copied(), ..TenantTidings::default() };
             let mut has_consumers = false;
             for (key, entry) in book.entries.iter().filter(|(key, _)| key.tenant == *tenant) {

@@ -67,7 +67,7 @@ pub struct Told {
 }
 
 /// What there is of a stream on one host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OnHost {
     /// Its name.
     pub host: String,

@@ -38,7 +38,8 @@ pub(super) struct ClosedWindow {
 impl Streams {
     /// The tenants that have streams, and how long their windows are.
     pub(super) fn windows(&self) -> Vec<(TenantId, Duration)> {
-        let tenants = self.inner.allowances.keys().filter_map(|id| self.inner.desk.parts.tenants.get(id));
+        let ids: Vec<TenantId> = self.inner.allowances().keys().cloned().collect();
+        let tenants = ids.iter().filter_map(|id| self.inner.desk.parts.tenants.get(id));
         tenants.map(|tenant| (tenant.id.clone(), Duration::from_secs(tenant.limits.window_seconds.max(1)))).collect()
     }
 
@@ -74,7 +75,7 @@ impl Streams {
                 streams.push(Closed { crew, is_started, report });
             }
         }
-        let consumption = self.inner.allowances.get(tenant).map(|allowance: &Arc<Allowance>| allowance.close());
+        let consumption = self.inner.allowances().get(tenant).map(|allowance: &Arc<Allowance>| allowance.close());
         let consumption = consumption.unwrap_or_default();
         self.book().windows.insert(tenant.clone(), TenantWindow { number, through: consumption });
         ClosedWindow { number, seconds, consumption, streams }

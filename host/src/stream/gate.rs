@@ -61,6 +61,11 @@ impl Allowance {
         Allowance { since: Instant::now(), limit, window, inside: Mutex::new(inside) }
     }
 
+    /// It is what these limits allow.
+    pub(super) fn is_of(&self, limits: &Limits) -> bool {
+        self.limit == amount(limits) && self.window == limits.window()
+    }
+
     /// What this host has of it and wants.
     pub(super) fn holding(&self, has_consumers: bool) -> Holding {
         let now = self.since.elapsed();

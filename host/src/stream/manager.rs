@@ -63,10 +63,10 @@ pub(super) struct Inner {
     pub(super) desk: Arc<Desk>,
     lanes: Lanes,
     /// What each tenant that has streams may take.
-    pub(super) allowances: BTreeMap<TenantId, Arc<Allowance>>,
+    allowances: Mutex<BTreeMap<TenantId, Arc<Allowance>>>,
     book: Mutex<Book>,
     /// Changes come one after another.
-    turn: tokio::sync::Mutex<()>,
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 impl Streams {
@@ -91,7 +91,7 @@ impl Streams {
         let others = Others::new(desk.parts.host.clone(), desk.broker.is_common());
         let (said, windows) = (BTreeMap::new(), BTreeMap::new());
         let book = Mutex::new(Book { entries, said, others, windows, is_closed: false });
-        let lanes = Lanes::start(threads)?;
+        let (lanes, allowances) = (Lanes::start(threads)?, Mutex::new(allowances));
         Ok(Streams { inner: Arc::new(Inner { desk, lanes, allowances, book, turn: tokio::sync::Mutex::new(()) }) })
     }
 
@@ -207,7 +207,7 @@ impl Streams {
     }
 
     /// The limits let it start, and its queue is there.
-    async fn prepare(&self, key: &StreamKey) -> Result<(), StreamError> {
+    pub(super) async fn prepare(&self, key: &StreamKey) -> Result<(), StreamError> {
         let crew = self.crew(key)?;
         let least = crew.settings.consumers_min;
         let tenant = self.inner.desk.parts.tenants.active(&key.tenant).ok_or(StreamError::Unknown(key.clone()))?;
@@ -223,7 +223,7 @@ impl Streams {
     }
 
     /// It is started, with its part of the least number of consumers.
-    fn begin(&self, key: &StreamKey) {
+    pub(super) fn begin(&self, key: &StreamKey) {
         let mut book = self.book();
         let said = book.entries.get(key).map(|entry| book.said_of(key, entry));
         let known = book.others.known_consumers(key);
@@ -239,7 +239,7 @@ impl Streams {
     }
 
     /// Ends its consumers.
-    async fn halt(&self, key: &StreamKey) {
+    pub(super) async fn halt(&self, key: &StreamKey) {
         let ending = {
             let mut book = self.book();
             let said = book.entries.get(key).map(|entry| book.said_of(key, entry));
@@ -252,7 +252,7 @@ impl Streams {
         end(ending, &Why::Cancelled).await;
     }
 
-    async fn delete(&self, key: &StreamKey) -> Result<u64, StreamError> {
+    pub(super) async fn delete(&self, key: &StreamKey) -> Result<u64, StreamError> {
         match self.inner.desk.broker.delete(key).await {
             Err(BrokerError::NoQueue(_)) => Ok(0),
             deleted => Ok(deleted?),
@@ -284,7 +284,7 @@ impl Streams {
     }
 
     /// Keeps what a stream shall be, and tells it.
-    async fn say(&self, key: &StreamKey, state: StreamState, reason: &str) -> Result<(), StreamError> {
+    pub(super) async fn say(&self, key: &StreamKey, state: StreamState, reason: &str) -> Result<(), StreamError> {
         let said = self.inner.desk.parts.queue.say(&key.tenant, &key.stream, state, reason).await?;
         self.book().said.insert(key.clone(), said.clone());
         self.tell(key, &said).await;
@@ -347,6 +347,11 @@ impl Streams {
 }
 
 impl Inner {
+    /// What each tenant that has streams may take.
+    pub(super) fn allowances(&self) -> MutexGuard<'_, BTreeMap<TenantId, Arc<Allowance>>> {
+        self.allowances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// One more consumer.
     fn begin(&self, entry: &mut Entry) {
         let (stopper, stop) = Stop::pair();

@@ -46,6 +46,7 @@ pub mod rehearsal;
 mod rescue;
 pub mod scaling;
 mod session;
+mod settling;
 pub mod share;
 mod watch;
 pub mod window;
