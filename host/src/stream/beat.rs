@@ -13,7 +13,7 @@
 //! - A host that cannot reach the queue goes on with the parts that it had, and as it was told: streams need no queue of tasks
 //!   to run. If it alone is cut off for longer than a sign of life counts, others take its part too, until it is back; then it
 //!   asks for no more than it had, until it has heard of them.
-//! - Where a host has the queue for itself, or has no streams, there is no beat.
+//! - Where a host has the queue for itself there is no beat.
 
 use super::gate::{Allowance, Holding};
 use super::manager::Streams;
@@ -53,15 +53,16 @@ impl Streams {
     /// # Errors
     /// The queue does not answer.
     pub async fn listen(&self) -> Result<(), QueueError> {
-        if self.beat(&mut None).await? { Ok(()) } else { self.hear_words().await }
+        self.beat(&mut None).await?;
+        self.hear_words().await
     }
 
-    /// One beat. Answers whether there will be others.
+    /// One beat, which a host that never had streams saves itself. Answers whether there may be other hosts at all.
     async fn beat(&self, last: &mut Option<Pulse>) -> Result<bool, QueueError> {
         let was_cut_off = last.is_some_and(|last| last.at.elapsed() > HOST_WORD);
         let (tidings, asks) = self.tidings(was_cut_off);
-        if tidings.tenants.is_empty() {
-            return Ok(false);
+        if tidings.tenants.is_empty() && last.is_none() {
+            return Ok(true);
         }
         let parts = &self.inner.desk.parts;
         let told = serde_json::to_string(&tidings)

@@ -98,6 +98,8 @@ impl Streams {
         }
         window.consumption = book.others.through(tenant, window.number, window.consumption);
         for closed in &mut window.streams {
+            // It may have been stopped while the others were waited for.
+            closed.is_started &= book.entries.get(&closed.crew.key).is_some_and(|entry| entry.is_started);
             closed.report = book.others.report(&closed.crew.key, window.number, closed.report.clone());
         }
         Some(window)

@@ -15,6 +15,7 @@
 //! and records its own; the one that looks after the tenant waits until the others have told theirs ([`others`](super::others)),
 //! and holds what all saw together against the limits.
 
+use super::BEAT;
 use super::closing::{Closed, ClosedWindow};
 use super::decide::{self, Action, Decision, Standing};
 use super::manager::Streams;
@@ -70,22 +71,24 @@ impl Open {
 }
 
 impl Windows {
-    /// All of them open now.
+    /// None open yet.
     pub(super) fn new(streams: Streams) -> Windows {
-        let windows = streams.windows().into_iter();
-        let open = windows.map(|(tenant, length)| (tenant, Open::after(None, length))).collect();
-        let (scalers, broken) = (BTreeMap::new(), BTreeMap::new());
+        let (open, scalers, broken) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Windows { streams, open, closed: Vec::new(), scalers, since: Instant::now(), broken }
     }
 
     /// Closes windows as their time comes, until told to stop; then all of them once more.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        while let Some(due) = self.next() {
+        loop {
+            self.look_for_tenants();
+            // Others may have come by then.
+            let due = self.next().map_or(BEAT, |due| due.saturating_duration_since(Instant::now()).min(BEAT));
             tokio::select! {
-                () = tokio::time::sleep_until(due.into()) => {}
+                () = tokio::time::sleep(due) => {}
                 () = stop.cancelled() => break,
             }
-            let is_due = |(tenant, open): (&TenantId, &Open)| (open.due <= due).then(|| tenant.clone());
+            let now = Instant::now();
+            let is_due = |(tenant, open): (&TenantId, &Open)| (open.due <= now).then(|| tenant.clone());
             for tenant in self.open.iter().filter_map(is_due).collect::<Vec<TenantId>>() {
                 if let Some(window) = self.close(&tenant).await {
                     self.closed.push((Instant::now() + self.streams.told_after(), tenant, window));
@@ -96,9 +99,19 @@ impl Windows {
                 self.hold_against_limits(&tenant, window).await;
             }
         }
-        stop.cancelled().await;
         for tenant in self.open.keys().cloned().collect::<Vec<_>>() {
             self.close(&tenant).await;
+        }
+    }
+
+    /// Tenants that have streams now, or whose windows have another length, have a window open from now on; others none.
+    fn look_for_tenants(&mut self) {
+        let tenants: BTreeMap<TenantId, Duration> = self.streams.windows().into_iter().collect();
+        self.open.retain(|tenant, open| tenants.get(tenant) == Some(&open.length));
+        self.broken.retain(|tenant, _| tenants.contains_key(tenant));
+        self.scalers.retain(|key, _| tenants.contains_key(&key.tenant));
+        for (tenant, length) in tenants {
+            self.open.entry(tenant).or_insert_with(|| Open::after(None, length));
         }
     }
 

@@ -23,7 +23,8 @@
 //!   hosts                 hash    name → when it last gave a sign of life, its id, what it tells of itself
 //!   said                  hash    "<tenant> <stream>" → since when, what shall become of it, and why
 //!   words                         how often something was said of a stream
-//!   beats                 hash    host → when, what it holds of limits that all hosts share, what it tells of its streams
+//!   beats                 hash    host → when it last told something, what it holds of limits that all hosts share
+//!   told                  hash    host → what it tells of its streams
 //!   last, tenants                 the last number given out; every tenant that has had a task
 //!   news                  channel something may be claimable
 //! ```

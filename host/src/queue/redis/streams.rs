@@ -53,7 +53,9 @@ pub(super) async fn tell(queue: &RedisQueue, host: &str, told: &str, wishes: &[P
 }
 
 pub(super) async fn fall_silent(queue: &RedisQueue, host: &str) -> Result<(), QueueError> {
-    queue.line.query::<u64>(redis::cmd("HDEL").arg(queue.line.key("beats")).arg(host)).await.map(drop)
+    let mut forget = redis::pipe();
+    forget.hdel(queue.line.key("beats"), host).hdel(queue.line.key("told"), host);
+    queue.line.pipe::<(u64, u64)>(forget).await.map(drop)
 }
 
 fn time(millis: &str) -> Option<Timestamp> {

@@ -4,13 +4,15 @@
 local held, others = {}, {}
 local beats = call('HGETALL', P .. 'beats')
 for at = 1, #beats, 2 do
-  if beats[at] ~= ARGV[2] then
-    local seen, parts, told = beats[at + 1]:match('^(%d+) (%S*) (.*)$')
+  local host = beats[at]
+  if host ~= ARGV[2] then
+    local seen, parts = beats[at + 1]:match('^(%d+) (.*)$')
     if now - tonumber(seen) >= tonumber(ARGV[4]) then
-      call('HDEL', P .. 'beats', beats[at])
+      call('HDEL', P .. 'beats', host)
+      call('HDEL', P .. 'told', host)
     else
       for part, amount in parts:gmatch('([^=,]+)=(%d+)') do held[part] = (held[part] or 0) + tonumber(amount) end
-      table.insert(others, { beats[at], told })
+      table.insert(others, { host, call('HGET', P .. 'told', host) or '' })
     end
   end
 end
@@ -21,6 +23,7 @@ for at = 5, #ARGV, 3 do
   table.insert(granted, part)
   table.insert(parts, ARGV[at] .. '=' .. part)
 end
-local word = string.format('%d', now) .. ' ' .. table.concat(parts, ',') .. ' ' .. ARGV[3]
-call('HSET', P .. 'beats', ARGV[2], word)
+call('HSET', P .. 'beats', ARGV[2], string.format('%d', now) .. ' ' .. table.concat(parts, ','))
+-- Most of the time nothing happens, and what is not written need not be kept.
+if call('HGET', P .. 'told', ARGV[2]) ~= ARGV[3] then call('HSET', P .. 'told', ARGV[2], ARGV[3]) end
 return { tonumber(call('GET', P .. 'words') or 0), granted, others }
