@@ -76,11 +76,12 @@ fn tab_to(browser: &Browser, name: &str) {
 #[test]
 fn a_day_without_a_mouse() {
     let scene = Scene::open();
+    let token = scene.token(Some("acme"), &[]);
     let browser = Browser::open();
     browser.go(&scene.address);
     // The field has the focus already.
     browser.until("the field", "return document.activeElement?.name === 'token'", &[]);
-    browser.press_all(&scene.token(Some("acme"), &[]));
+    browser.press_all(&token);
     browser.press(keys::ENTER);
     browser.reads("Newest files");
 

@@ -125,11 +125,12 @@ fn busy() -> Scene {
 #[test]
 fn every_page_fits_a_desk_and_a_phone_and_can_be_read_in_light_and_dark() {
     let scene = busy();
+    let token = scene.token(None, &[]);
     let browser = Browser::open();
     browser.go(&scene.address);
     browser.reads("Sign in");
     picture(&browser, "sign-in");
-    browser.type_into("input[name=token]", &scene.token(None, &[]));
+    browser.type_into("input[name=token]", &token);
     browser.click("Sign in");
     browser.reads("Overview");
     for (device, width, height) in [("desk", 1280, 900), ("phone", 390, 844)] {

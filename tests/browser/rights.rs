@@ -88,3 +88,16 @@ fn a_wrong_token_is_told_so_and_a_revoked_one_leads_back_to_the_door() {
     browser.reads("Your token is no longer valid");
     assert_eq!(browser.run("return sessionStorage.length", &[]), 0);
 }
+
+#[test]
+fn as_long_as_no_token_was_issued_nobody_is_asked_for_one() {
+    let scene = Scene::open();
+    let browser = Browser::open();
+    browser.go(&scene.address);
+    browser.reads("no tokens: everybody on this machine");
+    browser.reads("Tenants");
+    // The first one that is issued closes the door.
+    scene.token(None, &[]);
+    browser.go(&scene.address);
+    browser.reads("With the token that your operator gave you");
+}

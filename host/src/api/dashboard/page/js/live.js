@@ -9,7 +9,8 @@ const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 15_000;
 // The server says something at least every 15 seconds.
 const SILENCE = 45_000;
-const UNSEEN = 60_000;
+// A browser has six connections to one host, for all tabs together: one that nobody looks at gives its own back.
+const UNSEEN = 10_000;
 
 export class Live {
   /** `heard(name, data)` for each event, `changed(isUp, error)` when the connection comes or goes. */
