@@ -30,3 +30,23 @@ fn the_command_line_does_over_http_what_it_does_over_the_socket() {
     let far = scene.daemon.command(["status", "--server", "http://ingest.example:7373", "--token", &token]);
     assert!(far.stderr.contains("would send the token in the clear: use https"), "{}", far.stderr);
 }
+
+#[test]
+fn tenants_and_profiles_are_settled_with_commands() {
+    let scene = Scene::set();
+    let ask = |arguments: &[&str]| scene.daemon.ask(arguments, &[0]);
+    ask(&["profiles", "set", "small", "weight=3", "file_bytes=1kB"]);
+    let made = ask(&["tenants", "set", "initech", "profile=small", "limits.formats=[\"csv\"]"]);
+    assert_eq!((&made["version"], &made["settings"]["limits"]["formats"][0]), (&1.into(), &"csv".into()), "{made}");
+    let changed = ask(&["tenants", "set", "initech", "enabled=false", "limits.formats="]);
+    assert_eq!((&changed["settings"]["enabled"], &changed["settings"]["profile"]), (&false.into(), &"small".into()));
+    assert_eq!(ask(&["profiles", "list"]).as_array().unwrap().len(), 2);
+    let told = scene.daemon.command(["profiles", "remove", "small"]);
+    assert!(told.code != 0 && told.stderr.contains("no such profile"), "{}", told.stderr);
+    ask(&["tenants", "remove", "initech"]);
+    ask(&["profiles", "remove", "small"]);
+    let told = scene.daemon.command(["tenants", "show", "initech"]);
+    assert!(told.stderr.contains("there is no tenant initech"), "{}", told.stderr);
+    let told = scene.daemon.command(["tenants", "set", "acme", "limits.file_bytes=lots"]);
+    assert!(told.stderr.contains("tenants.acme.limits.file_bytes"), "{}", told.stderr);
+}

@@ -4,6 +4,8 @@
 
 mod apps;
 mod description;
+mod fuzzed;
+mod going;
 mod hostile;
 mod identity;
 mod isolation;

@@ -7,12 +7,14 @@
 //! | MongoDB | `mongod` or `secantusd-rs` on PATH; else `SecantusDB` from the Python package index, in a virtual environment of its own |
 //! | pika, a client of RabbitMQ | the Python package index, in a virtual environment of its own |
 //! | S3 | `moto` from the Python package index, likewise |
+//! | Schemathesis, which holds the HTTP API to its description | the Python package index, likewise |
 //! | Chromium and its driver | `chromium` and `chromedriver` on PATH; else Debian's packages `chromium` and `chromium-driver`, where we are root |
 //!
 //! ```text
 //!   target/servers/secantus/bin/secantusd-py
 //!   target/servers/pika/bin/python3
 //!   target/servers/s3/bin/moto_server
+//!   target/servers/schemathesis/bin/schemathesis
 //! ```
 //!
 //! Nothing is started here (a package that would start its server is kept from it), and nothing is changed outside of `target/`
@@ -37,6 +39,9 @@ const WHOLE: &str = "whole";
 /// The client of RabbitMQ in Python that tests publish with, and where it is put.
 const CLIENT: &str = "pika";
 
+/// What holds the HTTP API to its description. What it tries changes with its version.
+const PROBER: &str = "schemathesis==4.32.5";
+
 /// Makes sure that there is the browser that the dashboard is tested in.
 pub(crate) fn need_browser() -> Result<()> {
     need_packages(
@@ -53,7 +58,9 @@ pub(crate) fn need() -> Result<()> {
     need_mongodb()?;
     environment(&workshop::target().join("servers").join(CLIENT), &[CLIENT], "bin/python3")?;
     environment(&workshop::target().join("servers/s3"), &["moto[server,s3]"], "bin/moto_server")
-        .context("cannot install moto, the S3 that what hosts share is tested with")
+        .context("cannot install moto, the S3 that what hosts share is tested with")?;
+    environment(&workshop::target().join("servers/schemathesis"), &[PROBER], "bin/schemathesis")
+        .context("cannot install Schemathesis, which the HTTP API is tested with")
 }
 
 fn need_mongodb() -> Result<()> {

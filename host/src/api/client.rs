@@ -148,6 +148,27 @@ impl Client {
         self.read(self.request(Method::DELETE, path)).await
     }
 
+    /// Changes what is settled somewhere, or settles it where nothing is. `patch` is a JSON merge patch.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn settle<T: DeserializeOwned>(&self, path: &str, patch: &impl Serialize) -> Result<T, ClientError> {
+        match self.read(self.request(Method::PATCH, path).json(patch)).await {
+            Err(ClientError::Refused(problem)) if problem.status == 404 => {
+                self.read(self.request(Method::PUT, path).json(patch)).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Removes what is settled somewhere.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn remove(&self, path: &str) -> Result<(), ClientError> {
+        self.send(self.request(Method::DELETE, path)).await.map(|_| ())
+    }
+
     /// Sends the content of a file.
     ///
     /// # Errors

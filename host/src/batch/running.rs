@@ -5,6 +5,7 @@ use crate::tenant::{AppName, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::stop::{Stopper, Why};
@@ -40,6 +41,7 @@ pub struct RunningTask {
 #[derive(Clone, Debug, Default)]
 pub struct Running {
     tasks: Arc<Mutex<BTreeMap<u64, (RunningTask, Stopper)>>>,
+    drained: Arc<AtomicBool>,
 }
 
 /// A line of the table, erased when it is dropped.
@@ -69,6 +71,16 @@ impl Running {
             }
             None => false,
         }
+    }
+
+    /// Nothing more is claimed here from now on.
+    pub fn drain(&self) {
+        self.drained.store(true, Ordering::Release);
+    }
+
+    /// Whether nothing more is claimed here.
+    pub fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Acquire)
     }
 
     /// Stops everything that runs here.

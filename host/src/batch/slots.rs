@@ -109,6 +109,11 @@ impl Slot {
             if *self.stopped.borrow() {
                 return None;
             }
+            if self.desk.running.is_drained() {
+                // Until the host stops.
+                let _stopped = self.stopped.changed().await;
+                continue;
+            }
             let mut nap = NAP;
             match self.desk.parts.queue.claim(&self.desk.parts.host, self.desk.lease).await {
                 Ok(Some(claim)) => return Some(claim),

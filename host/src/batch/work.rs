@@ -236,7 +236,7 @@ async fn end(
     failpoint::cross("work.before_end");
     loop {
         let (ending, checkpoint) = (ending.clone(), checkpoint.clone());
-        let ended = if released || *stopping.borrow() {
+        let ended = if released || *stopping.borrow() || desk.running.is_drained() {
             queue.end(key, ending, checkpoint).await.map(|()| None)
         } else {
             queue.end_and_claim(key, ending, checkpoint, host, desk.lease).await

@@ -47,7 +47,10 @@ enum Command {
     Usage(remote::records::UsageArgs),
     Logs(remote::records::Logs),
     Tenants(remote::tenants::Tenants),
+    Profiles(remote::tenants::Profiles),
     Tokens(remote::tokens::Tokens),
+    Drain(remote::going::Drain),
+    Shutdown(remote::going::Shutdown),
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell
     Completions {
@@ -97,7 +100,10 @@ pub fn main() -> ExitCode {
         Command::Usage(args) => block_on(remote::records::usage(&args)),
         Command::Logs(args) => block_on(remote::records::logs(&args)),
         Command::Tenants(args) => block_on(remote::tenants::run(&args)),
+        Command::Profiles(args) => block_on(remote::tenants::profiles(&args)),
         Command::Tokens(args) => block_on(remote::tokens::run(&args)),
+        Command::Drain(args) => block_on(remote::going::drain(&args)),
+        Command::Shutdown(args) => block_on(remote::going::shutdown(&args)),
         Command::Doctor(args) => block_on(doctor::run(&args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "mysimbdp", &mut std::io::stdout());

@@ -115,6 +115,7 @@ async fn serve(config: Config) -> Exit {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = daemon.platform().leaving() => {}
     }
     tracing::info!("stopping: what runs is checkpointed; a second signal ends at once");
     tokio::select! {

@@ -12,6 +12,7 @@
 mod apps;
 mod batches;
 pub mod error;
+mod going;
 pub mod housekeeping;
 pub mod intake;
 mod letters;
@@ -49,6 +50,7 @@ use jiff::Timestamp;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use uploads::Uploads;
 
 /// The facade. Clones share everything.
@@ -70,6 +72,8 @@ pub struct Platform {
     staging: Arc<Path>,
     /// Where HTTP is served.
     address: Arc<OnceLock<String>>,
+    /// Comes when somebody asks the host to shut down.
+    leave: CancellationToken,
     uploads: Uploads,
     runtime: Handle,
 }
@@ -93,6 +97,7 @@ impl Platform {
             since: Timestamp::now(),
             staging: staging.into(),
             address: Arc::default(),
+            leave: CancellationToken::new(),
             uploads: Uploads::default(),
             runtime: Handle::current(),
         }
@@ -143,11 +148,14 @@ impl Platform {
         let _ = self.address.set(address.to_owned());
     }
 
-    /// Whether this host can work: its queue answers.
+    /// Whether this host can work: it is not drained, and its queue answers.
     ///
     /// # Errors
     /// It cannot, and why.
     pub async fn ready(&self) -> Result<(), String> {
+        if self.running.is_drained() {
+            return Err("this host is drained: start it anew".to_owned());
+        }
         self.batches.parts.queue.hosts().await.map(|_| ()).map_err(|error| error.to_string())
     }
 

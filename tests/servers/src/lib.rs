@@ -26,6 +26,19 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The program of this name on PATH.
+/// The program that holds an HTTP API to its description.
+///
+/// # Errors
+/// It is not installed; the sentence says how.
+pub fn schemathesis() -> Result<PathBuf, ServerError> {
+    let program = installed("schemathesis/bin/schemathesis");
+    if program.is_file() {
+        return Ok(program);
+    }
+    let remedy = "run `cargo xtask servers`, which puts one under target/";
+    Err(ServerError::Missing { program: "schemathesis", remedy })
+}
+
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())

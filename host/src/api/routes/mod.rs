@@ -5,6 +5,7 @@
 mod apps;
 mod batches;
 mod health;
+mod host;
 mod letters;
 mod live;
 mod me;
@@ -40,6 +41,7 @@ type Answer<T> = Result<Json<T>, ActionError>;
 fn described() -> OpenApiRouter<Served> {
     OpenApiRouter::with_openapi(openapi::head())
         .merge(health::routes())
+        .merge(host::routes())
         .merge(me::routes())
         .merge(metrics::routes())
         .merge(live::routes())

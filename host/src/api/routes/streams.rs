@@ -161,7 +161,7 @@ struct Lines {
 #[utoipa::path(
     post, path = "/v1/tenants/{tenant}/streams/{stream}/lines", tag = "streams",
     params(("tenant" = TenantId, Path), ("stream" = StreamName, Path), Lines),
-    request_body(content = String, content_type = "application/x-ndjson"),
+    request_body(content((String = "application/x-ndjson"), (String = "text/plain"))),
     responses((status = 200, body = PublishAnswer))
 )]
 async fn publish_lines(

@@ -2,9 +2,11 @@
 //! `--json` what the host answered, as it is.
 
 pub(crate) mod apps;
+pub(crate) mod going;
 pub(crate) mod letters;
 pub(crate) mod publish;
 pub(crate) mod records;
+pub(crate) mod settlements;
 pub(crate) mod streams;
 pub(crate) mod submit;
 pub(crate) mod tasks;

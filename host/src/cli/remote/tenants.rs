@@ -1,10 +1,11 @@
-//! `mysimbdp status` and `mysimbdp tenants list`: what is going on, and for whom.
+//! `mysimbdp status`, `mysimbdp tenants` and `mysimbdp profiles`: what is going on, and for whom.
 
+use super::settlements::Settle;
 use super::{Remote, table};
 use crate::api::client::ClientError;
 use crate::cli::exit::Exit;
 use crate::cli::out;
-use crate::platform::{HostLine, Overview, TenantLine};
+use crate::platform::{HostLine, Overview, Settlement, TenantLine};
 use crate::queue::HostCard;
 use crate::size;
 use crate::tenant::TenantId;
@@ -19,7 +20,7 @@ pub(crate) struct Status {
     remote: Remote,
 }
 
-/// List tenants
+/// List tenants; create, change, suspend and remove them while the host runs
 #[derive(clap::Args, Debug)]
 pub(crate) struct Tenants {
     #[command(subcommand)]
@@ -33,6 +34,43 @@ enum What {
         #[command(flatten)]
         remote: Remote,
     },
+    #[command(flatten)]
+    Settle(Settle),
+}
+
+/// List profiles; create, change and remove them while the host runs
+#[derive(clap::Args, Debug)]
+pub(crate) struct Profiles {
+    #[command(subcommand)]
+    what: OfProfiles,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum OfProfiles {
+    /// List them
+    List {
+        #[command(flatten)]
+        remote: Remote,
+    },
+    #[command(flatten)]
+    Settle(Settle),
+}
+
+/// Runs `profiles`.
+pub(crate) async fn profiles(args: &Profiles) -> Exit {
+    match &args.what {
+        OfProfiles::Settle(settle) => settle.run("profiles").await,
+        OfProfiles::List { remote } => remote.end(list_profiles(remote).await),
+    }
+}
+
+async fn list_profiles(remote: &Remote) -> Result<Exit, ClientError> {
+    let profiles: Vec<Settlement> = remote.client()?.get("/v1/profiles", &()).await?;
+    remote.tell(&profiles, |profiles| {
+        let row = |it: &Settlement| vec![it.name.clone(), it.settings["weight"].to_string(), it.version.to_string()];
+        table(&["profile", "weight", "version"], &profiles.iter().map(row).collect::<Vec<_>>());
+    });
+    Ok(Exit::Done)
 }
 
 /// Runs `status`.
@@ -40,10 +78,12 @@ pub(crate) async fn status(args: &Status) -> Exit {
     args.remote.end(overview(args).await)
 }
 
-/// Runs `tenants list`.
+/// Runs `tenants`.
 pub(crate) async fn run(args: &Tenants) -> Exit {
-    let What::List { remote } = &args.what;
-    remote.end(list(remote).await)
+    match &args.what {
+        What::Settle(settle) => settle.run("tenants").await,
+        What::List { remote } => remote.end(list(remote).await),
+    }
 }
 
 async fn overview(args: &Status) -> Result<Exit, ClientError> {
