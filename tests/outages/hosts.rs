@@ -57,7 +57,11 @@ fn an_app_that_is_dropped_on_one_is_live_on_all_and_so_is_whatever_becomes_of_it
 #[test]
 fn a_host_that_dies_has_its_tasks_finished_by_another_and_the_documents_are_the_same() {
     const FILES: usize = 8;
-    let rows = |file: usize| Rows::innocent(4_000 + file as u64).with(30, "reject").with(2_000, "segfault").csv();
+    // None of them is over before it was seen to run.
+    let rows = |file: usize| {
+        let rows = Rows::innocent(4_000 + file as u64).with(30, "reject").with(2_000, "segfault");
+        rows.with(3_000, "crawl=1000").csv()
+    };
     let fill = |daemon: &Daemon| {
         let inbox = daemon.staging("acme").join("inbox/villains");
         daemon.until("the inbox", || inbox.is_dir().then_some(()));

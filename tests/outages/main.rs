@@ -9,6 +9,7 @@ mod network;
 mod scene;
 mod servers;
 mod stream_clients;
+mod stream_hosts;
 mod stream_network;
 mod stream_sink;
 mod streams;

@@ -11,13 +11,16 @@
 //!   memory      how much a process has at most
 //!   report      what `--json` said, as types
 //!   sink        the documents and dead letters in the sink file
+//!   http        requests, and whatever a hostile client sends instead of one
 //!   leftovers   no worker process, no temporary file outlives the command
 //!   expect      the sentences and sums that tests ask for
 //! ```
 //!
 //! The test programs are beside this crate: `functional/` (what an honest app and any data get), `security/` (hostile
-//! apps), `resilience/` (deaths, and who is blamed), `compat/` (apps that are no apps, or were built otherwise), `daemon/`
-//! (the platform at work, and what no kill may change).
+//! apps), `browser/` (the dashboard in a real browser), `resilience/` (deaths, and who is blamed), `compat/` (apps that are no
+//! apps, or were built otherwise), `daemon/`
+//! (the platform at work, and what no kill may change), `http/` (the control plane, and who may what), `outages/` (servers,
+//! networks and hosts that fail).
 
 pub mod artefacts;
 pub mod client;
@@ -26,6 +29,7 @@ pub mod daemon;
 pub mod data;
 pub mod expect;
 pub mod fixtures;
+pub mod http;
 pub mod leftovers;
 pub mod memory;
 pub mod report;

@@ -41,7 +41,7 @@ enum Command {
     Fuzz(fuzz::Arguments),
     /// Build every app under tenant-plugins/, those in C too
     Plugins(plugins::Arguments),
-    /// Install the servers that the tests start, where they are missing: a Redis, a RabbitMQ and a MongoDB
+    /// Install the servers that the tests start, where they are missing: a Redis, a RabbitMQ, a MongoDB, an S3 and a browser
     Servers,
     /// Write the data of the demo and the benchmark to a file, as CSV or as JSON lines
     Data(generate::Arguments),
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Plugins(arguments) => plugins::run(&arguments),
-        Command::Servers => servers::need(),
+        Command::Servers => servers::need().and_then(|()| servers::need_browser()),
         Command::Data(arguments) => generate::run(&arguments),
     };
     match done {

@@ -7,6 +7,7 @@
 //! | MongoDB | `mongod` or `secantusd-rs` on PATH; else `SecantusDB` from the Python package index, in a virtual environment of its own |
 //! | pika, a client of RabbitMQ | the Python package index, in a virtual environment of its own |
 //! | S3 | `moto` from the Python package index, likewise |
+//! | Chromium and its driver | `chromium` and `chromedriver` on PATH; else Debian's packages `chromium` and `chromium-driver`, where we are root |
 //!
 //! ```text
 //!   target/servers/secantus/bin/secantusd-py
@@ -35,6 +36,15 @@ const WHOLE: &str = "whole";
 
 /// The client of RabbitMQ in Python that tests publish with, and where it is put.
 const CLIENT: &str = "pika";
+
+/// Makes sure that there is the browser that the dashboard is tested in.
+pub(crate) fn need_browser() -> Result<()> {
+    need_packages(
+        &["chromium", "chromedriver"],
+        &["chromium", "chromium-driver"],
+        "as the browser that the dashboard is tested in",
+    )
+}
 
 /// Makes sure that there are a Redis, a RabbitMQ with a client in Python, a MongoDB, and an S3.
 pub(crate) fn need() -> Result<()> {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is, on a machine that has a Rust toolchain and nothing else of ours.
 //!
-//! 1. `cc` and `make`, a Redis, a RabbitMQ and a MongoDB: installed where we are root, asked for where we are not.
+//! 1. `cc` and `make`, a Redis, a RabbitMQ, a MongoDB and a Chromium: installed where we are root, asked for where we are not.
 //! 2. Everything that the tests start (the host, every app) is built once, and `MYSIMBDP_PREBUILT=1` tells the tests so:
 //!    no test waits for a cargo of its own.
 //! 3. Unit, integration and end-to-end tests, and the examples in the documentation.
@@ -25,6 +25,7 @@ const AARCH64: &str = "aarch64-unknown-linux-gnu";
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     need_c_compiler()?;
     servers::need()?;
+    servers::need_browser()?;
     step("build");
     // With the same targets as the tests, so that both agree on the features of each crate and nothing is built twice.
     workshop::run(&mut cargo(&["build", "--workspace", "--lib", "--bins", "--examples"]))?;

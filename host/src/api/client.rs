@@ -1,4 +1,4 @@
-//! The other end of the control socket: what the command line's commands call.
+//! The other end: what the command line's commands call, over the control socket or over HTTP with a token.
 
 use super::problem::Problem;
 use reqwest::{Body, Method, RequestBuilder, Response};
@@ -9,20 +9,23 @@ use std::path::{Path, PathBuf};
 /// A request was not done. The sentence says why.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody answers on the socket.
+    /// Nobody answers there.
     #[error(
-        "no mysimbdp answers on {}: start it with `mysimbdp serve`, or name its socket with --socket ({reason})",
-        socket.display()
+        "no mysimbdp answers on {host}: start it with `mysimbdp serve`, or name its socket with --socket or its address with \
+         --server ({reason})"
     )]
     NobodyThere {
-        /// The socket.
-        socket: PathBuf,
+        /// The socket, or the address.
+        host: String,
         /// The system's words.
         reason: String,
     },
     /// The platform refused.
     #[error("{}", .0.detail)]
     Refused(Problem),
+    /// What was said of the host will not do.
+    #[error("{0}")]
+    Wrong(String),
     /// It was cut off, or answered something else.
     #[error("the answer of mysimbdp cannot be read: {0}")]
     Broken(String),
@@ -34,7 +37,7 @@ impl ClientError {
         match self {
             ClientError::Refused(problem) => problem.status == 503,
             ClientError::Broken(_) => true,
-            ClientError::NobodyThere { .. } => false,
+            ClientError::NobodyThere { .. } | ClientError::Wrong(_) => false,
         }
     }
 }
@@ -42,8 +45,23 @@ impl ClientError {
 /// Talks to one host.
 #[derive(Clone, Debug)]
 pub struct Client {
-    socket: PathBuf,
+    /// For people.
+    host: String,
+    /// What paths are put behind.
+    base: String,
+    token: Option<String>,
     http: reqwest::Client,
+}
+
+/// A host that is reached over HTTP.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// `http://host:port` or `https://host:port`.
+    pub url: String,
+    /// The token, where one is needed.
+    pub token: Option<String>,
+    /// PEM file of the authorities to trust instead of the system's.
+    pub ca: Option<PathBuf>,
 }
 
 impl Client {
@@ -55,7 +73,42 @@ impl Client {
         crate::tls::ready();
         let http = reqwest::Client::builder().unix_socket(socket).build();
         let http = http.map_err(|error| ClientError::Broken(error.to_string()))?;
-        Ok(Client { socket: socket.to_owned(), http })
+        // The host's name means nothing on a Unix socket, but HTTP wants one.
+        Ok(Client { host: socket.display().to_string(), base: "http://localhost".to_owned(), token: None, http })
+    }
+
+    /// A client of a host that is reached over HTTP. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// The address or the authorities will not do, or a token would go over the network in the clear.
+    pub fn of(server: Server) -> Result<Client, ClientError> {
+        crate::tls::ready();
+        let Server { url, token, ca } = server;
+        let wrong =
+            |why: &str| ClientError::Wrong(format!("--server {url:?} {why}, such as https://ingest.example:7373"));
+        let address = url::Url::parse(&url).map_err(|_| wrong("is not the address of a host"))?;
+        let is_local = match address.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => return Err(wrong("names no host")),
+        };
+        match address.scheme() {
+            "https" => {}
+            "http" if is_local || token.is_none() => {}
+            "http" => return Err(wrong("would send the token in the clear: use https")),
+            _ => return Err(wrong("is neither http nor https")),
+        }
+        let mut http = reqwest::Client::builder().https_only(address.scheme() == "https");
+        if let Some(ca) = &ca {
+            let unread = |why: String| ClientError::Wrong(format!("--ca {}: {why}", ca.display()));
+            let pem = std::fs::read(ca).map_err(|error| unread(error.to_string()))?;
+            let all = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unread(words(&error)))?;
+            http = http.tls_certs_only(all);
+        }
+        let http = http.build().map_err(|error| ClientError::Broken(words(&error)))?;
+        let base = url.trim_end_matches('/').to_owned();
+        Ok(Client { host: url, base, token, http })
     }
 
     /// Asks for something. `path` begins with `/v1/` and may have a query.
@@ -87,6 +140,14 @@ impl Client {
         self.read(self.request(Method::POST, path).query(&said(query)?).body(bytes)).await
     }
 
+    /// Asks for something to go.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.read(self.request(Method::DELETE, path)).await
+    }
+
     /// Sends the content of a file.
     ///
     /// # Errors
@@ -104,8 +165,11 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        // The host's name means nothing on a Unix socket, but HTTP wants one.
-        self.http.request(method, format!("http://localhost{path}"))
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
@@ -116,7 +180,7 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let response = request.send().await.map_err(|error| match error.is_connect() {
-            true => ClientError::NobodyThere { socket: self.socket.clone(), reason: words(&error) },
+            true => ClientError::NobodyThere { host: self.host.clone(), reason: words(&error) },
             false => ClientError::Broken(words(&error)),
         })?;
         if response.status().is_success() {

@@ -1,16 +1,30 @@
-//! The facade over HTTP, on a Unix socket that only the operator can open (mode 0600).
+//! The facade over HTTP: on a Unix socket that only the operator can open (mode 0600), and on TCP for whoever has a token.
 //!
 //! ```text
-//!   mysimbdp submit | status | …  ──▶  client  ══ control.sock ══▶  routes  ──▶  Platform
+//!   mysimbdp submit | status | …  ──▶  client  ══ control.sock ══▶ ┐
+//!   the same with --server, browsers, programs ══ server (TLS) ══▶ ┴ guard ─ once ─▶ routes ─ acting ─▶ Platform
 //! ```
 //!
-//! [`routes`] only read a request, make the call and write the answer; what may be done when is decided behind the facade.
-//! What goes wrong is answered as RFC 9457 problem details ([`problem`]) with a stable code and a sentence.
+//! [`routes`] only read a request, make the call and write the answer; what may be done when is decided behind the facade, and
+//! what a caller may name is decided by [`acting`]. What goes wrong is answered as RFC 9457 problem details ([`problem`]) with
+//! a stable code and a sentence.
 
+mod acting;
+mod asks;
 pub mod client;
+mod dashboard;
+mod guard;
+mod live;
+mod once;
+mod openapi;
+mod pages;
 pub mod problem;
 mod routes;
+mod served;
+mod server;
 mod socket;
+mod versions;
 
-pub use routes::router;
+pub use served::Served;
+pub use server::{HttpError, HttpServer, USUAL_PORT};
 pub use socket::{ControlSocket, SocketError};

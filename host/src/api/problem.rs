@@ -1,17 +1,20 @@
-//! Failures as RFC 9457 problem details: `{"status": 404, "code": "unknown_task", "detail": "there is no task 17"}`.
+//! Failures as RFC 9457 problem details:
+//! `{"status": 404, "title": "Not Found", "code": "unknown_task", "detail": "there is no task 17", "request_id": "…"}`.
 
 use crate::platform::error::{ActionError, Kind};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The media type of problem details.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// A failure, as it is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
     /// What kind of failure it is, in words.
     pub title: String,
@@ -19,6 +22,9 @@ pub struct Problem {
     pub code: String,
     /// What, where, why, and how to mend it.
     pub detail: String,
+    /// The request; it stands in the log of the host, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// The HTTP status of a kind of failure.
@@ -28,8 +34,58 @@ fn status(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::Limit => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::Method => StatusCode::METHOD_NOT_ALLOWED,
+        Kind::Stranger => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Kind::Stale => StatusCode::PRECONDITION_FAILED,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl Problem {
+    fn of(error: ActionError) -> Problem {
+        let status = status(error.kind);
+        Problem {
+            status: status.as_u16(),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            code: error.code.to_owned(),
+            detail: error.sentence,
+            request_id: None,
+        }
+    }
+
+    fn response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        // For whoever knows the request's id.
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// The same answer with the id of its request, where it is a problem.
+    pub(super) fn stamped(mut response: Response, request_id: &str) -> Response {
+        match response.extensions_mut().remove::<Problem>() {
+            None => response,
+            Some(problem) => {
+                let headers = std::mem::take(response.headers_mut());
+                let stamped = Problem { request_id: Some(request_id.to_owned()), ..problem };
+                let mut response = stamped.response();
+                for (name, value) in &headers {
+                    if name != header::CONTENT_LENGTH {
+                        response.headers_mut().insert(name, value.clone());
+                    }
+                }
+                response
+            }
+        }
     }
 }
 
@@ -38,14 +94,6 @@ impl IntoResponse for ActionError {
         if self.kind == Kind::Internal {
             tracing::error!(reason = %self.sentence, "a request failed by a mistake of the host");
         }
-        let status = status(self.kind);
-        let problem = Problem {
-            status: status.as_u16(),
-            title: status.canonical_reason().unwrap_or_default().to_owned(),
-            code: self.code.to_owned(),
-            detail: self.sentence,
-        };
-        let body = serde_json::to_string(&problem).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response()
+        Problem::of(self).response()
     }
 }

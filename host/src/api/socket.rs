@@ -1,13 +1,13 @@
 //! The Unix socket: made with its mode before anybody can connect, removed at the end, and served until then.
 
+use super::guard::{Door, Way};
 use super::routes;
-use crate::platform::Platform;
+use super::served::Served;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
-use tokio_util::sync::CancellationToken;
 
 /// Longest path that a Unix socket can have (the kernel's `sun_path`, less its closing zero).
 const MAX_PATH: usize = 107;
@@ -69,9 +69,10 @@ impl ControlSocket {
         Ok(ControlSocket { path: path.to_owned(), listener })
     }
 
-    /// Answers requests until `stop`; those under way are finished.
-    pub async fn serve(self, platform: Platform, stop: CancellationToken) {
-        let router = routes::router(platform, stop.clone());
+    /// Answers requests until the routes are to stop; those under way are finished.
+    pub async fn serve(self, served: Served) {
+        let stop = served.stop.clone();
+        let router = routes::router(Door::new(served.clone(), Way::ControlSocket, u64::MAX), served);
         let ControlSocket { path, listener } = self;
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {

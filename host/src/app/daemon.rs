@@ -10,7 +10,7 @@
 
 use super::lock::{DataLock, LockError};
 use super::servers;
-use crate::api::{ControlSocket, SocketError};
+use crate::api::{ControlSocket, HttpError, HttpServer, Served, SocketError};
 use crate::apps::{Apps, AppsError, Change, Prober};
 use crate::batch::parts::Parts;
 use crate::batch::running::Running;
@@ -20,7 +20,8 @@ use crate::batch::work::Desk;
 use crate::broker::BrokerError;
 use crate::config::{Config, Keep, StagingRules};
 use crate::depot::DepotError;
-use crate::journal::{Event, Happening, Journal, JournalError, JournalThread, Rules};
+use crate::identity::tokens::Tokens;
+use crate::journal::{Event, Filter, Follower, Happening, Journal, JournalError, JournalThread, Rules, Scope};
 use crate::platform::Platform;
 use crate::platform::error::ActionError;
 use crate::platform::housekeeping;
@@ -38,9 +39,10 @@ use crate::staging::knock::Knock;
 use crate::stream;
 use crate::stream::manager::Streams;
 use crate::stream::permits::Permits;
-use crate::stream::windows::Windows;
-use crate::tenant::Tenants;
+use crate::telemetry::metrics::Metrics;
+use crate::tenant::{SettleError, Tenants};
 use crate::worker::spawner::Spawner;
+use futures_util::StreamExt as _;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -114,6 +116,17 @@ pub enum DaemonError {
     /// The control socket cannot be made.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// HTTP cannot be served.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The tokens cannot be read.
+    #[error(
+        "the tokens cannot be read: {0}; without that file there is no token, and HTTP is served on loopback alone"
+    )]
+    Tokens(io::Error),
+    /// What was settled of tenants cannot be read, or does not go with the configuration.
+    #[error(transparent)]
+    Tenants(#[from] SettleError),
     /// Staging cannot be watched.
     #[error("the staging directory {} cannot be watched: {reason}", path.display())]
     Staging {
@@ -143,7 +156,9 @@ pub struct Daemon {
     stop_serving: CancellationToken,
     staging: JoinHandle<()>,
     windows: JoinHandle<()>,
-    serving: JoinHandle<()>,
+    serving: Vec<JoinHandle<()>>,
+    address: Option<String>,
+    tokens: Tokens,
     housekeeping: JoinHandle<()>,
     neighbours: JoinHandle<()>,
     journal: JournalThread,
@@ -178,7 +193,7 @@ impl Daemon {
         }
         let files = FileStore::new(data.join("tenants"));
         let sinks = servers::sinks(&config).await?;
-        let tenants = Tenants::new(Arc::clone(&config));
+        let tenants = Tenants::open(Arc::clone(&config), &data.join("tenants.json"))?;
         let running = Running::default();
         let depot = servers::depot(&config)?;
         let parts = Parts {
@@ -201,10 +216,9 @@ impl Daemon {
             warm: config.warm,
             permits: Permits::new(config.workers_max),
         };
-        let streams = Streams::new(Arc::new(stream_desk), config.stream_threads, &data.join("streams.json"))
-            .map_err(DaemonError::Streams)?;
+        let streams = Streams::new(Arc::new(stream_desk), config.stream_threads).map_err(DaemonError::Streams)?;
         let batches = Batches { parts: parts.clone(), on_known: config.staging_rules.on_known };
-        let platform = Platform::new(batches, running.clone(), streams.clone(), usage.clone(), config.slots);
+        let platform = Platform::new(batches, running.clone(), streams.clone(), usage.clone(), config.slots, staging);
         if config.adopt_tenants {
             adopt(&tenants, [staging, &data.join("tenants")]);
         }
@@ -235,13 +249,25 @@ impl Daemon {
             warm: config.warm,
             running,
         };
+        let tokens = Tokens::open(&data.join("tokens.json")).map_err(DaemonError::Tokens)?;
         let socket = ControlSocket::open(&data.join("control.sock"))?;
+        let http = HttpServer::open(&config.api, tokens.none_was_issued()).await?;
         let slots = Slots::start(config.slots, Arc::new(desk))?;
-        streams.start_all().await;
+        streams.listen().await?;
+        streams.keep_up().await;
         let stop_windows = CancellationToken::new();
-        let windows = tokio::spawn(Windows::new(streams.clone()).run(stop_windows.clone()));
+        let windows = tokio::spawn(stream::run(streams.clone(), stop_windows.clone()));
         let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());
-        let serving = tokio::spawn(socket.serve(platform.clone(), stop_serving.clone()));
+        let metrics = Metrics::new();
+        let events = journal.follow(&Scope::General, Filter::default(), 0).await?;
+        tokio::spawn(count(metrics.clone(), events, stop_serving.clone()));
+        let served = Served::new(platform.clone(), tokens.clone(), metrics, stop_serving.clone());
+        let address = http.as_ref().map(|http| http.address.clone());
+        if let Some(address) = &address {
+            platform.is_served_at(address);
+        }
+        let mut serving = vec![tokio::spawn(socket.serve(served.clone()))];
+        serving.extend(http.map(|http| tokio::spawn(http.serve(served))));
         let housekeeping = tokio::spawn(housekeeping::run(platform.clone(), config.keep.clone(), stop_staging.clone()));
         let neighbours = tokio::spawn(neighbours::run(platform.clone(), id, stop_staging.clone()));
         let ports = Intake::ports(&platform);
@@ -261,11 +287,23 @@ impl Daemon {
             staging,
             windows,
             serving,
+            address,
+            tokens,
             housekeeping,
             neighbours,
             journal: journal_thread,
             _lock: lock,
         })
+    }
+
+    /// Where HTTP is served: `http://127.0.0.1:7373`.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
+    /// Whether whoever reaches it there is an operator, since no token was issued yet.
+    pub fn is_open(&self) -> bool {
+        self.tokens.none_was_issued()
     }
 
     /// The facade, for whoever is in the same process.
@@ -285,6 +323,8 @@ impl Daemon {
             staging,
             windows,
             serving,
+            address: _,
+            tokens: _,
             housekeeping,
             neighbours,
             journal: thread,
@@ -296,10 +336,12 @@ impl Daemon {
         ended("what looks after neighbours", neighbours.await);
         platform.streams.close().await;
         stop_windows.cancel();
-        ended("what closes windows", windows.await);
+        ended("what looks after streams", windows.await);
         let released = tokio::task::spawn_blocking(move || slots.stop()).await.unwrap_or_default();
         stop_serving.cancel();
-        ended("the control socket", serving.await);
+        for served in serving {
+            ended("what answers requests", served.await);
+        }
         let journal = platform.batches.parts.journal.clone();
         journal.record(Event::now(None, Happening::Stopped { released })).await;
         drop(platform);
@@ -312,6 +354,15 @@ impl Daemon {
             Ok(Err(error)) => tracing::error!(%error, "the journal was not closed cleanly"),
             Err(error) => tracing::error!(%error, "the sinks were not closed cleanly"),
         }
+    }
+}
+
+/// Counts what happens, for metrics.
+async fn count(metrics: Metrics, events: Follower, stop: CancellationToken) {
+    let events = events.take_until(stop.cancelled_owned());
+    tokio::pin!(events);
+    while let Some(event) = events.next().await {
+        metrics.note(&event);
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Candidate {
 }
 
 /// How a candidate was judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// It is what its app is now.
@@ -37,7 +37,7 @@ pub enum Decision {
 }
 
 /// What became of a candidate. Durable, but for [`Decision::Unchanged`], which was so before.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Verdict {
     /// How it was judged.
     pub verdict: Decision,
@@ -98,7 +98,7 @@ pub enum Change {
 }
 
 /// Where an app stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AppState {
     /// New tasks run on it.
@@ -110,7 +110,7 @@ pub enum AppState {
 }
 
 /// One app, for lists.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct AppStatus {
     /// Whose it is.
     pub tenant: TenantId,
@@ -133,7 +133,7 @@ pub struct AppStatus {
 }
 
 /// What happened to an app.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Occurrence {
     /// A file was dropped and went live.
@@ -169,7 +169,7 @@ impl Occurrence {
 }
 
 /// One line of a tenant's history of apps.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct HistoryEntry {
     /// When.
     pub at: Timestamp,

@@ -52,7 +52,7 @@ impl Batches {
     }
 
     /// As [`check`](Batches::check), where so many of the bytes that the tenant keeps are those of this batch.
-    async fn check_kept(
+    pub(crate) async fn check_kept(
         &self,
         tenant: &TenantId,
         app: &AppName,

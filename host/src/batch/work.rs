@@ -303,8 +303,12 @@ impl Ready {
     async fn prepare(desk: &Desk, task: &TaskRecord, key: ClaimKey) -> Result<Ready, Obstacle> {
         let TaskRecord { tenant, app, .. } = task;
         let missing = |cause, sentence| Obstacle::Missing { cause, sentence };
-        let settings = desk.parts.tenants.app(tenant, app).ok_or_else(|| {
-            missing("tenant", format!("tenant {tenant} is not registered any more, or disabled: enable it, then retry"))
+        let settings = desk.parts.tenants.app(tenant, app).ok_or_else(|| match desk.parts.tenants.get(tenant) {
+            Some(_) => Obstacle::Passing {
+                cause: "tenant",
+                sentence: format!("tenant {tenant} is suspended: it goes on when it is enabled again"),
+            },
+            None => missing("tenant", format!("tenant {tenant} is not registered any more: register it, then retry")),
         })?;
         let generation = generation(desk, task).await?;
         if task.generation.is_none() {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// What a client needs to publish for a tenant. Has a password in it: print its parts with care.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Credentials {
     /// `amqp://host:port/vhost` or `amqps://`, without a user.
     pub url: String,
@@ -18,6 +18,7 @@ pub struct Credentials {
     /// Its password, where it was made just now. It is not kept: show it.
     pub password: Option<String>,
     /// The certificate authority to trust, as this host knows it.
+    #[schema(value_type = Option<String>)]
     pub ca: Option<PathBuf>,
     /// What else is to be known, as a sentence.
     pub note: String,

@@ -245,6 +245,11 @@ pub trait Broker: Send + Sync {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    /// Whether hosts that share a queue of tasks share this broker, too: then what waits for a stream waits for all of them.
+    fn is_common(&self) -> bool {
+        false
+    }
+
     /// Starts a consumer, which belongs to the runtime that this is awaited on.
     fn consume(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>>;
 }

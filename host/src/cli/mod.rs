@@ -47,6 +47,7 @@ enum Command {
     Usage(remote::records::UsageArgs),
     Logs(remote::records::Logs),
     Tenants(remote::tenants::Tenants),
+    Tokens(remote::tokens::Tokens),
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell
     Completions {
@@ -96,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Usage(args) => block_on(remote::records::usage(&args)),
         Command::Logs(args) => block_on(remote::records::logs(&args)),
         Command::Tenants(args) => block_on(remote::tenants::run(&args)),
+        Command::Tokens(args) => block_on(remote::tokens::run(&args)),
         Command::Doctor(args) => block_on(doctor::run(&args)),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "mysimbdp", &mut std::io::stdout());

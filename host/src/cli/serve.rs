@@ -107,6 +107,11 @@ async fn serve(config: Config) -> Exit {
     for line in where_things_are {
         tracing::info!("{line}");
     }
+    if let Some(address) = daemon.address() {
+        let open =
+            if daemon.is_open() { "; no token was issued yet: whoever is on this machine is an operator" } else { "" };
+        tracing::info!("HTTP is served on {address}{open}");
+    }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

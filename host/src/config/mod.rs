@@ -17,6 +17,7 @@
 //! - What is read is documented in `docs/configuration.md` and shown in `config/mysimbdp.toml`; tests hold the three together.
 //! - [`Config::summary`] writes the file that would be read as this configuration.
 
+mod api;
 mod app_table;
 mod environment;
 mod kind;
@@ -24,6 +25,7 @@ mod limits;
 mod mistake;
 mod nearest;
 mod read;
+mod roster;
 mod servers;
 mod show;
 mod streams;
@@ -34,8 +36,10 @@ mod tests;
 mod written;
 
 pub use crate::tenant::{AppSettings, Limits, Profile, Sink, Stream, Tenant};
+pub use api::{Api, Listen};
 pub use environment::variables;
 pub use mistake::{ConfigErrors, Mistake, Place};
+pub use roster::{Documents, Roster};
 pub use servers::{AcknowledgedBy, MongoDb, QueueType, RabbitMq, Redis, Secret, Tls};
 
 use crate::tenant::{NORMAL, TenantId};
@@ -74,6 +78,8 @@ pub struct Config {
     pub adopt_tenants: bool,
     /// What this host is called among others; the machine's name where it is empty.
     pub host: String,
+    /// HTTP.
+    pub api: Api,
     /// Which queue.
     pub queue: QueueKind,
     /// Where documents go.
@@ -175,6 +181,7 @@ impl Default for Config {
             stream_threads: 1,
             adopt_tenants: true,
             host: String::new(),
+            api: Api::default(),
             queue: QueueKind::Embedded,
             sink: SinkKind::Embedded,
             broker: BrokerKind::Embedded,
@@ -234,6 +241,11 @@ impl Config {
             }
         };
         read.map_err(ConfigErrors::of)
+    }
+
+    /// A tenant as it would be written in the file, as JSON.
+    pub fn document(tenant: &Tenant, profiles: &BTreeMap<String, Profile>) -> serde_json::Value {
+        show::tenant(tenant, profiles)
     }
 
     /// The tenant that a directory in staging makes where tenants are adopted: of the profile `normal`, with nothing else

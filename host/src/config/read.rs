@@ -5,7 +5,7 @@ use super::mistake::Mistake;
 use super::table::{Findings, Known, Reading, Table};
 use super::written::Entries;
 use super::{
-    BrokerKind, Config, Keep, OnKnown, QueueKind, SinkKind, StagingRules, environment, servers, tenants, written,
+    BrokerKind, Config, Keep, OnKnown, QueueKind, SinkKind, StagingRules, api, environment, servers, tenants, written,
 };
 use crate::worker::protocol::Isolation;
 use std::path::{Component, Path, PathBuf};
@@ -83,6 +83,7 @@ fn config(root: &mut Table<'_>, default: Config, real: &dyn Fn(&Path) -> PathBuf
         stream_threads: root.number("stream_threads", &threads).unwrap_or(default.stream_threads),
         adopt_tenants: root.take("adopt_tenants", &Flag).unwrap_or(default.adopt_tenants),
         host: root.take("host", &Text { what: "a name", such_as: "ingest-1" }).unwrap_or(default.host),
+        api: api::api(root, default.api),
         queue: kind(root, "queue", &QUEUES, default.queue),
         sink: kind(root, "sink", &SINKS, default.sink),
         broker: kind(root, "broker", &BROKERS, default.broker),

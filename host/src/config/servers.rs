@@ -197,12 +197,12 @@ fn tls(table: &mut Table<'_>) -> Tls {
     Tls { ca, certificate: certificate.zip(key) }
 }
 
-fn file(table: &mut Table<'_>, key: &'static str) -> Option<PathBuf> {
+pub(super) fn file(table: &mut Table<'_>, key: &'static str) -> Option<PathBuf> {
     let path = Text { what: "the path of a PEM file", such_as: "/etc/mysimbdp/ca.pem" };
     table.take(key, &path).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-fn shown(path: Option<&Path>) -> String {
+pub(super) fn shown(path: Option<&Path>) -> String {
     path.map_or(String::new(), |path| path.display().to_string())
 }
 

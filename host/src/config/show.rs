@@ -10,6 +10,7 @@ use crate::size;
 use crate::tenant::{Profile, Tenant};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 impl Config {
@@ -41,6 +42,7 @@ impl Config {
             "stream_threads": self.stream_threads,
             "adopt_tenants": self.adopt_tenants,
             "host": self.host,
+            "api": self.api.written(),
             "queue": { "kind": word(&QUEUES, &self.queue) },
             "sink": { "kind": word(&SINKS, &self.sink) },
             "broker": { "kind": word(&BROKERS, &self.broker) },
@@ -61,37 +63,39 @@ impl Config {
                 "journal_age": time(keep.journal_age),
             },
             "profiles": named(self.profiles.iter().map(|(name, profile)| (name, self::profile(profile)))),
-            "tenants": named(self.tenants.iter().map(|(name, tenant)| (name, self.tenant(tenant)))),
-        })
-    }
-
-    fn tenant(&self, tenant: &Tenant) -> Value {
-        let base = self.profiles.get(&tenant.profile).map(|profile| profile.limits.clone()).unwrap_or_default();
-        let sinks = tenant.sinks.iter().map(|(name, sink)| (name, json!({ "collection": sink.collection })));
-        let apps = tenant.apps.iter().map(|(name, settings)| {
-            let mut app = Map::from_iter([("sink".to_owned(), json!(settings.sink))]);
-            if let Some(config) = settings.config.as_deref().and_then(|config| serde_json::from_str(config).ok()) {
-                app.insert("config".to_owned(), config);
-            }
-            app.insert("limits".to_owned(), limits::difference_written(&settings.limits, &tenant.limits).into());
-            (name, Value::Object(app))
-        });
-        let streams =
-            tenant.streams.iter().map(|(name, stream)| (name, streams::written(stream, &tenant.app(&stream.app))));
-        json!({
-            "profile": tenant.profile,
-            "weight": tenant.weight,
-            "enabled": tenant.enabled,
-            "default_sink": tenant.default_sink,
-            "limits": limits::difference_written(&tenant.limits, &base),
-            "sinks": named(sinks),
-            "apps": named(apps),
-            "streams": named(streams),
+            "tenants": named(self.tenants.iter().map(|(name, it)| (name, tenant(it, &self.profiles)))),
         })
     }
 }
 
-fn profile(profile: &Profile) -> Value {
+/// A tenant as its table says it: of limits and streams what differs.
+pub(super) fn tenant(tenant: &Tenant, profiles: &BTreeMap<String, Profile>) -> Value {
+    let base = profiles.get(&tenant.profile).map(|profile| profile.limits.clone()).unwrap_or_default();
+    let sinks = tenant.sinks.iter().map(|(name, sink)| (name, json!({ "collection": sink.collection })));
+    let apps = tenant.apps.iter().map(|(name, settings)| {
+        let mut app = Map::from_iter([("sink".to_owned(), json!(settings.sink))]);
+        if let Some(config) = settings.config.as_deref().and_then(|config| serde_json::from_str(config).ok()) {
+            app.insert("config".to_owned(), config);
+        }
+        app.insert("limits".to_owned(), limits::difference_written(&settings.limits, &tenant.limits).into());
+        (name, Value::Object(app))
+    });
+    let streams =
+        tenant.streams.iter().map(|(name, stream)| (name, streams::written(stream, &tenant.app(&stream.app))));
+    json!({
+        "profile": tenant.profile,
+        "weight": tenant.weight,
+        "enabled": tenant.enabled,
+        "default_sink": tenant.default_sink,
+        "limits": limits::difference_written(&tenant.limits, &base),
+        "sinks": named(sinks),
+        "apps": named(apps),
+        "streams": named(streams),
+    })
+}
+
+/// A profile as its table says it.
+pub(super) fn profile(profile: &Profile) -> Value {
     let mut written = Map::from_iter([("weight".to_owned(), json!(profile.weight))]);
     written.extend(limits::written(&profile.limits));
     written.into()

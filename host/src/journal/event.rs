@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One line of a journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Event {
     /// When.
     pub at: Timestamp,
@@ -29,7 +29,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Happening {
     /// The host is up.
@@ -148,7 +148,7 @@ pub enum Happening {
     StreamScaled {
         /// The stream.
         stream: StreamName,
-        /// How many it had on this host.
+        /// How many it had in all, on all hosts.
         from: usize,
         /// How many it has now.
         to: usize,
@@ -191,6 +191,22 @@ pub enum Happening {
     Deed {
         /// What, with its object: `task 17 was cancelled`.
         sentence: String,
+    },
+    /// Somebody asked over HTTP or the control socket for something that may have changed something.
+    Request {
+        /// Name of the token, or how it came without one: `control socket`, `loopback`.
+        by: String,
+        /// Id of the token.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<String>,
+        /// `POST`, `PUT`, `PATCH` or `DELETE`.
+        method: String,
+        /// What of, without the query.
+        path: String,
+        /// The status that was answered.
+        status: u16,
+        /// The id of the request.
+        request_id: String,
     },
     /// A limit was reached.
     LimitReached {
@@ -245,7 +261,7 @@ impl Event {
 
 impl Happening {
     /// All kinds, as they are written.
-    pub const KINDS: [&'static str; 24] = [
+    pub const KINDS: [&'static str; 25] = [
         "started",
         "stopped",
         "app_live",
@@ -265,6 +281,7 @@ impl Happening {
         "stream_worker_died",
         "stream_log",
         "deed",
+        "request",
         "limit_reached",
         "trouble",
         "lost",
@@ -294,6 +311,7 @@ impl Happening {
             Happening::StreamWorkerDied { .. } => "stream_worker_died",
             Happening::StreamLog { .. } => "stream_log",
             Happening::Deed { .. } => "deed",
+            Happening::Request { .. } => "request",
             Happening::LimitReached { .. } => "limit_reached",
             Happening::Trouble { .. } => "trouble",
             Happening::Lost { .. } => "lost",
@@ -331,7 +349,7 @@ impl Happening {
 }
 
 /// How an attempt at a task went: what statistics and the bill are made of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskEntry {
     /// Number of the task.
     pub task: u64,

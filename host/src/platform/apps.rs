@@ -2,7 +2,7 @@
 
 use super::Platform;
 use super::error::ActionError;
-use crate::apps::{AppStatus, AppsError, HistoryEntry};
+use crate::apps::{AppStatus, AppsError, Candidate, Decision, HistoryEntry, Verdict};
 use crate::journal::{Event, Happening};
 use crate::tenant::{AppName, TenantId};
 
@@ -45,8 +45,52 @@ impl Platform {
         self.announce(tenant, app).await;
         let sentence = format!("app {} of tenant {tenant} was rolled back to", generation.label());
         self.batches.parts.journal.record(Event::now(Some(tenant), Happening::Deed { sentence })).await;
+        self.app_status(tenant, app)
+    }
+
+    /// Retires an app. Its file stays where it is.
+    ///
+    /// # Errors
+    /// There is no such tenant or app, or it is not live.
+    pub async fn retire_app(&self, tenant: &TenantId, app: &AppName) -> Result<AppStatus, ActionError> {
+        self.tenant(tenant)?;
+        let generation = self.batches.parts.apps.retire(tenant, app).await?;
+        self.announce(tenant, app).await;
+        let (app, hash, reason) = (app.clone(), generation.hash().to_owned(), "by hand".to_owned());
+        let retired = Happening::AppRetired { app: app.clone(), generation: hash, reason };
+        self.batches.parts.journal.record(Event::now(Some(tenant), retired)).await;
+        self.app_status(tenant, &app)
+    }
+
+    fn app_status(&self, tenant: &TenantId, app: &AppName) -> Result<AppStatus, ActionError> {
         let mut apps = self.apps(Some(tenant)).into_iter();
-        apps.find(|line| line.app == *app).ok_or_else(|| ActionError::internal("a live app is not listed"))
+        apps.find(|line| line.app == *app)
+            .ok_or_else(|| ActionError::internal("an app that was just changed is not listed"))
+    }
+
+    /// Judges a candidate, makes it live where it will do, and tells the journal and the other hosts.
+    pub(super) async fn consider(&self, candidate: Candidate) -> Result<Verdict, AppsError> {
+        let tenant = candidate.tenant.clone();
+        let verdict = self.batches.parts.apps.consider(candidate).await?;
+        let happened = match (verdict.verdict, &verdict.app) {
+            (Decision::Refused, _) => {
+                Happening::AppRefused { file: verdict.file.clone(), reason: verdict.sentence.clone() }
+            }
+            (Decision::Live, Some(app)) => {
+                self.announce(&tenant, app).await;
+                Happening::AppLive {
+                    app: app.clone(),
+                    generation: verdict.generation.clone().unwrap_or_default(),
+                    version: verdict.version.clone(),
+                    kinds: verdict.kinds.iter().map(|kind| kind.name().to_owned()).collect(),
+                    after_ms: verdict.after_ms,
+                    reason: format!("{} was dropped", verdict.file),
+                }
+            }
+            _ => return Ok(verdict),
+        };
+        self.batches.parts.journal.record(Event::now(Some(&tenant), happened)).await;
+        Ok(verdict)
     }
 }
 

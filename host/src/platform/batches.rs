@@ -5,13 +5,14 @@ use super::error::ActionError;
 use crate::batch::running::RunningTask;
 use crate::queue::TaskFilter;
 use crate::task::{BatchId, TaskRecord};
+use crate::tenant::TenantId;
 use serde::{Deserialize, Serialize};
 
 /// Most tasks that one answer lists.
 const MAX_PAGE: usize = 1_000;
 
 /// A batch with its tasks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BatchView {
     /// Its id.
     pub batch: BatchId,
@@ -22,7 +23,7 @@ pub struct BatchView {
 }
 
 /// A task, and how far it is just now where it runs on this host.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskView {
     /// As the queue has it.
     #[serde(flatten)]
@@ -32,7 +33,28 @@ pub struct TaskView {
     pub running: Option<RunningTask>,
 }
 
+/// The sentence for a batch that is not there.
+pub(crate) fn unknown_batch(batch: BatchId) -> ActionError {
+    ActionError::not_found(
+        "unknown_batch",
+        format!("there is no batch {batch}: open it, or look at `mysimbdp tasks list`"),
+    )
+}
+
 impl Platform {
+    /// Whose a batch is: one that is open here, or in the queue.
+    ///
+    /// # Errors
+    /// The queue cannot answer.
+    pub async fn owner(&self, batch: BatchId) -> Result<Option<TenantId>, ActionError> {
+        if let Some(tenant) = self.open_batch_of(batch) {
+            return Ok(Some(tenant));
+        }
+        let tasks = self.batches.parts.queue.batch(batch).await?;
+        let Some(first) = tasks.first() else { return Ok(None) };
+        Ok(self.batches.parts.queue.task(*first).await?.map(|task| task.tenant))
+    }
+
     /// A batch.
     ///
     /// # Errors
@@ -41,7 +63,7 @@ impl Platform {
         let filter = TaskFilter { batch: Some(batch), ..TaskFilter::default() };
         let tasks = self.tasks(&filter, MAX_PAGE).await?;
         if tasks.is_empty() {
-            return Err(ActionError::not_found("unknown_batch", format!("there is no batch {batch}")));
+            return Err(unknown_batch(batch));
         }
         Ok(BatchView { batch, is_over: tasks.iter().all(|view| view.task.state.is_over()), tasks })
     }

@@ -17,6 +17,20 @@ pub enum Kind {
     Conflict,
     /// A limit of the tenant forbids it.
     Limit,
+    /// Nothing there is asked in this way.
+    Method,
+    /// Nobody known asks.
+    Stranger,
+    /// Whoever asks may not.
+    Forbidden,
+    /// More bytes than are read.
+    TooLarge,
+    /// Its bytes come too slowly.
+    TooSlow,
+    /// Too much is asked at once.
+    TooMany,
+    /// It was changed since it was looked at.
+    Stale,
     /// It may work later.
     Unavailable,
     /// A mistake of the host, or of the machine it runs on.
@@ -54,6 +68,26 @@ impl ActionError {
     /// A mistake of the host or of its machine.
     pub fn internal(sentence: impl Into<String>) -> ActionError {
         ActionError { kind: Kind::Internal, code: "internal", sentence: sentence.into() }
+    }
+
+    /// Nothing there is asked in this way.
+    pub fn method(sentence: impl Into<String>) -> ActionError {
+        ActionError { kind: Kind::Method, code: "method_not_allowed", sentence: sentence.into() }
+    }
+
+    /// Whoever asks may not.
+    pub fn forbidden(code: &'static str, sentence: impl Into<String>) -> ActionError {
+        ActionError { kind: Kind::Forbidden, code, sentence: sentence.into() }
+    }
+
+    /// More bytes than are read.
+    pub fn too_large(code: &'static str, sentence: impl Into<String>) -> ActionError {
+        ActionError { kind: Kind::TooLarge, code, sentence: sentence.into() }
+    }
+
+    /// Its bytes come too slowly.
+    pub fn too_slow(sentence: impl Into<String>) -> ActionError {
+        ActionError { kind: Kind::TooSlow, code: "too_slow", sentence: sentence.into() }
     }
 
     /// It may work later.

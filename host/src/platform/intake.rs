@@ -90,27 +90,16 @@ impl Inbox for Intake {
 impl Intake {
     async fn judge(&self, candidate: AppCandidate) -> AppVerdict {
         let AppCandidate { tenant, file, identity, snapshot, last_change, .. } = candidate;
-        let apps = &self.platform.batches.parts.apps;
-        let file = known_as(&file);
-        let candidate = Candidate { tenant: tenant.clone(), file, identity, snapshot, last_change };
-        let verdict = match apps.consider(candidate).await {
+        let candidate = Candidate { tenant, file: known_as(&file), identity, snapshot, last_change };
+        let verdict = match self.platform.consider(candidate).await {
             Ok(verdict) => verdict,
             Err(error) => return AppVerdict::Later { sentence: error.to_string() },
         };
-        let Verdict { verdict: decision, sentence, file, app, generation, version, kinds, after_ms, findings } =
-            verdict;
-        if decision == Decision::Refused {
-            let refused = Happening::AppRefused { file, reason: sentence.clone() };
-            self.tell(&tenant, refused).await;
+        let Verdict { verdict, sentence, app, generation, findings, .. } = verdict;
+        if verdict == Decision::Refused {
             return AppVerdict::Refused { sentence, findings };
         }
         let generation = generation.unwrap_or_default();
-        if let (Decision::Live, Some(app)) = (decision, &app) {
-            let kinds = kinds.iter().map(|kind| kind.name().to_owned()).collect();
-            let (app, generation, reason) = (app.clone(), generation.clone(), format!("{file} was dropped"));
-            self.platform.announce(&tenant, &app).await;
-            self.tell(&tenant, Happening::AppLive { app, generation, version, kinds, after_ms, reason }).await;
-        }
         AppVerdict::Live { apps: app.into_iter().collect(), generation, sentence, findings }
     }
 

@@ -19,7 +19,7 @@ const MAX_PAGE: usize = 500;
 const MAX_REPLAY: usize = 1_000_000;
 
 /// A dead letter as it is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LetterLine {
     /// The task it belongs to; of a message, with `row`, its number.
     pub task: u64,
@@ -54,18 +54,19 @@ pub struct LetterLine {
 }
 
 /// Some dead letters, and where the next ones begin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LetterPage {
     /// By task, row and part.
     pub letters: Vec<LetterLine>,
     /// What to hand in for the next page; `None` at the end.
+    #[schema(value_type = Option<Vec<u64>>)]
     pub next: Option<LetterKey>,
     /// How many there are in all.
     pub count: u64,
 }
 
 /// A replay that was put into the queue.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReplayAnswer {
     /// Number of the task that runs the rows.
     pub task: u64,
@@ -74,7 +75,7 @@ pub struct ReplayAnswer {
 }
 
 /// Messages that were put back into their queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StreamReplay {
     /// How many.
     pub messages: u64,

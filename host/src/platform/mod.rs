@@ -15,30 +15,39 @@ pub mod error;
 pub mod housekeeping;
 pub mod intake;
 mod letters;
+mod measure;
 pub mod neighbours;
 mod overview;
+mod receiving;
 mod records;
 mod streams;
 mod tasks;
+mod tenancy;
+mod upload_app;
 mod uploads;
 
+pub(crate) use batches::unknown_batch;
 pub use batches::{BatchView, TaskView};
 pub use letters::{LetterLine, LetterPage, ReplayAnswer, StreamReplay};
 pub use overview::{HostLine, Overview, TenantLine};
-pub use streams::{PublishAnswer, StreamLine};
+pub use receiving::Receiving;
+pub use streams::{PublishAnswer, StreamLimits, StreamLine};
+pub(crate) use tasks::unknown_task;
+pub use tenancy::{Change, Settlement};
 pub use uploads::{OpenBatch, OpenedBatch, PlannedFile};
 
 use crate::batch::running::Running;
 use crate::batch::submit::Batches;
 use crate::journal::{Event, Happening};
-use crate::queue::{QueueError, Share};
+use crate::queue::QueueError;
 use crate::quota::Usage;
 use crate::sink::{DocumentSink, Sinks};
 use crate::stream::manager::Streams;
 use crate::tenant::{SinkName, Tenant, TenantId};
 use error::ActionError;
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use uploads::Uploads;
 
@@ -57,13 +66,24 @@ pub struct Platform {
     pub slots: usize,
     /// When the host began.
     pub since: Timestamp,
+    /// The staging directory.
+    staging: Arc<Path>,
+    /// Where HTTP is served.
+    address: Arc<OnceLock<String>>,
     uploads: Uploads,
     runtime: Handle,
 }
 
 impl Platform {
     /// Brings the parts together. Must be called within the runtime on which it is to work.
-    pub fn new(batches: Batches, running: Running, streams: Streams, usage: Usage, slots: usize) -> Platform {
+    pub fn new(
+        batches: Batches,
+        running: Running,
+        streams: Streams,
+        usage: Usage,
+        slots: usize,
+        staging: &Path,
+    ) -> Platform {
         Platform {
             batches,
             running,
@@ -71,6 +91,8 @@ impl Platform {
             usage,
             slots,
             since: Timestamp::now(),
+            staging: staging.into(),
+            address: Arc::default(),
             uploads: Uploads::default(),
             runtime: Handle::current(),
         }
@@ -81,8 +103,7 @@ impl Platform {
     /// # Errors
     /// The queue cannot be told.
     pub async fn welcome(&self, tenant: &Tenant) -> Result<(), QueueError> {
-        let share = Share { weight: tenant.weight, concurrent: tenant.limits.concurrent_tasks };
-        self.batches.parts.queue.set_share(&tenant.id, share).await
+        self.batches.parts.queue.set_share(&tenant.id, Platform::share_of(tenant)).await
     }
 
     /// Whose a directory in staging is; where tenants are adopted, a new one is registered for it.
@@ -106,6 +127,28 @@ impl Platform {
     /// A tenant that is there and not disabled.
     fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ActionError> {
         self.batches.parts.tenants.active(id).ok_or_else(|| crate::batch::submit::unknown_tenant(id))
+    }
+
+    /// Whether there is such a tenant, where one is named.
+    ///
+    /// # Errors
+    /// There is none, or it is disabled.
+    pub fn exists(&self, tenant: Option<&TenantId>) -> Result<(), ActionError> {
+        tenant.map_or(Ok(()), |tenant| self.tenant(tenant).map(|_| ()))
+    }
+
+    /// HTTP is served there from now on.
+    pub fn is_served_at(&self, address: &str) {
+        // It is said once, when the daemon starts.
+        let _ = self.address.set(address.to_owned());
+    }
+
+    /// Whether this host can work: its queue answers.
+    ///
+    /// # Errors
+    /// It cannot, and why.
+    pub async fn ready(&self) -> Result<(), String> {
+        self.batches.parts.queue.hosts().await.map(|_| ()).map_err(|error| error.to_string())
     }
 
     /// A sink of a tenant, by its name; the default one where none is named.

@@ -11,24 +11,27 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The platform, as this host sees it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Overview {
     /// Version of mysimbdp.
     pub version: String,
+    /// Where this host serves HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
     /// Since when this host is up.
     pub since: Timestamp,
     /// Its slots.
     pub slots: usize,
     /// What runs on them.
     pub running: Vec<RunningTask>,
-    /// The hosts that share this queue, this one among them.
+    /// The hosts that share this queue, this one among them; of one tenant's page none.
     pub hosts: Vec<HostLine>,
     /// Tenants that have or had something to do, and how much.
     pub tenants: Vec<TenantLine>,
 }
 
 /// A host, as it is listed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HostLine {
     /// What it tells of itself.
     #[serde(flatten)]
@@ -38,7 +41,7 @@ pub struct HostLine {
 }
 
 /// A tenant, as it is listed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TenantLine {
     /// Its name.
     pub tenant: TenantId,
@@ -66,14 +69,15 @@ impl Platform {
         running.retain(|task| tenant.is_none_or(|tenant| task.tenant == *tenant));
         let tenants = match tenant {
             Some(tenant) => {
-                let tenant = self.tenant(tenant)?;
-                vec![self.line(&tenant).await?]
+                vec![self.tenant_line(tenant).await?]
             }
             None => self.tenants().await?,
         };
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let hosts = self.hosts().await?;
-        Ok(Overview { version, since: self.since, slots: self.slots, running, hosts, tenants })
+        // Of the platform itself a tenant's page says nothing.
+        let hosts = if tenant.is_none() { self.hosts().await? } else { Vec::new() };
+        let http = self.address.get().cloned();
+        Ok(Overview { version, http, since: self.since, slots: self.slots, running, hosts, tenants })
     }
 
     /// The hosts that share this queue.
@@ -95,6 +99,15 @@ impl Platform {
             lines.push(self.line(&tenant).await?);
         }
         Ok(lines)
+    }
+
+    /// One tenant.
+    ///
+    /// # Errors
+    /// There is none of this name, or the queue cannot answer.
+    pub async fn tenant_line(&self, tenant: &TenantId) -> Result<TenantLine, ActionError> {
+        let tenant = self.tenant(tenant)?;
+        self.line(&tenant).await
     }
 
     async fn line(&self, tenant: &Tenant) -> Result<TenantLine, ActionError> {

@@ -3,17 +3,23 @@
 use super::Platform;
 use super::error::{ActionError, Kind};
 use crate::broker::{BrokerError, Credentials, Depth, Envelope, Outgoing, Published, StreamKey};
-use crate::journal::{Event, Happening};
-use crate::stream::manager::{StreamError, Streams, Told};
-use crate::stream::states::State;
+use crate::journal::{Event, Filter, Happening, Order, Scope};
+use crate::queue::QueueError;
+use crate::stream::manager::{StreamError, Streams};
 use crate::stream::window::{Counts, WindowReport};
-use crate::tenant::{AppName, SinkName, StreamName, TenantId};
+use crate::stream::{OnHost, Told};
+use crate::tenant::{AppName, OnBreach, SinkName, StreamName, StreamState, TenantId};
 use crate::worker::delivery::Message;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Most windows that one answer lists.
+const MAX_WINDOWS: usize = 1_000;
+/// Events that are read at once to find them.
+const PAGE: usize = 1_000;
+
 /// A stream, as it is listed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StreamLine {
     /// Whose it is.
     pub tenant: TenantId,
@@ -26,15 +32,18 @@ pub struct StreamLine {
     /// What it is bound to.
     pub routing_keys: Vec<String>,
     /// `started`, `stopped`, `paused` or `deleted`.
-    pub state: State,
+    pub state: StreamState,
     /// Why.
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-    /// Consumers on this host.
+    /// Consumers on all hosts.
     pub consumers: usize,
     /// Fewest and most consumers.
+    #[schema(value_type = Vec<usize>)]
     pub bounds: (usize, usize),
+    /// What it may take.
+    pub limits: StreamLimits,
     /// What holds it up just now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -44,20 +53,37 @@ pub struct StreamLine {
     pub held: Option<u64>,
     /// Seconds since the oldest came.
     pub oldest_seconds: Option<f64>,
-    /// The last window of this host that is closed.
+    /// The last window that is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowReport>,
-    /// What was counted on this host since it is up.
+    /// What is where, where several hosts share the stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<OnHost>,
+    /// What was counted since the hosts are up.
     #[serde(flatten)]
     pub counts: Counts,
 }
 
+/// Limits of a stream, as they stand in the configuration: its tenant's, where it has none of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct StreamLimits {
+    /// Messages in a window.
+    pub messages_per_window: u64,
+    /// Bytes of their bodies in a window.
+    pub bytes_per_window: u64,
+    /// Seconds of a window.
+    pub window_seconds: u64,
+    /// What happens above that.
+    pub on_breach: OnBreach,
+}
+
 /// What became of messages that were published.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PublishAnswer {
     /// Accepted and durable.
     pub accepted: u64,
     /// Not accepted: place among them, and why.
+    #[schema(value_type = Vec<Vec<serde_json::Value>>)]
     pub refused: Vec<(usize, String)>,
 }
 
@@ -85,7 +111,13 @@ impl Platform {
 
     async fn stream_line(&self, told: Told) -> StreamLine {
         let depth: Option<Depth> = self.streams().depth(&told.key).await.ok();
-        let Told { key, settings, said, consumers, total, last, trouble } = told;
+        let Told { key, settings, said, consumers, total, last, trouble, hosts } = told;
+        let limits = StreamLimits {
+            messages_per_window: settings.limits.messages_per_window,
+            bytes_per_window: settings.limits.bytes_per_window,
+            window_seconds: settings.limits.window_seconds,
+            on_breach: settings.limits.on_breach,
+        };
         StreamLine {
             tenant: key.tenant,
             stream: key.stream,
@@ -97,13 +129,24 @@ impl Platform {
             since: said.since,
             consumers,
             bounds: (settings.consumers_min, settings.consumers_max),
+            limits,
             trouble,
             waiting: depth.map(|depth| depth.waiting),
             held: depth.map(|depth| depth.held),
             oldest_seconds: depth.and_then(|depth| depth.oldest).map(|age| age.as_secs_f64()),
             window: last,
+            hosts,
             counts: total,
         }
+    }
+
+    /// One stream.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub async fn stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
+        self.tenant(&key.tenant)?;
+        Ok(self.stream_line(self.streams().get(key)?).await)
     }
 
     /// Starts a stream.
@@ -122,8 +165,35 @@ impl Platform {
     /// There is none of that name.
     pub async fn stop_stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
         self.tenant(&key.tenant)?;
-        self.streams().stop(key, State::Stopped, "by hand").await?;
+        self.streams().stop(key, StreamState::Stopped, "by hand").await?;
         Ok(self.stream_line(self.streams().get(key)?).await)
+    }
+
+    /// The last windows of a stream in which something had happened on this host, oldest first.
+    ///
+    /// # Errors
+    /// There is none of that name, or the journal cannot be read.
+    pub async fn stream_windows(&self, key: &StreamKey, limit: usize) -> Result<Vec<WindowReport>, ActionError> {
+        self.tenant(&key.tenant)?;
+        self.streams().get(key)?;
+        let filter = Filter { kinds: vec!["stream_window".to_owned()], ..Filter::default() };
+        let (scope, limit) = (Scope::Tenant(key.tenant.clone()), limit.clamp(1, MAX_WINDOWS));
+        let mut windows = Vec::new();
+        let mut from = None;
+        while windows.len() < limit {
+            let page = self.batches.parts.journal.read(&scope, &filter, Order::NewestFirst, PAGE, from).await?;
+            windows.extend(page.events.into_iter().filter_map(|event| match event.what {
+                Happening::StreamWindow { stream, report } if stream == key.stream => Some(*report),
+                _ => None,
+            }));
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        windows.truncate(limit);
+        windows.reverse();
+        Ok(windows)
     }
 
     /// What a client needs to publish for a tenant; with `rotate`, with another password.
@@ -240,7 +310,8 @@ impl From<StreamError> for ActionError {
             StreamError::Limit { limit, .. } => ActionError { kind: Kind::Limit, code: limit, sentence },
             StreamError::Broker(BrokerError::Transient(_)) => ActionError::unavailable("broker_unavailable", sentence),
             StreamError::Broker(BrokerError::NoQueue(_)) => ActionError::not_found("no_queue", sentence),
-            StreamError::Broker(BrokerError::Permanent(_)) | StreamError::State(_) => ActionError::internal(sentence),
+            StreamError::Queue(QueueError::Transient(_)) => ActionError::unavailable("queue_unavailable", sentence),
+            StreamError::Broker(BrokerError::Permanent(_)) | StreamError::Queue(_) => ActionError::internal(sentence),
         }
     }
 }

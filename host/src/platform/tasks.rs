@@ -6,6 +6,11 @@ use crate::batch::stop::Why;
 use crate::journal::{Event, Happening};
 use crate::task::{TaskRecord, TaskState, Work};
 
+/// The sentence for a task that is not there.
+pub(crate) fn unknown_task(number: u64) -> ActionError {
+    ActionError::not_found("unknown_task", format!("there is no task {number}"))
+}
+
 impl Platform {
     /// One task.
     ///
@@ -13,7 +18,7 @@ impl Platform {
     /// There is none of this number.
     pub async fn task(&self, number: u64) -> Result<TaskRecord, ActionError> {
         let task = self.batches.parts.queue.task(number).await?;
-        task.ok_or_else(|| ActionError::not_found("unknown_task", format!("there is no task {number}")))
+        task.ok_or_else(|| unknown_task(number))
     }
 
     /// Puts a task that is parked, partial or cancelled back into the queue; it goes on from its checkpoint.

@@ -10,6 +10,7 @@
 //! Committing twice answers the same numbers.
 
 use super::Platform;
+use super::batches::unknown_batch;
 use super::error::ActionError;
 use crate::batch::submit::Submission;
 use crate::task::{BatchId, Origin, StoredFile};
@@ -25,7 +26,7 @@ use tokio::io::AsyncRead;
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// A batch that is to be opened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenBatch {
     /// Its id, chosen by the sender so that a repeated request is the same batch; a new one where none is given.
@@ -39,7 +40,7 @@ pub struct OpenBatch {
 }
 
 /// A file that will be sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedFile {
     /// Its name, without a directory.
@@ -49,7 +50,7 @@ pub struct PlannedFile {
 }
 
 /// A batch that is open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OpenedBatch {
     /// Its id.
     pub batch: BatchId,
@@ -74,6 +75,11 @@ impl Uploads {
 }
 
 impl Platform {
+    /// Whose a batch is that is open here.
+    pub(super) fn open_batch_of(&self, batch: BatchId) -> Option<TenantId> {
+        self.uploads.lock().get(&batch).map(|upload| upload.plan.tenant.clone())
+    }
+
     /// Opens a batch.
     ///
     /// # Errors
@@ -106,7 +112,7 @@ impl Platform {
     ) -> Result<StoredFile, ActionError> {
         let (tenant, planned) = {
             let mut open = self.uploads.lock();
-            let upload = open.get_mut(&batch).ok_or_else(|| not_open(batch))?;
+            let upload = open.get_mut(&batch).ok_or_else(|| unknown_batch(batch))?;
             upload.touched = Instant::now();
             let count = upload.plan.files.len();
             let planned = upload.plan.files.get(index).cloned().ok_or_else(|| {
@@ -129,7 +135,7 @@ impl Platform {
             return Err(ActionError::invalid("wrong_size", sentence));
         }
         let mut open = self.uploads.lock();
-        let upload = open.get_mut(&batch).ok_or_else(|| not_open(batch))?;
+        let upload = open.get_mut(&batch).ok_or_else(|| unknown_batch(batch))?;
         upload.touched = Instant::now();
         upload.files[index] = Some(stored.clone());
         Ok(stored)
@@ -147,7 +153,7 @@ impl Platform {
         }
         let submission = {
             let open = self.uploads.lock();
-            let Upload { plan, files, .. } = open.get(&batch).ok_or_else(|| not_open(batch))?;
+            let Upload { plan, files, .. } = open.get(&batch).ok_or_else(|| unknown_batch(batch))?;
             let missing = files.iter().position(Option::is_none);
             if let Some(missing) = missing {
                 let sentence = format!("file {missing} of batch {batch} was not sent: send it, then commit again");
@@ -183,11 +189,4 @@ impl Platform {
             tracing::warn!(%error, %batch, "the files of an abandoned batch could not be removed");
         }
     }
-}
-
-fn not_open(batch: BatchId) -> ActionError {
-    ActionError::not_found(
-        "unknown_batch",
-        format!("batch {batch} is not open here: open it, send its files, commit it"),
-    )
 }

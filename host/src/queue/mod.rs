@@ -15,6 +15,8 @@
 //! - The *state* of a task (checkpoint, skip list, attempts, pinned generation) lives here, so that whoever claims it next
 //!   goes on from there. A queue answers only when it is durable.
 //! - Everything can be asked twice: a batch that is enqueued again under its id is the one that is there.
+//! - What hosts have to agree on besides lies here, too: which generation of an app is live, what shall become of streams, and
+//!   which part of a limit each host holds.
 
 #[cfg(test)]
 mod contract;
@@ -24,7 +26,7 @@ pub mod scheduler;
 
 use crate::sink::BoxFuture;
 use crate::task::{BatchId, Checkpoint, Origin, StoredFile, TaskRecord, TaskState, Work};
-use crate::tenant::{AppName, TenantId};
+use crate::tenant::{AppName, Said, StreamName, StreamState, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -60,7 +62,7 @@ pub struct Announced {
 }
 
 /// What a host tells of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HostCard {
     /// Its name among those that share a queue.
     pub name: String,
@@ -74,6 +76,36 @@ pub struct HostCard {
 
 /// How long a sign of life counts.
 pub const HOST_WORD: Duration = Duration::from_secs(15);
+
+/// Of what a limit allows to all hosts together, the part that one of them wants to hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartWish {
+    /// Which limit: a word of letters, digits and `-_/.`, the same on all hosts.
+    pub of: String,
+    /// What it allows. At most [`PartWish::MOST`].
+    pub limit: u64,
+    /// How much of it.
+    pub wish: u64,
+}
+
+impl PartWish {
+    /// The largest number that is shared out: a larger one is no limit that anybody meets.
+    pub const MOST: u64 = 1 << 53;
+}
+
+/// What was said of streams: whose, which, and what.
+pub type Words = Vec<(TenantId, StreamName, Said)>;
+
+/// What a host hears of the others when it tells of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Another number than before where something was said of a stream since.
+    pub words: u64,
+    /// What it holds from now on, in the order of its wishes: no more than it wished, and no more than the others leave.
+    pub parts: Vec<u64>,
+    /// Every other host that has told something within [`HOST_WORD`], and what.
+    pub others: Vec<(String, String)>,
+}
 
 /// What a tenant may have of the slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +186,7 @@ pub struct TaskFilter {
 }
 
 /// How much of a tenant there is in the queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Load {
     /// Tasks that wait.
     pub waiting: u64,
@@ -234,6 +266,36 @@ pub trait TaskQueue: Send + Sync {
     /// itself.
     fn hosts(&self) -> BoxFuture<'_, Result<Vec<(HostCard, Duration)>, QueueError>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// Says what shall become of a stream. The last word counts, whichever host it comes from; it is kept as everything else
+    /// is. Answers what it is now.
+    fn say<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        stream: &'a StreamName,
+        state: StreamState,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Said, QueueError>>;
+
+    /// What was said of all streams last.
+    fn said(&self) -> BoxFuture<'_, Result<Words, QueueError>>;
+
+    /// Tells the other hosts something of this one, and asks for its parts of limits that hold for all of them together. What
+    /// is granted is held until the next time; all that hosts hold of a limit is never more than the limit. A host that was not
+    /// heard of for [`HOST_WORD`] holds nothing. `None` where one host has the queue for itself.
+    fn tell<'a>(
+        &'a self,
+        _host: &'a str,
+        _told: &'a str,
+        _wishes: &'a [PartWish],
+    ) -> BoxFuture<'a, Result<Option<Heard>, QueueError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// This host tells nothing any more and holds nothing.
+    fn fall_silent<'a>(&'a self, _host: &'a str) -> BoxFuture<'a, Result<(), QueueError>> {
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// Puts a batch into the queue and answers the numbers of its tasks, in order: all of it or nothing. A batch whose id

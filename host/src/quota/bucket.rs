@@ -26,7 +26,7 @@ use std::time::Duration;
 const GRAINS: u32 = 256;
 
 /// So many messages, and so many bytes of their bodies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Amount {
     /// Messages.
     pub messages: u64,
@@ -46,13 +46,6 @@ impl Amount {
         self.each(other, u64::min)
     }
 
-    /// An equal part of it for each of so many hosts: not less than one message and one byte.
-    #[must_use]
-    pub fn share(self, hosts: u64) -> Amount {
-        let part = |number: u64| if number == u64::MAX { number } else { (number / hosts.max(1)).max(1) };
-        Amount { messages: part(self.messages), bytes: part(self.bytes) }
-    }
-
     fn each(self, other: Amount, what: impl Fn(u64, u64) -> u64) -> Amount {
         Amount { messages: what(self.messages, other.messages), bytes: what(self.bytes, other.bytes) }
     }
@@ -67,10 +60,12 @@ impl Amount {
 }
 
 /// What went through a bucket in a window, and whether it was empty at the end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Consumption {
     /// What was taken; of a debt, what was paid. Of one host never more than the limit.
     pub taken: Amount,
+    /// What was left at its end.
+    pub left: Amount,
     /// No message was left.
     pub no_messages_left: bool,
     /// No byte was left.
@@ -78,15 +73,29 @@ pub struct Consumption {
 }
 
 impl Consumption {
-    /// With what went through the same limit's bucket on another host.
+    /// With what went through the same limit's bucket on another host. Nothing is left of both together where one has
+    /// nothing, and the other no more than what a host keeps to spare: an eighth of what was taken.
     #[must_use]
     pub fn with(self, other: Consumption) -> Consumption {
+        let (taken, left) = (self.taken.plus(other.taken), self.left.plus(other.left));
         Consumption {
-            taken: self.taken.plus(other.taken),
-            no_messages_left: self.no_messages_left || other.no_messages_left,
-            no_bytes_left: self.no_bytes_left || other.no_bytes_left,
+            taken,
+            left,
+            no_messages_left: (self.no_messages_left || other.no_messages_left) && left.messages <= taken.messages / 8,
+            no_bytes_left: (self.no_bytes_left || other.no_bytes_left) && left.bytes <= taken.bytes / 8,
         }
     }
+}
+
+/// How a bucket stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What can be taken of it in each window.
+    pub limit: Amount,
+    /// What was taken in the last one. More than the limit only where that was lowered since.
+    pub taken: Amount,
+    /// What can be taken now.
+    pub left: Amount,
 }
 
 /// See the module.
@@ -120,12 +129,17 @@ impl Bucket {
         Bucket { limit, window, now: Duration::ZERO, taken, out: nothing, debt: nothing, counted: nothing }
     }
 
-    /// Another limit holds from now on. What was taken stays taken.
-    pub fn resize(&mut self, now: Duration, limit: Amount, window: Duration) {
+    /// Another limit holds from now on, which may be nothing. What was taken stays taken.
+    pub fn resize(&mut self, now: Duration, limit: Amount) {
         self.advance(now);
-        self.limit = limit.each(Amount { messages: 1, bytes: 1 }, u64::max);
-        self.window = window;
+        self.limit = limit;
         self.pay(self.now);
+    }
+
+    /// The limit, what of it was taken in the last window, and what is left.
+    pub fn standing(&mut self, now: Duration) -> Standing {
+        self.advance(now);
+        Standing { limit: self.limit, taken: self.out, left: self.left() }
     }
 
     /// What can be taken now: at least one message and one byte, or nothing at all.
@@ -143,7 +157,8 @@ impl Bucket {
         self.count(self.now, had);
     }
 
-    /// When there may be something to take again; `now`, where there is. It is never later than this says.
+    /// When there may be something to take again; `now`, where there is. It is never later than this says, as long as the limit
+    /// stays.
     pub fn next(&mut self, now: Duration) -> Duration {
         self.advance(now);
         if !self.left().is_none() {
@@ -155,8 +170,10 @@ impl Bucket {
             back = back.plus(taken.amount);
             back.messages >= wanted.messages && back.bytes >= wanted.bytes
         });
-        // A debt of several windows: more will be known when all that is out has come back.
-        enough.or(self.taken.back()).map_or(self.now, |taken| taken.at.saturating_add(self.window))
+        // A debt of several windows: more will be known when all that is out has come back. Where nothing is out the limit is
+        // nothing, and only another one can help.
+        let nothing = self.now.saturating_add(self.window);
+        enough.or(self.taken.back()).map_or(nothing, |taken| taken.at.saturating_add(self.window))
     }
 
     /// Ends a window: what went through it, and whether anything was left.
@@ -164,7 +181,7 @@ impl Bucket {
         self.advance(now);
         let left = self.left();
         let taken = std::mem::take(&mut self.counted);
-        Consumption { taken, no_messages_left: left.messages == 0, no_bytes_left: left.bytes == 0 }
+        Consumption { taken, left, no_messages_left: left.messages == 0, no_bytes_left: left.bytes == 0 }
     }
 
     fn left(&self) -> Amount {

@@ -82,7 +82,7 @@ pub struct Used {
 }
 
 /// What a tenant has used on a day.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct UsageLine {
     /// The tenant.
     pub tenant: TenantId,

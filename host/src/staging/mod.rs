@@ -34,5 +34,6 @@ pub mod ports;
 pub mod quiet;
 mod scan;
 pub mod snapshot;
+pub mod upload;
 pub mod verdict;
 pub mod watcher;

@@ -2,19 +2,46 @@
 //!
 //! All consumers of a tenant's streams on this host take from one bucket. What a message weighs is known only once it is there,
 //! and several consumers may take at the same moment: that is a debt of the bucket, and the next wait is longer for it. Where
-//! several hosts work for the tenant, each has an equal part.
+//! several hosts work for the tenant, the bucket is this host's part ([`share`]), which changes with what all of them want.
 
-use crate::quota::bucket::{Amount, Bucket, Consumption};
+use super::share;
+use crate::quota::bucket::{Amount, Bucket, Consumption, Standing};
 use crate::tenant::Limits;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Longest wait of a consumer that is held back before it asks again: its host may have a larger part by then.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 /// A bucket that is shared, and since when its time counts.
 #[derive(Debug)]
 pub struct Allowance {
     since: Instant,
-    limit: (Amount, Duration),
-    bucket: Mutex<Bucket>,
+    /// What it allows to all hosts together.
+    limit: Amount,
+    window: Duration,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug)]
+struct Inside {
+    bucket: Bucket,
+    /// When a consumer was held back last because no message, or no byte, was left.
+    no_messages: Option<Duration>,
+    no_bytes: Option<Duration>,
+}
+
+/// What this host has of an allowance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Holding {
+    /// What is allowed to all hosts together.
+    pub(super) limit: Amount,
+    /// The part of this host.
+    pub(super) part: Amount,
+    /// What was taken in the last window.
+    pub(super) taken: Amount,
+    /// What this host wants of it.
+    pub(super) wanted: Amount,
 }
 
 /// What one stream takes from.
@@ -29,36 +56,68 @@ pub struct Gate {
 impl Allowance {
     /// A full one.
     pub fn new(limits: &Limits) -> Allowance {
-        let limit = (amount(limits), Duration::from_secs(limits.window_seconds.max(1)));
-        Allowance { since: Instant::now(), limit, bucket: Mutex::new(Bucket::new(limit.0, limit.1)) }
+        let (limit, window) = (amount(limits), Duration::from_secs(limits.window_seconds.max(1)));
+        let inside = Inside { bucket: Bucket::new(limit, window), no_messages: None, no_bytes: None };
+        Allowance { since: Instant::now(), limit, window, inside: Mutex::new(inside) }
     }
 
-    /// So many hosts work for the tenant now.
-    pub fn share(&self, hosts: u64) {
+    /// It is what these limits allow.
+    pub(super) fn is_of(&self, limits: &Limits) -> bool {
+        self.limit == amount(limits) && self.window == limits.window()
+    }
+
+    /// What this host has of it and wants.
+    pub(super) fn holding(&self, has_consumers: bool) -> Holding {
         let now = self.since.elapsed();
-        self.bucket().resize(now, self.limit.0.share(hosts), self.limit.1);
+        let mut inside = self.inside();
+        let Standing { limit: part, taken, .. } = inside.bucket.standing(now);
+        let wanted = |limit, taken, held_back: Option<Duration>| {
+            let is_held_back = held_back.is_some_and(|at| now.saturating_sub(at) < share::memory(self.window));
+            share::wanted(limit, taken, has_consumers, is_held_back)
+        };
+        let wanted = Amount {
+            messages: wanted(self.limit.messages, taken.messages, inside.no_messages),
+            bytes: wanted(self.limit.bytes, taken.bytes, inside.no_bytes),
+        };
+        Holding { limit: self.limit, part, taken, wanted }
+    }
+
+    /// This is the part of this host from now on.
+    pub(super) fn grant(&self, part: Amount) {
+        let now = self.since.elapsed();
+        self.inside().bucket.resize(now, part);
     }
 
     /// Ends a window.
     pub fn close(&self) -> Consumption {
         let now = self.since.elapsed();
-        self.bucket().close(now)
+        self.inside().bucket.close(now)
     }
 
     fn allowed(&self) -> Result<Amount, Duration> {
         let now = self.since.elapsed();
-        let mut bucket = self.bucket();
-        let allowed = bucket.allowed(now);
-        if allowed.is_none() { Err(bucket.next(now).saturating_sub(now)) } else { Ok(allowed) }
+        let mut inside = self.inside();
+        let allowed = inside.bucket.allowed(now);
+        if !allowed.is_none() {
+            return Ok(allowed);
+        }
+        let left = inside.bucket.standing(now).left;
+        if left.messages == 0 {
+            inside.no_messages = Some(now);
+        }
+        if left.bytes == 0 {
+            inside.no_bytes = Some(now);
+        }
+        Err(inside.bucket.next(now).saturating_sub(now).min(LONGEST_WAIT))
     }
 
     fn take(&self, amount: Amount) {
         let now = self.since.elapsed();
-        self.bucket().take(now, amount);
+        self.inside().bucket.take(now, amount);
     }
 
-    fn bucket(&self) -> MutexGuard<'_, Bucket> {
-        self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,7 +125,7 @@ impl Gate {
     /// That of a stream with these limits, whose tenant's are those of the other.
     pub fn new(tenant: &Arc<Allowance>, limits: &Limits) -> Gate {
         let own = amount(limits);
-        let is_less = own.messages < tenant.limit.0.messages || own.bytes < tenant.limit.0.bytes;
+        let is_less = own.messages < tenant.limit.messages || own.bytes < tenant.limit.bytes;
         let own = is_less.then(|| Arc::new(Allowance::new(limits)));
         Gate { tenant: Arc::clone(tenant), own }
     }
@@ -89,8 +148,8 @@ impl Gate {
     }
 
     /// Its own, where it has one.
-    pub(super) fn own(&self) -> Option<&Allowance> {
-        self.own.as_deref()
+    pub(super) fn own(&self) -> Option<&Arc<Allowance>> {
+        self.own.as_ref()
     }
 }
 
@@ -122,12 +181,22 @@ mod tests {
     }
 
     #[test]
-    fn hosts_have_equal_parts() {
+    fn a_host_has_the_part_that_it_is_granted_and_says_what_it_wants() {
         let tenant = Arc::new(Allowance::new(&limits(10, 1_000)));
         let gate = Gate::new(&tenant, &limits(10, 1_000));
-        tenant.share(2);
-        assert_eq!(gate.allowed(), Ok(Amount { messages: 5, bytes: 500 }));
-        tenant.share(1);
-        assert_eq!(gate.allowed(), Ok(Amount { messages: 10, bytes: 1_000 }));
+        let amount = |messages, bytes| Amount { messages, bytes };
+        tenant.grant(amount(5, 500));
+        assert_eq!(gate.allowed(), Ok(amount(5, 500)));
+        gate.take(amount(5, 80));
+        let mut holding =
+            Holding { limit: amount(10, 1_000), part: amount(5, 500), taken: amount(5, 80), wanted: amount(6, 91) };
+        assert_eq!(tenant.holding(true), holding, "nobody has asked for more");
+        assert!(gate.allowed().is_err_and(|wait| wait <= LONGEST_WAIT));
+        holding.wanted = amount(10, 91);
+        assert_eq!(tenant.holding(true), holding);
+        holding.wanted = amount(0, 0);
+        assert_eq!(tenant.holding(false), holding, "nobody is there who could take it");
+        tenant.grant(amount(10, 1_000));
+        assert_eq!(gate.allowed(), Ok(amount(5, 920)));
     }
 }

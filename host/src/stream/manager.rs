@@ -1,28 +1,32 @@
-//! The manager of streams: starts and stops them, gives them more and fewer consumers, and closes their windows.
+//! The manager of streams: starts and stops them, and gives them more and fewer consumers.
+//!
+//! ```text
+//!   start, stop, pause, delete ─▶ said in the queue ─▶ done here, and by every other host within a beat
+//!   so many consumers in all   ─▶ told with the beat ─▶ each host has its part of them
+//! ```
 //!
 //! Changes happen one after another. Each is kept before it takes effect where somebody may rely on it: a stream that was
-//! stopped is stopped after a kill as well. Before a queue is declared, the number of streams and consumers and the storage
-//! are held against the tenant's limits.
+//! stopped is stopped after a kill as well, and on every host. Before a queue is declared, the number of streams and consumers
+//! and the storage are held against the tenant's limits.
+//!
+//! A queue that is deleted while another host still consumes from it would be declared again by that host: so each deletes it
+//! once more when its own consumers have ended.
 
-mod deletions;
-
+use super::admission;
+use super::book::{Book, Entry, Running, Told};
 use super::consumer;
 use super::crew::{Crew, Desk};
 use super::gate::Allowance;
 use super::lanes::Lanes;
-use super::states::{Said, State, States};
-use super::window::{Closing, Counts, Lag, WindowReport};
-use crate::batch::stop::{Stop, Stopper, Why};
-use crate::broker::{BrokerError, Depth, StreamKey};
+use super::others::Others;
+use crate::batch::stop::{Stop, Why};
+use crate::broker::{BrokerError, StreamKey};
 use crate::journal::{Event, Happening};
-use crate::quota::bucket::Consumption;
-use crate::tenant::{Limits, Stream, Tenant, TenantId};
-use jiff::Timestamp;
+use crate::queue::QueueError;
+use crate::tenant::{Said, Stream, StreamState, TenantId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::task::JoinHandle;
 
 /// How long consumers may take to end.
 const GRACE: Duration = Duration::from_secs(8);
@@ -46,122 +50,49 @@ pub enum StreamError {
     Broker(#[from] BrokerError),
     /// The change cannot be kept.
     #[error("what shall become of the stream cannot be kept: {0}; nothing was changed")]
-    State(#[from] std::io::Error),
+    Queue(#[from] QueueError),
 }
 
 /// The streams of this host. Clones share them.
 #[derive(Clone)]
 pub struct Streams {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    desk: Arc<Desk>,
+pub(super) struct Inner {
+    pub(super) desk: Arc<Desk>,
     lanes: Lanes,
     /// What each tenant that has streams may take.
-    allowances: BTreeMap<TenantId, Arc<Allowance>>,
+    allowances: Mutex<BTreeMap<TenantId, Arc<Allowance>>>,
     book: Mutex<Book>,
     /// Changes come one after another.
-    turn: tokio::sync::Mutex<()>,
-}
-
-struct Book {
-    entries: BTreeMap<StreamKey, Entry>,
-    states: States,
-    /// Streams that are deleted, and whose queues are not known to be gone.
-    going: BTreeSet<StreamKey>,
-    is_closed: bool,
-}
-
-struct Entry {
-    crew: Arc<Crew>,
-    is_started: bool,
-    consumers: Vec<Running>,
-    /// For the next consumer's tag.
-    next: u64,
-    /// Of all windows that are closed.
-    total: Counts,
-    /// The last one.
-    last: Option<WindowReport>,
-}
-
-struct Running {
-    stopper: Stopper,
-    task: JoinHandle<()>,
-}
-
-/// A stream whose window is closed.
-pub(super) struct Closed {
-    pub(super) crew: Arc<Crew>,
-    pub(super) is_started: bool,
-    pub(super) report: WindowReport,
-}
-
-/// A stream as it is told.
-#[derive(Clone, Debug)]
-pub struct Told {
-    /// Which.
-    pub key: StreamKey,
-    /// What is settled for it.
-    pub settings: Stream,
-    /// What it shall be, and why.
-    pub said: Said,
-    /// Consumers on this host.
-    pub consumers: usize,
-    /// What was counted on this host since it is up.
-    pub total: Counts,
-    /// The last window.
-    pub last: Option<WindowReport>,
-    /// What holds it up just now.
-    pub trouble: Option<String>,
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 impl Streams {
     /// All streams of the configuration, none of them started.
     ///
     /// # Errors
-    /// A thread cannot be started, or what was said of streams cannot be read; the sentence says which.
-    pub fn new(desk: Arc<Desk>, threads: usize, states: &Path) -> std::io::Result<Streams> {
-        let unreadable = |error: std::io::Error| {
-            let path = states.display();
-            let sentence = format!("{path} cannot be read: {error}; without that file all streams are as configured");
-            std::io::Error::new(error.kind(), sentence)
-        };
-        let states = States::open(states).map_err(unreadable)?;
+    /// A thread cannot be started.
+    pub fn new(desk: Arc<Desk>, threads: usize) -> std::io::Result<Streams> {
         let mut entries = BTreeMap::new();
         let mut allowances = BTreeMap::new();
         for tenant in desk.parts.tenants.all() {
             let allowance = Arc::new(Allowance::new(&tenant.limits));
             for (name, settings) in &tenant.streams {
                 let key = StreamKey { tenant: tenant.id.clone(), stream: name.clone() };
-                let crew = Arc::new(Crew::new(key.clone(), settings.clone(), &allowance));
-                let (consumers, total) = (Vec::new(), Counts::default());
-                entries.insert(key, Entry { crew, is_started: false, consumers, next: 1, total, last: None });
+                let crew = Crew::new(key.clone(), settings.clone(), &allowance);
+                entries.insert(key, Entry::new(crew));
             }
             if !tenant.streams.is_empty() {
                 allowances.insert(tenant.id.clone(), allowance);
             }
         }
-        let book = Mutex::new(Book { entries, states, going: BTreeSet::new(), is_closed: false });
-        let lanes = Lanes::start(threads)?;
+        let others = Others::new(desk.parts.host.clone(), desk.broker.is_common());
+        let (said, windows) = (BTreeMap::new(), BTreeMap::new());
+        let book = Mutex::new(Book { entries, said, others, windows, going: BTreeSet::new(), is_closed: false });
+        let (lanes, allowances) = (Lanes::start(threads)?, Mutex::new(allowances));
         Ok(Streams { inner: Arc::new(Inner { desk, lanes, allowances, book, turn: tokio::sync::Mutex::new(()) }) })
-    }
-
-    /// Starts all that shall run. One that cannot be started is told of, and hinders no other.
-    pub async fn start_all(&self) {
-        self.resume_deletions().await;
-        for told in self.list() {
-            let known = self.inner.desk.parts.tenants.active(&told.key.tenant);
-            if told.said.state != State::Started || known.is_none() {
-                continue;
-            }
-            if let Err(error) = self.start_one(&told.key).await {
-                tracing::error!(stream = %told.key, "the stream cannot be started: {error}");
-                let reason = format!("stream {} cannot be started: {error}", told.key.stream);
-                let trouble = Happening::Trouble { reason };
-                self.inner.desk.parts.journal.record(Event::now(Some(&told.key.tenant), trouble)).await;
-            }
-        }
     }
 
     /// Starts a stream: declares its queue and gives it its least number of consumers. One that runs goes on.
@@ -169,145 +100,214 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn start(&self, key: &StreamKey, reason: &str) -> Result<(), StreamError> {
-        if self.get(key)?.said.state == State::Deleted {
-            self.revive(key, reason)?;
-        }
-        self.start_one(key).await?;
-        self.say(key, State::Started, reason).await
-    }
-
-    async fn start_one(&self, key: &StreamKey) -> Result<(), StreamError> {
         let _turn = self.inner.turn.lock().await;
-        let crew = self.crew(key)?;
-        let least = crew.settings.consumers_min;
-        let tenant = self.inner.desk.parts.tenants.active(&key.tenant).ok_or(StreamError::Unknown(key.clone()))?;
-        self.check(&tenant, key, least)?;
-        self.book().going.remove(key);
-        match self.inner.desk.broker.declare(&crew.queue()).await {
-            Ok(()) => {}
-            // The consumers go on trying, and say so.
-            Err(BrokerError::Transient(reason)) => {
-                tracing::warn!(stream = %key, reason, "the queue of a stream cannot be declared yet");
-            }
-            Err(error) => return Err(error.into()),
-        }
-        let mut book = self.book();
-        if !book.is_closed
-            && let Some(entry) = book.entries.get_mut(key)
-        {
-            entry.is_started = true;
-            while entry.consumers.len() < least {
-                self.inner.begin(entry);
-            }
-        }
+        self.prepare(key).await?;
+        self.say(key, StreamState::Started, reason).await?;
+        self.begin(key);
         Ok(())
     }
 
-    /// Stops a stream: its consumers end, its queue stays, or goes where it is to be [`State::Deleted`]. Answers how many
+    /// Stops a stream: its consumers end, its queue stays, or goes where it is to be [`StreamState::Deleted`]. Answers how many
     /// messages went with it.
     ///
     /// # Errors
     /// See [`StreamError`].
-    pub async fn stop(&self, key: &StreamKey, state: State, reason: &str) -> Result<u64, StreamError> {
+    pub async fn stop(&self, key: &StreamKey, state: StreamState, reason: &str) -> Result<u64, StreamError> {
+        let _turn = self.inner.turn.lock().await;
         self.crew(key)?;
         self.say(key, state, reason).await?;
-        let _turn = self.inner.turn.lock().await;
-        let ending = {
-            let mut book = self.book();
-            let Some(entry) = book.entries.get_mut(key) else { return Err(StreamError::Unknown(key.clone())) };
-            entry.is_started = false;
-            std::mem::take(&mut entry.consumers)
-        };
-        end(ending, &Why::Cancelled).await;
-        match state {
-            State::Deleted => self.delete_queue(key).await,
-            State::Started | State::Stopped | State::Paused => Ok(0),
-        }
+        self.halt(key).await;
+        if state == StreamState::Deleted { self.delete(key).await } else { Ok(0) }
     }
 
-    /// Gives a stream so many consumers on this host, within its bounds and its tenant's. Answers how many it has then.
+    /// Gives a stream so many consumers in all, within its bounds and its tenant's. Answers how many it was to have before, and
+    /// has now, where that is another number.
     ///
     /// # Errors
     /// There is no such stream, or a limit forbids it.
-    pub async fn scale(&self, key: &StreamKey, consumers: usize) -> Result<usize, StreamError> {
+    pub async fn scale(&self, key: &StreamKey, consumers: usize) -> Result<Option<(usize, usize)>, StreamError> {
         let _turn = self.inner.turn.lock().await;
         let crew = self.crew(key)?;
         let wanted = consumers.clamp(crew.settings.consumers_min, crew.settings.consumers_max);
-        // Fewer are never too many, whatever else is above its limit.
-        let is_more = self.get(key)?.consumers < wanted;
-        if let Some(tenant) = self.inner.desk.parts.tenants.active(&key.tenant).filter(|_| is_more) {
-            self.check(&tenant, key, wanted)?;
-        }
-        let ending = {
+        let tenant = self.inner.desk.parts.tenants.active(&key.tenant);
+        let before = {
             let mut book = self.book();
-            let is_closed = book.is_closed;
-            let Some(entry) = book.entries.get_mut(key).filter(|entry| entry.is_started && !is_closed) else {
-                return Ok(0);
-            };
-            while entry.consumers.len() < wanted {
-                self.inner.begin(entry);
+            let started = book.entries.get(key).filter(|entry| entry.is_started);
+            let Some(before) = started.map(|entry| entry.all_consumers) else { return Ok(None) };
+            // Fewer are never too many, whatever else is above its limit.
+            if let Some(tenant) = tenant.filter(|_| before < wanted) {
+                admission::check(&book, &self.inner.desk.parts, &tenant, key, wanted)?;
             }
-            entry.consumers.split_off(wanted)
+            if let Some(entry) = book.entries.get_mut(key) {
+                entry.all_consumers = wanted;
+            }
+            before
         };
-        end(ending, &Why::Cancelled).await;
-        Ok(wanted)
+        self.adjust(key).await;
+        Ok((before != wanted).then_some((before, wanted)))
     }
 
-    /// Holds a stream that is to have so many consumers against its tenant's limits.
-    fn check(&self, tenant: &Tenant, key: &StreamKey, consumers: usize) -> Result<(), StreamError> {
-        let Limits { streams, consumers: most, storage_bytes, .. } = tenant.limits;
-        let (mut started, mut all) = (1_u64, consumers as u64);
-        for (other, entry) in self.book().entries.iter().filter(|(other, _)| other.tenant == key.tenant) {
-            if other != key && entry.is_started {
-                started += 1;
-                all += entry.consumers.len() as u64;
+    /// Does what was said of streams, here or on another host, and was not done here yet; then gives each stream this host's part
+    /// of its consumers. What cannot be done is told of, and hinders nothing else.
+    pub async fn keep_up(&self) {
+        let keys: Vec<StreamKey> = {
+            let book = self.book();
+            book.entries.keys().filter(|key| book.unheeded(key).is_some()).cloned().collect()
+        };
+        for key in keys {
+            let _turn = self.inner.turn.lock().await;
+            // Whoever had the turn before may have done it.
+            let said = self.book().unheeded(&key);
+            let Some(said) = said else { continue };
+            if let Err(error) = self.heed(&key, &said).await {
+                let state = said.state.name();
+                tracing::error!(stream = %key, "the stream cannot be {state}: {error}");
+                let reason = format!("stream {} cannot be {state}: {error}", key.stream);
+                let trouble = Happening::Trouble { reason };
+                self.inner.desk.parts.journal.record(Event::now(Some(&key.tenant), trouble)).await;
             }
         }
-        let id = &tenant.id;
-        let limit = |limit, sentence| Err(StreamError::Limit { limit, sentence });
-        if started > streams {
-            return limit(
-                "streams",
-                format!(
-                    "tenant {id} would have {started} streams, where {streams} are allowed (streams): stop another one first"
-                ),
-            );
+        let keys: Vec<StreamKey> = {
+            let book = self.book();
+            let misplaced = |(key, entry): &(&StreamKey, &Entry)| book.part(key) != entry.consumers.len();
+            book.entries.iter().filter(misplaced).map(|(key, _)| key.clone()).collect()
+        };
+        for key in keys {
+            let _turn = self.inner.turn.lock().await;
+            self.adjust(&key).await;
         }
-        if all > most {
-            return limit(
-                "consumers",
-                format!(
-                    "the streams of tenant {id} would have {all} consumers, where {most} are allowed (consumers): stop another one first"
-                ),
-            );
+        self.finish_deletions().await;
+    }
+
+    /// Does what was said of a stream.
+    async fn heed(&self, key: &StreamKey, said: &Said) -> Result<(), StreamError> {
+        let (is_first, is_started) = {
+            let mut book = self.book();
+            let Some(entry) = book.entries.get_mut(key) else { return Ok(()) };
+            (entry.heeded.replace(said.clone()).is_none(), entry.is_started)
+        };
+        match said.state {
+            StreamState::Started if self.inner.desk.parts.tenants.active(&key.tenant).is_some() => {
+                self.prepare(key).await?;
+                self.begin(key);
+            }
+            StreamState::Started => return Ok(()),
+            StreamState::Deleted if is_first => {
+                // An earlier life may have left its queue.
+                self.book().going.insert(key.clone());
+                return Ok(());
+            }
+            state if is_started => {
+                self.halt(key).await;
+                // It may have been started again meanwhile, and hold messages by now.
+                if state == StreamState::Deleted && self.is_still_said(key, said).await {
+                    self.delete(key).await?;
+                }
+            }
+            _ => return Ok(()),
         }
-        let parts = &self.inner.desk.parts;
-        let stored = parts.sinks.stored_bytes(id) + parts.files.bytes(id);
-        if stored > storage_bytes {
-            return limit(
-                "storage_bytes",
-                format!(
-                    "tenant {id} keeps {stored} bytes, where {storage_bytes} are allowed (storage_bytes): remove something first"
-                ),
-            );
+        if !is_first && !is_started || said.state != StreamState::Started {
+            self.tell(key, said).await;
         }
         Ok(())
+    }
+
+    /// The limits let it start, and its queue is there.
+    pub(super) async fn prepare(&self, key: &StreamKey) -> Result<(), StreamError> {
+        let crew = self.crew(key)?;
+        let least = crew.settings.consumers_min;
+        let tenant = self.inner.desk.parts.tenants.active(&key.tenant).ok_or(StreamError::Unknown(key.clone()))?;
+        admission::check(&self.book(), &self.inner.desk.parts, &tenant, key, least)?;
+        self.book().going.remove(key);
+        match self.inner.desk.broker.declare(&crew.queue()).await {
+            // The consumers go on trying, and say so.
+            Err(BrokerError::Transient(reason)) => {
+                tracing::warn!(stream = %key, reason, "the queue of a stream cannot be declared yet");
+                Ok(())
+            }
+            declared => Ok(declared?),
+        }
+    }
+
+    /// It is started, with its part of the least number of consumers.
+    pub(super) fn begin(&self, key: &StreamKey) {
+        let mut book = self.book();
+        let said = book.entries.get(key).map(|entry| book.said_of(key, entry));
+        let known = book.others.known_consumers(key);
+        if let Some(entry) = book.entries.get_mut(key) {
+            entry.heeded = said;
+            if !entry.is_started {
+                entry.is_started = true;
+                let Stream { consumers_min: min, consumers_max: max, .. } = entry.crew.settings;
+                entry.all_consumers = known.unwrap_or(min).clamp(min, max);
+            }
+        }
+        self.fill(&mut book, key);
+    }
+
+    /// Ends its consumers.
+    pub(super) async fn halt(&self, key: &StreamKey) {
+        let ending = {
+            let mut book = self.book();
+            let said = book.entries.get(key).map(|entry| book.said_of(key, entry));
+            let Some(entry) = book.entries.get_mut(key) else { return };
+            entry.heeded = said;
+            entry.is_started = false;
+            entry.all_consumers = entry.crew.settings.consumers_min;
+            std::mem::take(&mut entry.consumers)
+        };
+        end(ending, &Why::Cancelled).await;
+    }
+
+    /// Brings its consumers to this host's part of them.
+    async fn adjust(&self, key: &StreamKey) {
+        let ending = {
+            let mut book = self.book();
+            let part = self.fill(&mut book, key);
+            match book.entries.get_mut(key) {
+                Some(entry) if entry.consumers.len() > part => entry.consumers.split_off(part),
+                _ => return,
+            }
+        };
+        end(ending, &Why::Cancelled).await;
+    }
+
+    /// As many consumers as it is to have here, where there are fewer. Answers how many those are.
+    fn fill(&self, book: &mut Book, key: &StreamKey) -> usize {
+        let part = book.part(key);
+        if let Some(entry) = book.entries.get_mut(key) {
+            while entry.consumers.len() < part {
+                self.inner.begin(entry);
+            }
+        }
+        part
     }
 
     /// Keeps what a stream shall be, and tells it.
-    async fn say(&self, key: &StreamKey, state: State, reason: &str) -> Result<(), StreamError> {
-        let said = Said { state, reason: reason.to_owned(), since: Timestamp::now() };
-        self.book().states.keep(key, said)?;
-        let (stream, state) = (key.stream.clone(), state.name().to_owned());
-        let told = Happening::StreamChanged { stream, state, reason: reason.to_owned() };
-        self.inner.desk.parts.journal.record(Event::now(Some(&key.tenant), told)).await;
+    pub(super) async fn say(&self, key: &StreamKey, state: StreamState, reason: &str) -> Result<(), StreamError> {
+        let said = self.inner.desk.parts.queue.say(&key.tenant, &key.stream, state, reason).await?;
+        self.book().said.insert(key.clone(), said.clone());
+        self.tell(key, &said).await;
         Ok(())
+    }
+
+    async fn tell(&self, key: &StreamKey, said: &Said) {
+        let (stream, state) = (key.stream.clone(), said.state.name().to_owned());
+        let told = Happening::StreamChanged { stream, state, reason: said.reason.clone() };
+        self.inner.desk.parts.journal.record(Event::now(Some(&key.tenant), told)).await;
+    }
+
+    /// Nothing else was said of a stream since.
+    async fn is_still_said(&self, key: &StreamKey, said: &Said) -> bool {
+        let all = self.inner.desk.parts.queue.said().await.unwrap_or_default();
+        all.iter().any(|(tenant, stream, now)| *tenant == key.tenant && *stream == key.stream && now == said)
     }
 
     /// All streams, by tenant and name.
     pub fn list(&self) -> Vec<Told> {
         let book = self.book();
-        book.entries.iter().map(|(key, entry)| book.told(key, entry)).collect()
+        let host = &self.inner.desk.parts.host;
+        book.entries.iter().map(|(key, entry)| book.told(host, key, entry)).collect()
     }
 
     /// One stream.
@@ -316,65 +316,8 @@ impl Streams {
     /// There is no such stream.
     pub fn get(&self, key: &StreamKey) -> Result<Told, StreamError> {
         let book = self.book();
-        book.entries.get(key).map(|entry| book.told(key, entry)).ok_or_else(|| StreamError::Unknown(key.clone()))
-    }
-
-    /// The tenants that have streams, and how long their windows are.
-    pub(super) fn windows(&self) -> Vec<(TenantId, Duration)> {
-        let tenants = self.inner.allowances.keys().filter_map(|id| self.inner.desk.parts.tenants.get(id));
-        tenants.map(|tenant| (tenant.id.clone(), Duration::from_secs(tenant.limits.window_seconds.max(1)))).collect()
-    }
-
-    /// Closes the window of a tenant's streams, which was open for so long. Answers what went through, and the report of each
-    /// stream that is started or has counted something.
-    pub(super) async fn close_window(&self, tenant: &TenantId, seconds: f64) -> (Consumption, Vec<Closed>) {
-        let crews: Vec<(Arc<Crew>, bool, u64)> = {
-            let book = self.book();
-            let own = book.entries.iter().filter(|(key, _)| key.tenant == *tenant);
-            own.map(|(_, entry)| (Arc::clone(&entry.crew), entry.is_started, entry.consumers.len() as u64)).collect()
-        };
-        let mut closed = Vec::new();
-        for (crew, is_started, consumers) in crews {
-            let lag = match self.depth(&crew.key).await {
-                // What a consumer was sent and has not taken yet waits as much as what is in the queue.
-                Ok(depth) => {
-                    let untaken = depth.held.saturating_sub(crew.in_hand());
-                    let waiting = depth.waiting + untaken;
-                    Lag::from(&Depth { waiting, held: depth.held - untaken, ..depth })
-                }
-                // It is told by the consumers.
-                Err(_) => Lag::default(),
-            };
-            let own = crew.gate.own().map(Allowance::close);
-            crew.begin_window();
-            let closing = Closing { at: Timestamp::now(), seconds, consumers, lag, own };
-            let report = crew.meter.take().close(closing);
-            if let Some(entry) = self.book().entries.get_mut(&crew.key) {
-                entry.total.add(&report.counts);
-                entry.last = Some(report.clone());
-            }
-            if is_started || report.counts != Counts::default() {
-                closed.push(Closed { crew, is_started, report });
-            }
-        }
-        let consumption = self.inner.allowances.get(tenant).map(|allowance| allowance.close());
-        (consumption.unwrap_or_default(), closed)
-    }
-
-    /// So many hosts work for all tenants now: each has an equal part of what they may take.
-    pub(super) fn share(&self, hosts: u64) {
-        self.inner.allowances.values().for_each(|allowance| allowance.share(hosts));
-    }
-
-    /// How full a stream's queue is.
-    ///
-    /// # Errors
-    /// The broker cannot say.
-    pub async fn depth(&self, key: &StreamKey) -> Result<Depth, StreamError> {
-        match self.inner.desk.broker.depth(key).await {
-            Err(BrokerError::NoQueue(_)) => Ok(Depth::default()),
-            depth => Ok(depth?),
-        }
+        let entry = book.entries.get(key).ok_or_else(|| StreamError::Unknown(key.clone()))?;
+        Ok(book.told(&self.inner.desk.parts.host, key, entry))
     }
 
     /// What consumers stand on.
@@ -398,33 +341,17 @@ impl Streams {
         book.entries.get(key).map(|entry| Arc::clone(&entry.crew)).ok_or_else(|| StreamError::Unknown(key.clone()))
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         self.inner.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
-    fn told(&self, key: &StreamKey, entry: &Entry) -> Told {
-        let settings = entry.crew.settings.clone();
-        let by_configuration = || {
-            let state = if settings.enabled { State::Started } else { State::Stopped };
-            Said { state, reason: "as configured".into(), since: Timestamp::UNIX_EPOCH }
-        };
-        let mut total = entry.total.clone();
-        total.add(&entry.crew.meter.counts());
-        Told {
-            key: key.clone(),
-            said: self.states.of(key).cloned().unwrap_or_else(by_configuration),
-            settings: settings.clone(),
-            consumers: entry.consumers.len(),
-            total,
-            last: entry.last.clone(),
-            trouble: entry.crew.trouble(),
-        }
-    }
-}
-
 impl Inner {
+    /// What each tenant that has streams may take.
+    pub(super) fn allowances(&self) -> MutexGuard<'_, BTreeMap<TenantId, Arc<Allowance>>> {
+        self.allowances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// One more consumer.
     fn begin(&self, entry: &mut Entry) {
         let (stopper, stop) = Stop::pair();

@@ -18,12 +18,19 @@
 //! - *A death convicts nobody*: the supervisor of the batch half judges messages as it judges rows.
 //! - *Report, monitor, manager* are three roles: [`windows`] drives them, [`window`], [`monitor`], [`decide`] and [`scaling`] are
 //!   pure.
+//! - *Several hosts are one*: what is told to one all do, and what a tenant may take and a stream's consumers are shared out by
+//!   what each wants ([`share`], [`others`]); they hear of each other once a [`BEAT`] ([`beat`]).
 //! - A consumer ([`consumer`]) is a task on one of a few threads, each with an event loop of its own ([`lanes`]), which owns its
 //!   broker connection, its worker and what it has on the way.
 
+mod admission;
+mod beat;
+mod book;
+mod closing;
 mod consumer;
 pub mod crew;
 pub mod decide;
+mod deletions;
 mod flights;
 pub mod gate;
 mod handing;
@@ -33,13 +40,30 @@ mod letters;
 pub mod manager;
 pub mod meter;
 pub mod monitor;
+pub mod others;
 pub mod outcomes;
 pub mod permits;
 pub mod rehearsal;
 mod rescue;
 pub mod scaling;
 mod session;
-pub mod states;
+mod settling;
+pub mod share;
 mod watch;
 pub mod window;
-pub mod windows;
+mod windows;
+
+pub use book::{OnHost, Told};
+
+use manager::Streams;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use windows::Windows;
+
+/// How often hosts tell each other of their streams.
+pub const BEAT: Duration = Duration::from_secs(1);
+
+/// Closes windows and keeps in step with other hosts, until it is stopped.
+pub async fn run(streams: Streams, stop: CancellationToken) {
+    tokio::join!(Windows::new(streams.clone()).run(stop.clone()), beat::run(streams, stop));
+}

@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Messages: `messages = ingested + passed_over + rejected`. Documents: `emitted = stored + duplicate + refused`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = StreamCounts)]
 pub struct Counts {
     /// Messages that have come to their end.
     pub messages: u64,
@@ -124,7 +125,7 @@ impl Window {
 }
 
 /// What was counted in a window.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WindowReport {
     /// When it closed. It stands on a line of the journal beside an `at` of its own.
     #[serde(rename = "closed_at")]
@@ -146,7 +147,7 @@ pub struct WindowReport {
 }
 
 /// How long messages took, in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Times {
     /// How many messages.
     pub count: u64,
@@ -161,7 +162,7 @@ pub struct Times {
 }
 
 /// What waits in a queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Lag {
     /// Messages that no consumer has yet.
     pub waiting: u64,

@@ -9,21 +9,24 @@
 //!                        └─▶ scaling: backlog, arrival, pace      ─▶ more or fewer consumers
 //! ```
 //!
-//! Each role is pure; this is the driver. A window that saw nothing is not written. Where several hosts work for a tenant, each
-//! closes its own windows, and holds what it saw against its part of the limits.
+//! Each role is pure; this is the driver. A window that saw nothing is not written.
+//!
+//! *Windows are the same for all hosts*: they end when the seconds since 1970 are a multiple of their length. Each host closes
+//! and records its own; the one that looks after the tenant waits until the others have told theirs ([`others`](super::others)),
+//! and holds what all saw together against the limits.
 
+use super::BEAT;
+use super::closing::{Closed, ClosedWindow};
 use super::decide::{self, Action, Decision, Standing};
-use super::manager::{Closed, Streams};
+use super::manager::Streams;
 use super::monitor::{self, Limit, Notification, Watched, WatchedStream};
 use super::scaling::{Bounds, Observation, Rules, Scaler};
-use super::states::State;
 use super::window::Counts;
 use crate::broker::StreamKey;
 use crate::journal::{Event, Happening};
-use crate::queue::HOST_WORD;
 use crate::quota::Used;
 use crate::quota::bucket::Consumption;
-use crate::tenant::{StreamName, Tenant, TenantId};
+use crate::tenant::{StreamName, StreamState, Tenant, TenantId};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,65 +34,112 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// The windows of all tenants.
-pub struct Windows {
+pub(super) struct Windows {
     streams: Streams,
-    /// When each tenant's window was opened, and how long it shall be open.
-    open: BTreeMap<TenantId, (Instant, Duration)>,
+    open: BTreeMap<TenantId, Open>,
+    /// Windows that are closed and not held against the limits yet, and when they are.
+    closed: Vec<(Instant, TenantId, ClosedWindow)>,
     scalers: BTreeMap<StreamKey, Scaler>,
     /// What the time of scaling is counted from.
     since: Instant,
-    /// Hosts that work for all tenants.
-    hosts: u64,
     /// What was broken when the window before closed: it is told aloud once.
     broken: BTreeMap<TenantId, Vec<(Limit, Option<StreamName>)>>,
 }
 
+/// A window that is open.
+struct Open {
+    since: Instant,
+    length: Duration,
+    /// Which: counted since 1970.
+    number: u64,
+    /// When it closes.
+    due: Instant,
+}
+
+impl Open {
+    /// The one after `before`: that which is open now, by the clock, unless that is where it should not be.
+    fn after(before: Option<u64>, length: Duration) -> Open {
+        let (since, now) = (Instant::now(), u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default());
+        let millis = u64::try_from(length.as_millis()).unwrap_or(u64::MAX).max(1);
+        let by_clock = now / millis;
+        // A timer may be early by a hair.
+        let number = before.map_or(by_clock, |before| before + 1);
+        let number = if number == by_clock + 1 { number } else { by_clock };
+        let left = (number + 1).saturating_mul(millis).saturating_sub(now);
+        Open { since, length, number, due: since + Duration::from_millis(left) }
+    }
+}
+
 impl Windows {
-    /// All of them open now.
-    pub fn new(streams: Streams) -> Windows {
-        let now = Instant::now();
-        let open = streams.windows().into_iter().map(|(tenant, length)| (tenant, (now, length))).collect();
-        let (scalers, broken) = (BTreeMap::new(), BTreeMap::new());
-        Windows { streams, open, scalers, since: now, hosts: 1, broken }
+    /// None open yet.
+    pub(super) fn new(streams: Streams) -> Windows {
+        let (open, scalers, broken) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Windows { streams, open, closed: Vec::new(), scalers, since: Instant::now(), broken }
     }
 
     /// Closes windows as their time comes, until told to stop; then all of them once more.
-    pub async fn run(mut self, stop: CancellationToken) {
-        while let Some((tenant, due)) = self.next() {
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            self.look_for_tenants();
+            // Others may have come by then.
+            let due = self.next().map_or(BEAT, |due| due.saturating_duration_since(Instant::now()).min(BEAT));
             tokio::select! {
-                () = tokio::time::sleep_until(due.into()) => {
-                    self.count_hosts().await;
-                    self.close(&tenant, true).await;
-                    self.streams.finish_deletions().await;
-                }
+                () = tokio::time::sleep(due) => {}
                 () = stop.cancelled() => break,
             }
+            let now = Instant::now();
+            let is_due = |(tenant, open): (&TenantId, &Open)| (open.due <= now).then(|| tenant.clone());
+            for tenant in self.open.iter().filter_map(is_due).collect::<Vec<TenantId>>() {
+                if let Some(window) = self.close(&tenant).await {
+                    self.closed.push((Instant::now() + self.streams.told_after(), tenant, window));
+                }
+            }
+            let now = Instant::now();
+            for (_, tenant, window) in self.closed.extract_if(.., |(due, ..)| *due <= now).collect::<Vec<_>>() {
+                self.hold_against_limits(&tenant, window).await;
+            }
         }
-        stop.cancelled().await;
         for tenant in self.open.keys().cloned().collect::<Vec<_>>() {
-            self.close(&tenant, false).await;
+            self.close(&tenant).await;
         }
     }
 
-    fn next(&self) -> Option<(TenantId, Instant)> {
-        let due = self.open.iter().map(|(tenant, (since, length))| (tenant.clone(), *since + *length));
-        due.min_by_key(|(_, due)| *due)
+    /// Tenants that have streams now, or whose windows have another length, have a window open from now on; others none.
+    fn look_for_tenants(&mut self) {
+        let tenants: BTreeMap<TenantId, Duration> = self.streams.windows().into_iter().collect();
+        self.open.retain(|tenant, open| tenants.get(tenant) == Some(&open.length));
+        self.broken.retain(|tenant, _| tenants.contains_key(tenant));
+        self.scalers.retain(|key, _| tenants.contains_key(&key.tenant));
+        for (tenant, length) in tenants {
+            self.open.entry(tenant).or_insert_with(|| Open::after(None, length));
+        }
     }
 
-    /// Each host has its part of what a tenant may take.
-    async fn count_hosts(&mut self) {
-        let Ok(hosts) = self.streams.desk().parts.queue.hosts().await else { return };
-        let alive = hosts.iter().filter(|(_, silent)| *silent <= HOST_WORD).count();
-        self.hosts = alive.max(1) as u64;
-        self.streams.share(self.hosts);
+    /// When there is something to do next.
+    fn next(&self) -> Option<Instant> {
+        let closed = self.closed.iter().map(|(due, ..)| *due);
+        self.open.values().map(|open| open.due).chain(closed).min()
     }
 
-    async fn close(&mut self, id: &TenantId, and_act: bool) {
-        let Some((since, _)) = self.open.get_mut(id) else { return };
-        let seconds = std::mem::replace(since, Instant::now()).elapsed().as_secs_f64();
-        let (consumption, closed) = self.streams.close_window(id, seconds).await;
-        self.record(id, &closed).await;
-        let Some(tenant) = self.streams.desk().parts.tenants.get(id).filter(|_| and_act) else { return };
+    /// Closes a tenant's window, and opens the next one.
+    async fn close(&mut self, id: &TenantId) -> Option<ClosedWindow> {
+        let open = self.open.get_mut(id)?;
+        let next = Open::after(Some(open.number), open.length);
+        let before = std::mem::replace(open, next);
+        let window = self.streams.close_window(id, before.number, before.since.elapsed().as_secs_f64()).await;
+        self.record(id, &window.streams).await;
+        Some(window)
+    }
+
+    /// What all hosts saw in a window is compared, and what follows from that is done, where this host looks after the tenant.
+    async fn hold_against_limits(&mut self, id: &TenantId, window: ClosedWindow) {
+        let Some(tenant) = self.streams.desk().parts.tenants.get(id) else { return };
+        let own_seconds = window.seconds;
+        let Some(window) = self.streams.of_all_hosts(id, window) else {
+            self.scalers.retain(|key, _| key.tenant != *id);
+            return;
+        };
+        let ClosedWindow { seconds, consumption, streams: closed, .. } = window;
         let notifications = self.compare(&tenant, seconds, consumption, &closed);
         let now: Vec<_> = notifications.iter().map(|broken| (broken.limit, broken.stream.clone())).collect();
         let before = self.broken.insert(id.clone(), now).unwrap_or_default();
@@ -101,7 +151,9 @@ impl Windows {
         for decision in &decisions {
             self.act(id, decision).await;
         }
-        if !decisions.iter().any(|decision| decision.action != Action::Tell) {
+        // The first window may be too short to say anything.
+        let is_whole = own_seconds * 2.0 >= self.open.get(id).map_or(0.0, |open| open.length.as_secs_f64());
+        if is_whole && !decisions.iter().any(|decision| decision.action != Action::Tell) {
             self.scale(&closed, consumption).await;
         }
     }
@@ -179,8 +231,8 @@ impl Windows {
                 self.change(&key, *consumers, reason).await;
                 return;
             }
-            Action::Pause => self.streams.stop(&key, State::Paused, reason).await,
-            Action::Delete => self.streams.stop(&key, State::Deleted, reason).await,
+            Action::Pause => self.streams.stop(&key, StreamState::Paused, reason).await,
+            Action::Delete => self.streams.stop(&key, StreamState::Deleted, reason).await,
         };
         if let Err(error) = done {
             tracing::error!(stream = %key, "what its limits ask for could not be done: {error}");
@@ -198,15 +250,12 @@ impl Windows {
                 now: self.since.elapsed(),
                 seconds: report.seconds,
                 served: report.counts.messages,
-                backlog: report.lag.messages() / self.hosts,
+                backlog: report.lag.messages(),
                 consumers: usize::try_from(report.consumers).unwrap_or(usize::MAX),
                 is_held_back: own.no_messages_left || own.no_bytes_left,
             };
             let settings = &crew.settings;
-            // Those of all hosts together, in equal parts.
-            let hosts = usize::try_from(self.hosts).unwrap_or(usize::MAX);
-            let max = settings.consumers_max.div_ceil(hosts);
-            let bounds = Bounds { min: settings.consumers_min.min(max), max };
+            let bounds = Bounds { min: settings.consumers_min, max: settings.consumers_max };
             let rules = Rules::of_windows(Duration::from_secs(settings.limits.window_seconds.max(1)));
             let scaler = self.scalers.entry(crew.key.clone()).or_insert_with(|| Scaler::new(rules));
             let wanted = scaler.observe(&seen, bounds);
@@ -216,16 +265,15 @@ impl Windows {
         }
     }
 
-    /// Gives a stream so many consumers, and tells it where that has changed something.
+    /// Gives a stream so many consumers in all, and tells it where that has changed something.
     async fn change(&self, key: &StreamKey, consumers: usize, reason: &str) {
-        let before = self.streams.get(key).map_or(0, |told| told.consumers);
         match self.streams.scale(key, consumers).await {
-            Ok(now) if now != before => {
+            Ok(Some((from, to))) => {
                 let stream = key.stream.clone();
-                let told = Happening::StreamScaled { stream, from: before, to: now, reason: reason.to_owned() };
+                let told = Happening::StreamScaled { stream, from, to, reason: reason.to_owned() };
                 self.streams.desk().parts.journal.record(Event::now(Some(&key.tenant), told)).await;
             }
-            Ok(_) => {}
+            Ok(None) => {}
             // The tenant has no more to give; the stream goes on with what it has.
             Err(error) => tracing::debug!(stream = %key, "no more consumers: {error}"),
         }

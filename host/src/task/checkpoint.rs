@@ -5,7 +5,7 @@ use crate::worker::recorder::ClaimedRow;
 use serde::{Deserialize, Serialize};
 
 /// What has to outlive the host that works on a task. Kept durably before anything relies on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Checkpoint {
     /// Rows and documents that are settled.
     pub counts: Counts,
@@ -20,7 +20,7 @@ pub struct Checkpoint {
 }
 
 /// A place in a file up to which everything is settled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Position {
     /// The last row; `number` 0 before the first.
     pub row: Row,
@@ -29,11 +29,12 @@ pub struct Position {
     /// Hash over every row's number and documents up to here, before the host numbered them. A rerun has to come to the
     /// same; a run that starts in the middle goes on from it.
     #[serde(with = "hexadecimal")]
+    #[schema(value_type = String)]
     pub digest: u128,
 }
 
 /// A row and where it lies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Row {
     /// Its number, from 1.
     pub number: u64,

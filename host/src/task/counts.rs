@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Rows: `read = ingested + passed_over + rejected`, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RowCounts {
     /// Rows that the app has been through, and rows that it will never see again because they kill.
     pub read: u64,
@@ -16,7 +16,7 @@ pub struct RowCounts {
 }
 
 /// Documents: `emitted = stored + duplicate + refused`, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DocumentCounts {
     /// Documents that rows handed over when they ended, and documents refused before that.
     pub emitted: u64,
@@ -29,7 +29,8 @@ pub struct DocumentCounts {
 }
 
 /// Both.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = TaskCounts)]
 pub struct Counts {
     /// Rows.
     pub rows: RowCounts,

@@ -9,14 +9,22 @@ use std::fmt;
 
 /// Names a batch: chosen by whoever submits it, so that submitting it again is the same batch. A UUID (version 7, so that
 /// they sort by time).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = String, format = Uuid)]
 pub struct BatchId(uuid::Uuid);
 
 impl BatchId {
     /// A new one.
     pub fn new() -> BatchId {
         BatchId(uuid::Uuid::now_v7())
+    }
+
+    /// The one that a text stands for: always the same for the same text.
+    pub fn derived(text: &str) -> BatchId {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);
+        BatchId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 }
 
@@ -41,7 +49,7 @@ impl std::str::FromStr for BatchId {
 }
 
 /// A file that the platform keeps for a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StoredFile {
     /// Its name as the tenant gave it, fit to be shown: whatever is no printable UTF-8 is escaped.
     pub name: String,
@@ -54,7 +62,7 @@ pub struct StoredFile {
 }
 
 /// How a batch came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// A file in a tenant's inbox.
@@ -66,7 +74,7 @@ pub enum Origin {
 }
 
 /// What a task does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Ingests the whole file.
@@ -83,7 +91,7 @@ pub enum Work {
 }
 
 /// Where a task stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
     /// In the queue.
@@ -136,7 +144,7 @@ impl fmt::Display for TaskState {
 }
 
 /// One file for one batch app: all that the queue knows of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskRecord {
     /// Number of the task: the first part of its documents' `_id`.
     pub number: u64,

@@ -17,7 +17,7 @@ pub const UNLIMITED: u64 = u64::MAX;
 pub const NORMAL: &str = "normal";
 
 /// What happens to a tenant's streams that want more than its limits allow. Nothing is lost but by the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnBreach {
     /// They go on, no faster than the limits allow; what is above that waits in their queues.

@@ -3,9 +3,12 @@
 mod limits;
 mod name;
 mod registry;
+mod said;
 mod settings;
+mod settled;
 
 pub use limits::{Limits, NORMAL, OnBreach, Overrides, Profile, UNLIMITED};
 pub use name::{AppName, MAX_NAME, NameError, SinkName, StreamName, TenantId, is_name};
-pub use registry::Tenants;
+pub use registry::{Document, Of, SettleError, Tenants};
+pub use said::{Said, StreamState};
 pub use settings::{AppSettings, Sink, Stream, Tenant};

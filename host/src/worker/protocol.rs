@@ -201,7 +201,7 @@ pub struct Task {
 }
 
 /// A row, and where it starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Start {
     /// Its number, from 1.
     pub number: u64,

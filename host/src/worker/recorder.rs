@@ -78,7 +78,7 @@ pub struct Claim {
 }
 
 /// A row as the recorder names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ClaimedRow {
     /// Its number, from 1.
     pub number: u64,

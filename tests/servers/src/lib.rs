@@ -5,6 +5,7 @@
 //! `cargo xtask servers` install what is missing.
 
 mod certificates;
+mod chromium;
 mod mongodb;
 mod process;
 mod proxy;
@@ -13,6 +14,7 @@ mod redis;
 mod s3;
 
 pub use certificates::Signer;
+pub use chromium::Chromium;
 pub use mongodb::MongoDb;
 pub use process::{Server, ServerError};
 pub use proxy::{Proxy, Weather};

@@ -279,6 +279,9 @@ fn where_to_look(folder: &Path, real: Option<&Real>) {
     println!("  The verdicts beside the dropped files: {folder}/staging/");
     if real.is_none() {
         println!("  Go on with it:                       cd {folder} && ../release/mysimbdp serve");
+        println!(
+            "  And look at it in a browser:         http://127.0.0.1:7373 (or wherever it says that HTTP is served)"
+        );
     }
     println!(
         "  The apps that did it, in safe Rust:  tenant-plugins/{APP}/src/lib.rs, tenant-plugins/{}/src/lib.rs",

@@ -127,6 +127,10 @@ impl RabbitBroker {
 }
 
 impl Broker for RabbitBroker {
+    fn is_common(&self) -> bool {
+        true
+    }
+
     fn credentials<'a>(
         &'a self,
         tenant: &'a TenantId,

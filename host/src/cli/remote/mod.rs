@@ -9,10 +9,11 @@ pub(crate) mod streams;
 pub(crate) mod submit;
 pub(crate) mod tasks;
 pub(crate) mod tenants;
+pub(crate) mod tokens;
 
 use super::exit::Exit;
 use super::out;
-use crate::api::client::{Client, ClientError};
+use crate::api::client::{Client, ClientError, Server};
 use crate::worker::words::one_line;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -23,6 +24,15 @@ pub(crate) struct Remote {
     /// Control socket of the host
     #[arg(long, env = "MYSIMBDP_SOCKET", default_value = "data/control.sock", value_name = "FILE")]
     socket: PathBuf,
+    /// Ask over HTTP instead: the host's address
+    #[arg(long, env = "MYSIMBDP_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// The token that HTTP needs; better in the environment, where no list of processes shows it
+    #[arg(long, env = "MYSIMBDP_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<String>,
+    /// PEM file of the authorities to trust with --server, instead of the system's
+    #[arg(long, env = "MYSIMBDP_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
@@ -30,7 +40,10 @@ pub(crate) struct Remote {
 
 impl Remote {
     pub(crate) fn client(&self) -> Result<Client, ClientError> {
-        Client::new(&self.socket)
+        match self.server.clone() {
+            None => Client::new(&self.socket),
+            Some(url) => Client::of(Server { url, token: self.token.clone(), ca: self.ca.clone() }),
+        }
     }
 
     /// Prints an answer: as JSON, or as `text` tells it.

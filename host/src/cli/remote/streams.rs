@@ -6,6 +6,7 @@ use crate::broker::{Credentials, StreamKey};
 use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::platform::StreamLine;
+use crate::stream::OnHost;
 use crate::tenant::TenantId;
 use crate::worker::words::one_line;
 use serde_json::json;
@@ -25,7 +26,7 @@ pub(crate) struct Streams {
 
 #[derive(clap::Subcommand, Debug)]
 enum What {
-    /// List streams, with what they have done since the host is up
+    /// List streams, with what they have done since the hosts are up
     List {
         /// Of this tenant
         #[arg(long)]
@@ -202,12 +203,24 @@ fn show(streams: &[StreamLine], rates: &HashMap<StreamKey, f64>) {
             counts.errors.to_string(),
         ]
     };
-    table(&head, &streams.iter().map(row).collect::<Vec<_>>());
+    let rows = streams.iter().flat_map(|line| std::iter::once(row(line)).chain(line.hosts.iter().map(on_host)));
+    table(&head, &rows.collect::<Vec<_>>());
     for line in streams {
         if let Some(trouble) = &line.trouble {
             out::note(one_line(&format!("{}: {trouble}", key(line))));
         }
     }
+}
+
+/// What there is of a stream on one of several hosts, under the same head.
+fn on_host(host: &OnHost) -> Vec<String> {
+    let OnHost { host, consumers, messages, stored } = host;
+    let mut row = vec![String::new(); 11];
+    row[0] = format!("  on {host}");
+    row[4] = consumers.to_string();
+    row[7] = messages.to_string();
+    row[8] = stored.to_string();
+    row
 }
 
 fn count(number: Option<u64>) -> String {

@@ -49,8 +49,11 @@ pub(crate) async fn run(args: &Tenants) -> Exit {
 async fn overview(args: &Status) -> Result<Exit, ClientError> {
     let overview: Overview = args.remote.client()?.get("/v1/status", &json!({ "tenant": args.tenant })).await?;
     args.remote.tell(&overview, |overview| {
-        let Overview { version, since, slots, running, hosts, tenants } = overview;
+        let Overview { version, http, since, slots, running, hosts, tenants } = overview;
         out::line(format_args!("mysimbdp {version}, up since {since}; {} of {slots} slots busy", running.len()));
+        if let Some(http) = http {
+            out::line(format_args!("HTTP is served on {http}"));
+        }
         for task in running {
             #[expect(clippy::cast_precision_loss, reason = "a percentage needs no more than 52 bits")]
             let percent = 100.0 * task.position as f64 / task.bytes.max(1) as f64;

@@ -95,9 +95,9 @@ fn mistakes_name_the_variable() {
     assert_eq!(
         mistakes_with("data = 'd'\nslots = 2", &env),
         [
-            "MYSIMBDP_: \"\": no such key; there are adopt_tenants, broker, data, depot, host, isolation, keep, lease, \
-             mongodb, profiles, queue, rabbitmq, redis, retry_pause, sink, slots, staging, staging_rules, stream_threads, \
-             tenants, warm, workers_max",
+            "MYSIMBDP_: \"\": no such key; there are adopt_tenants, api, broker, data, depot, host, isolation, keep, \
+             lease, mongodb, profiles, queue, rabbitmq, redis, retry_pause, sink, slots, staging, staging_rules, \
+             stream_threads, tenants, warm, workers_max",
             "MYSIMBDP_ADOPT_TENANTS: adopt_tenants = \"yes\": neither yes nor no: true or false, without quotes",
             "MYSIMBDP_A__B__C__D__E__F__G: no such key: no key has more than 6 levels",
             "MYSIMBDP_DATA__X: data is set to a value: no key can stand below it",

@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 /// Statistics of the platform or of one tenant.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stats {
     /// Attempts that ended at this time or later.
     pub since: Option<Timestamp>,
@@ -39,7 +39,7 @@ pub struct Stats {
 }
 
 /// How tasks went.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TaskStats {
     /// Tasks of which an attempt ended.
     pub tasks: u64,
@@ -72,7 +72,7 @@ pub struct TaskStats {
 }
 
 /// How numbers are spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Spread {
     /// How many.
     pub count: u64,

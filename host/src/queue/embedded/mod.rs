@@ -5,6 +5,7 @@
 //!   batches   id ⇄ tenant, app                                   so that a batch that comes again is recognised
 //!   tasks     one row for each task: what it is, where it stands, its checkpoint as JSON
 //!   shares    tenant ⇄ weight, concurrent tasks, virtual time    whose turn it is
+//!   streams   tenant, stream ⇄ what shall become of it, why, since when
 //! ```
 //! Everything that a call changes is one transaction, synced before it is answered ([`sqlite`](crate::sqlite)). A kill
 //! leaves a call done or not done; asking again is safe.
@@ -24,14 +25,15 @@ mod claim;
 mod look;
 mod rows;
 mod schema;
+mod streams;
 #[cfg(test)]
 mod tests;
 
-use super::{Claim, ClaimKey, Ending, Load, NewBatch, QueueError, Share, Standing, TaskFilter, TaskQueue};
+use super::{Claim, ClaimKey, Ending, Load, NewBatch, QueueError, Share, Standing, TaskFilter, TaskQueue, Words};
 use crate::sink::BoxFuture;
 use crate::sqlite::{Database, FileError, Job, Settings, Trouble};
 use crate::task::{BatchId, Checkpoint, TaskRecord};
-use crate::tenant::{AppName, TenantId};
+use crate::tenant::{AppName, Said, StreamName, StreamState, TenantId};
 use jiff::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
@@ -145,6 +147,21 @@ impl TaskQueue for EmbeddedQueue {
     fn set_share<'a>(&'a self, tenant: &'a TenantId, share: Share) -> BoxFuture<'a, Result<(), QueueError>> {
         let tenant = tenant.clone();
         Box::pin(async move { self.ask_with_news(move |db| change::set_share(db, &tenant, share)).await })
+    }
+
+    fn say<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        stream: &'a StreamName,
+        state: StreamState,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Said, QueueError>> {
+        let (tenant, stream, reason, now) = (tenant.clone(), stream.clone(), reason.to_owned(), self.now());
+        Box::pin(async move { self.ask(move |db| streams::say(db, &tenant, &stream, state, &reason, now)).await })
+    }
+
+    fn said(&self) -> BoxFuture<'_, Result<Words, QueueError>> {
+        Box::pin(async move { self.ask(|db| streams::said(db).map(Ok)).await })
     }
 
     fn enqueue(&self, batch: NewBatch) -> BoxFuture<'_, Result<Vec<u64>, QueueError>> {

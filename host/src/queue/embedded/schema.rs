@@ -59,4 +59,12 @@ const TABLES: &str = r#"
         concurrent INTEGER NOT NULL DEFAULT 1,
         virtual_time REAL NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
+    CREATE TABLE streams (
+        tenant TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        PRIMARY KEY (tenant, stream)
+    ) WITHOUT ROWID;
 "#;

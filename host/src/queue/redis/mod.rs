@@ -21,6 +21,10 @@
 //!   ended                 zset    numbers that are over, since when
 //!   live                  hash    "<tenant> <app>" → since when, and the generation that new tasks begin with, or -
 //!   hosts                 hash    name → when it last gave a sign of life, its id, what it tells of itself
+//!   said                  hash    "<tenant> <stream>" → since when, what shall become of it, and why
+//!   words                         how often something was said of a stream
+//!   beats                 hash    host → when it last told something, what it holds of limits that all hosts share
+//!   told                  hash    host → what it tells of its streams
 //!   last, tenants                 the last number given out; every tenant that has had a task
 //!   news                  channel something may be claimable
 //! ```
@@ -45,17 +49,19 @@ mod look;
 mod rows;
 mod scripts;
 mod steps;
+mod streams;
 #[cfg(test)]
 mod tests;
 
 pub use connection::RedisSettings;
 
 use super::{
-    Announced, Claim, ClaimKey, Ending, HostCard, Load, NewBatch, QueueError, Share, Standing, TaskFilter, TaskQueue,
+    Announced, Claim, ClaimKey, Ending, Heard, HostCard, Load, NewBatch, PartWish, QueueError, Share, Standing,
+    TaskFilter, TaskQueue, Words,
 };
 use crate::sink::BoxFuture;
 use crate::task::{BatchId, Checkpoint, TaskRecord};
-use crate::tenant::{AppName, TenantId};
+use crate::tenant::{AppName, Said, StreamName, StreamState, TenantId};
 use connection::Line;
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -145,6 +151,33 @@ impl TaskQueue for RedisQueue {
 
     fn hosts(&self) -> BoxFuture<'_, Result<Vec<(HostCard, Duration)>, QueueError>> {
         Box::pin(look::hosts(self))
+    }
+
+    fn say<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        stream: &'a StreamName,
+        state: StreamState,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Said, QueueError>> {
+        Box::pin(streams::say(self, tenant, stream, state, reason))
+    }
+
+    fn said(&self) -> BoxFuture<'_, Result<Words, QueueError>> {
+        Box::pin(streams::said(self))
+    }
+
+    fn tell<'a>(
+        &'a self,
+        host: &'a str,
+        told: &'a str,
+        wishes: &'a [PartWish],
+    ) -> BoxFuture<'a, Result<Option<Heard>, QueueError>> {
+        Box::pin(async move { streams::tell(self, host, told, wishes).await.map(Some) })
+    }
+
+    fn fall_silent<'a>(&'a self, host: &'a str) -> BoxFuture<'a, Result<(), QueueError>> {
+        Box::pin(streams::fall_silent(self, host))
     }
 
     fn enqueue(&self, batch: NewBatch) -> BoxFuture<'_, Result<Vec<u64>, QueueError>> {

@@ -25,5 +25,7 @@ scripts! {
     RECOVER "lua/recover.lua";
     RENEW "lua/renew.lua";
     SAVE "lua/save.lua";
+    SAY "lua/say.lua";
     SHARE "lua/share.lua";
+    TELL "lua/tell.lua";
 }

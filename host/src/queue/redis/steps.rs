@@ -214,6 +214,6 @@ pub(super) fn parsed(number: &str) -> Result<u64, QueueError> {
 }
 
 /// Whole milliseconds.
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).min(1 << 50)
 }

@@ -43,34 +43,56 @@ fn a_message_larger_than_a_window_is_paid_by_the_windows_that_follow() {
 fn a_window_tells_what_went_through_and_whether_anything_was_left() {
     let mut bucket = Bucket::new(amount(10, 100), SECOND);
     bucket.take(ms(0), amount(4, 130));
-    let told = Consumption { taken: amount(4, 100), no_messages_left: false, no_bytes_left: true };
+    let told = Consumption { taken: amount(4, 100), left: amount(6, 0), no_messages_left: false, no_bytes_left: true };
     assert_eq!(bucket.close(ms(999)), told);
-    assert_eq!(bucket.close(ms(1_998)), Consumption { taken: amount(0, 30), ..Consumption::default() });
-    let other = Consumption { taken: amount(1, 1), no_messages_left: true, no_bytes_left: false };
-    let both = Consumption { taken: amount(5, 101), no_messages_left: true, no_bytes_left: true };
-    assert_eq!(told.with(other), both);
+    let next = Consumption { taken: amount(0, 30), left: amount(10, 70), ..Consumption::default() };
+    assert_eq!(bucket.close(ms(1_998)), next);
+}
+
+#[test]
+fn nothing_is_left_of_two_buckets_where_one_is_empty_and_the_other_has_no_more_than_it_keeps_to_spare() {
+    let empty =
+        Consumption { taken: amount(40, 400), left: amount(0, 600), no_messages_left: true, no_bytes_left: false };
+    let with = |taken, left| empty.with(Consumption { taken, left, ..Consumption::default() });
+    assert!(with(amount(40, 1), amount(10, 1)).no_messages_left);
+    assert!(!with(amount(40, 1), amount(11, 1)).no_messages_left);
+    assert!(!with(amount(40, 1), amount(10, 1)).no_bytes_left);
+    assert_eq!(with(amount(40, 1), amount(10, 1)).taken, amount(80, 401));
+    assert!(empty.with(empty).no_messages_left);
+}
+
+#[test]
+fn a_bucket_of_nothing_lets_nothing_through_until_it_is_made_larger() {
+    let mut bucket = Bucket::new(amount(10, 100), SECOND);
+    bucket.resize(ms(0), Amount::default());
+    assert!(bucket.allowed(ms(0)).is_none());
+    assert!(bucket.next(ms(0)) > ms(0));
+    bucket.take(ms(0), amount(1, 7));
+    assert_eq!(bucket.standing(ms(9_000)), Standing::default());
+    bucket.resize(ms(9_000), amount(2, 10));
+    let standing = Standing { limit: amount(2, 10), taken: amount(1, 7), left: amount(1, 3) };
+    assert_eq!(bucket.standing(ms(9_000)), standing, "the debt is paid");
 }
 
 #[test]
 fn another_limit_holds_at_once() {
     let mut bucket = Bucket::new(amount(10, 100), SECOND);
     bucket.take(ms(0), amount(10, 150));
-    bucket.resize(ms(1), amount(20, 200), SECOND);
+    bucket.resize(ms(1), amount(20, 200));
     assert_eq!(bucket.allowed(ms(1)), amount(10, 50), "the debt is paid at once");
-    bucket.resize(ms(2), amount(5, 200), SECOND);
+    bucket.resize(ms(2), amount(5, 200));
     assert_eq!(bucket.allowed(ms(2)), Amount::default());
     assert_eq!(bucket.allowed(ms(1_010)), amount(5, 200));
 }
 
 #[test]
 fn without_a_limit_nothing_is_held_back() {
-    let mut bucket = Bucket::new(amount(u64::MAX, u64::MAX).share(3), SECOND);
+    let mut bucket = Bucket::new(amount(u64::MAX, u64::MAX), SECOND);
     for now in 0..10_000 {
         bucket.take(ms(now), amount(1 << 40, 1 << 50));
         assert!(!bucket.allowed(ms(now)).is_none());
     }
     assert!(bucket.taken.len() <= 258, "{}", bucket.taken.len());
-    assert_eq!(amount(10, 1).share(4), amount(2, 1));
 }
 
 #[test]

@@ -27,8 +27,9 @@ use super::machine::ApiVersion;
 pub const DESCRIPTOR_MAGIC: &str = "mysimbdp-descriptor 1";
 
 /// What an app does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = AppKind)]
 pub enum Kind {
     /// Ingests files.
     Batch,

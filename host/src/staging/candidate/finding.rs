@@ -18,7 +18,7 @@ use core::fmt;
 use serde::Serialize;
 
 /// How grave a finding is, the gravest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// The file cannot be an app here.
@@ -42,7 +42,7 @@ impl fmt::Display for Severity {
 /// What was found, where, why it matters, and how to mend it.
 ///
 /// Displayed as `refusal[truncated]: the file ends at byte 70, …: it is still being copied or was cut; copy it again …`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Finding {
     /// How grave it is.
     pub severity: Severity,

@@ -4,6 +4,7 @@ use super::*;
 use crate::queue::contract::{Subject, TestTime, batch_of, suite, tenant};
 use mysimbdp_servers::Redis;
 
+mod streams;
 mod tls;
 mod twins;
 mod weather;

@@ -1,5 +1,9 @@
-//! The daemon's log of its own doings, on standard error: for people, or as JSON lines. What happened to tenants' data is in
-//! the journal.
+//! What operators watch the host by: its log of its own doings, on standard error, for people or as JSON lines; and [`metrics`].
+//! What happened to tenants' data is in the journal.
+
+pub mod metrics;
+mod process;
+mod tally;
 
 use crate::worker::words::one_line;
 use std::io::{self, Write};

@@ -1,0 +1,89 @@
+//! Somebody who acts: the facade, and what this caller may name of it.
+//!
+//! What a caller may not reach is for it as if it were not there; the sentences are those that it would hear of what never
+//! was. So each route asks here first for whatever it is named.
+
+use super::served::Served;
+use crate::broker::StreamKey;
+use crate::identity::Caller;
+use crate::journal::Scope;
+use crate::platform::Platform;
+use crate::platform::error::ActionError;
+use crate::task::{BatchId, TaskRecord};
+use crate::tenant::{StreamName, TenantId};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+/// See the module.
+#[derive(Clone)]
+pub(super) struct Acting {
+    pub(super) platform: Platform,
+    pub(super) caller: Caller,
+}
+
+impl FromRequestParts<Served> for Acting {
+    type Rejection = ActionError;
+
+    async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Acting, ActionError> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| ActionError::internal("a route was reached that nobody guards"))?;
+        Ok(Acting { platform: served.platform.clone(), caller })
+    }
+}
+
+impl Acting {
+    /// Only an operator may.
+    pub(super) fn operator(&self) -> Result<(), ActionError> {
+        match self.caller.is_operator() {
+            true => Ok(()),
+            false => Err(ActionError::forbidden(
+                "operators_only",
+                "this is the operator's to do, and your token is a tenant's: ask the operator",
+            )),
+        }
+    }
+
+    /// A tenant that was named.
+    pub(super) fn tenant(&self, tenant: TenantId) -> Result<TenantId, ActionError> {
+        match self.caller.may_reach(&tenant) {
+            true => Ok(tenant),
+            false => Err(crate::batch::submit::unknown_tenant(&tenant)),
+        }
+    }
+
+    /// Whose things are asked for: of the tenant that is named, else of all that the caller may reach.
+    pub(super) fn whose(&self, asked: Option<TenantId>) -> Result<Option<TenantId>, ActionError> {
+        match asked {
+            Some(tenant) => self.tenant(tenant).map(Some),
+            None => Ok(self.caller.tenant().cloned()),
+        }
+    }
+
+    /// Which journal is asked for.
+    pub(super) fn scope(&self, asked: Option<TenantId>) -> Result<Scope, ActionError> {
+        Ok(self.whose(asked)?.map_or(Scope::General, Scope::Tenant))
+    }
+
+    /// A stream that was named.
+    pub(super) fn stream(&self, (tenant, stream): (TenantId, StreamName)) -> Result<StreamKey, ActionError> {
+        Ok(StreamKey { tenant: self.tenant(tenant)?, stream })
+    }
+
+    /// A task that was named.
+    pub(super) async fn task(&self, number: u64) -> Result<TaskRecord, ActionError> {
+        let task = self.platform.task(number).await?;
+        match self.caller.may_reach(&task.tenant) {
+            true => Ok(task),
+            false => Err(crate::platform::unknown_task(number)),
+        }
+    }
+
+    /// A batch that was named: open, or in the queue.
+    pub(super) async fn batch(&self, batch: BatchId) -> Result<(), ActionError> {
+        match self.platform.owner(batch).await? {
+            Some(tenant) if !self.caller.may_reach(&tenant) => Err(crate::platform::unknown_batch(batch)),
+            // Where it is nobody's, whatever is asked next says so.
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What a request says: its path, query and body, of which every mistake is told as a problem.
+
+use crate::platform::error::ActionError;
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use serde::Deserialize;
+use std::fmt::Display;
+use std::io;
+use std::time::Duration;
+use tokio::io::AsyncRead;
+use tokio_stream::StreamExt as _;
+use tokio_util::io::StreamReader;
+
+/// How long the sender of a body may say nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A path, a query or a body of JSON.
+pub(super) struct Wanted<T>(pub(super) T);
+
+impl<S: Send + Sync, T> FromRequestParts<S> for Wanted<Path<T>>
+where
+    Path<T>: FromRequestParts<S, Rejection: Display>,
+{
+    type Rejection = ActionError;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self, ActionError> {
+        let path = Path::<T>::from_request_parts(parts, state).await;
+        path.map(Wanted).map_err(|error| ActionError::invalid("bad_path", error.to_string()))
+    }
+}
+
+impl<S: Send + Sync, T> FromRequestParts<S> for Wanted<Query<T>>
+where
+    Query<T>: FromRequestParts<S, Rejection: Display>,
+{
+    type Rejection = ActionError;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, state: &S) -> Result<Self, ActionError> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(Wanted).map_err(|error| ActionError::invalid("bad_query", error.to_string()))
+    }
+}
+
+impl<S: Send + Sync, T> FromRequest<S> for Wanted<Json<T>>
+where
+    T: for<'de> Deserialize<'de>,
+{
+    type Rejection = ActionError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ActionError> {
+        let Whole(body) = Whole::from_request(request, state).await?;
+        // No body means that nothing is said.
+        let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+        let read = serde_json::from_slice(text).map(|value| Wanted(Json(value)));
+        read.map_err(|error| ActionError::invalid("bad_body", error.to_string()))
+    }
+}
+
+/// A body that is needed as a whole: no larger than its route allows, and no slower than [`PATIENCE`] allows.
+pub(super) struct Whole(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Whole {
+    type Rejection = ActionError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Whole, ActionError> {
+        let whole = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await;
+        let whole = whole.map_err(|_| {
+            let sentence = format!("the body did not come within {} s: send it faster", PATIENCE.as_secs());
+            ActionError::too_slow(sentence)
+        })?;
+        whole.map(Whole).map_err(|rejection| match rejection.status() {
+            axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
+                ActionError::too_large("body_too_large", "the body is larger than is read here: send less at once")
+            }
+            _ => ActionError::invalid("bad_body", rejection.body_text()),
+        })
+    }
+}
+
+/// A body as it comes. It ends with an error where its sender says nothing for too long.
+pub(super) fn reader(body: Body) -> impl AsyncRead + Unpin + Send {
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "nothing came for 30 s: the sender is too slow, or gone");
+    let chunks = body.into_data_stream().timeout(PATIENCE);
+    let chunks = chunks.map(move |chunk| chunk.map_err(late)?.map_err(io::Error::other));
+    StreamReader::new(Box::pin(chunks))
+}

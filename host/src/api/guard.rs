@@ -1,0 +1,255 @@
+//! What stands before the routes: who asks, whether that one may, how often, and what is written down of it.
+//!
+//! ```text
+//!   request ─ id ─ origin ─ who? ─ may it write? ─ its rate ─▶ route ─▶ id on the answer ─ audit, where it changed something
+//! ```
+//!
+//! - Whoever comes by the control socket is an operator: the socket has mode 0600. Whoever comes by HTTP needs a token, unless
+//!   no token was ever issued *and* the port is on loopback.
+//! - A browser on this machine obeys whatever page it shows. So a request that says it comes from another origin is refused,
+//!   and without tokens one that calls this host by another name than loopback's, too (DNS rebinding).
+//! - The audit log is the journal: a `request` for each that may have changed something, with who, what, and what came of it.
+//!   Messages that are published and parts of uploads are not in it: they are data.
+
+use super::problem::Problem;
+use super::served::Served;
+use crate::identity::Caller;
+use crate::journal::{Event, Happening};
+use crate::platform::error::{ActionError, Kind};
+use crate::quota::bucket::{Amount, Bucket};
+use crate::tenant::TenantId;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::Instrument;
+
+/// Carries the id of a request, both ways.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+/// Longest id that is taken from a client.
+const MAX_ID: usize = 128;
+/// In which the requests of a token are counted.
+const RATE_WINDOW: Duration = Duration::from_secs(10);
+/// Rates that are kept: of more tokens, those that have said nothing for longest begin anew.
+const MAX_RATES: usize = 10_000;
+
+/// A way in.
+#[derive(Clone)]
+pub(super) struct Door {
+    served: Served,
+    way: Way,
+    rates: Arc<Rates>,
+}
+
+/// How somebody comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By a socket that only the operator can open.
+    ControlSocket,
+    /// By HTTP on loopback.
+    Loopback,
+    /// By HTTP from wherever this host is reached.
+    Network,
+}
+
+struct Rates {
+    /// Requests of a token in each [`RATE_WINDOW`].
+    most: u64,
+    began: Instant,
+    of: Mutex<HashMap<String, Bucket>>,
+}
+
+impl Door {
+    pub(super) fn new(served: Served, way: Way, requests: u64) -> Door {
+        let rates = Rates { most: requests, began: Instant::now(), of: Mutex::default() };
+        Door { served, way, rates: Arc::new(rates) }
+    }
+
+    /// Whether whoever comes this way needs no token.
+    fn is_open(&self) -> bool {
+        match self.way {
+            Way::ControlSocket => true,
+            Way::Loopback => self.served.tokens.none_was_issued(),
+            Way::Network => false,
+        }
+    }
+
+    fn who(&self, headers: &HeaderMap) -> Result<Caller, ActionError> {
+        let stranger = |sentence: String| ActionError { kind: Kind::Stranger, code: "unauthorized", sentence };
+        match headers.get(header::AUTHORIZATION) {
+            None if self.way == Way::ControlSocket => Ok(Caller::local("control socket")),
+            None if self.is_open() => Ok(Caller::local("loopback")),
+            None => Err(stranger(
+                "this needs a token: send it as `Authorization: Bearer msb_…`; the operator issues one with `mysimbdp tokens issue`"
+                    .to_owned(),
+            )),
+            Some(value) => {
+                let text = value.to_str().ok().and_then(|value| value.split_once(' '));
+                let token = text.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+                let token = token.ok_or_else(|| {
+                    stranger("the Authorization header is not of the form `Bearer msb_…`: send a token of this platform".to_owned())
+                })?;
+                self.served.tokens.who(token, Timestamp::now()).map_err(|error| stranger(error.to_string()))
+            }
+        }
+    }
+
+    /// Refuses what another site's page has a browser send.
+    fn origin(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), ActionError> {
+        if self.way == Way::ControlSocket {
+            return Ok(());
+        }
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let host = text(header::HOST).or(uri.authority().map(axum::http::uri::Authority::as_str)).unwrap_or_default();
+        if let Some(origin) = text(header::ORIGIN) {
+            let from = origin.split_once("://").map(|(_, from)| from);
+            if from != Some(host) {
+                let sentence = format!(
+                    "a page of {origin:?} asks, and this is {host:?}: requests from other sites' pages are refused"
+                );
+                return Err(ActionError::forbidden("other_origin", sentence));
+            }
+        }
+        if self.way == Way::Loopback && self.is_open() && !is_loopback(host) {
+            let sentence = format!(
+                "this host is open on loopback and was called {host:?}: call it 127.0.0.1 or localhost, or issue a token \
+                 (`mysimbdp tokens issue`), after which every name is good"
+            );
+            return Err(ActionError::forbidden("other_host", sentence));
+        }
+        Ok(())
+    }
+
+    fn rate(&self, caller: &Caller) -> Result<(), ActionError> {
+        let Some(token) = &caller.token else { return Ok(()) };
+        let now = self.rates.began.elapsed();
+        let mut rates = self.rates.of.lock().unwrap_or_else(PoisonError::into_inner);
+        if rates.len() >= MAX_RATES && !rates.contains_key(token) {
+            rates.clear();
+        }
+        let limit = Amount { messages: self.rates.most, bytes: u64::MAX };
+        let bucket = rates.entry(token.clone()).or_insert_with(|| Bucket::new(limit, RATE_WINDOW));
+        if !bucket.allowed(now).is_none() {
+            bucket.take(now, Amount { messages: 1, bytes: 0 });
+            return Ok(());
+        }
+        let seconds = bucket.next(now).saturating_sub(now).as_secs() + 1;
+        let sentence = format!(
+            "this token has asked {} times in {} s, and no more are answered (api.requests): ask again in {seconds} s",
+            self.rates.most,
+            RATE_WINDOW.as_secs()
+        );
+        Err(ActionError { kind: Kind::TooMany, code: "too_many_requests", sentence })
+    }
+
+    fn admit(&self, request: &Request) -> Result<Caller, ActionError> {
+        self.origin(request.headers(), request.uri())?;
+        let caller = self.who(request.headers())?;
+        if caller.read_only && !request.method().is_safe() {
+            let sentence = "your token may only read: ask the operator for one that may write";
+            return Err(ActionError::forbidden("read_only", sentence));
+        }
+        self.rate(&caller)?;
+        Ok(caller)
+    }
+}
+
+/// See the module.
+pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.uri().path());
+    let metrics = door.served.metrics.clone();
+    let work = async {
+        let caller = match door.admit(&request) {
+            Ok(caller) => caller,
+            Err(error) => return error.into_response(),
+        };
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        request.extensions_mut().insert(caller.clone());
+        let response = next.run(request).await;
+        if is_told(&method, uri.path()) {
+            door.tell(&caller, &method, &uri, response.status(), &id).await;
+        }
+        response
+    };
+    let mut response = Problem::stamped(work.instrument(span).await, &id);
+    metrics.answered(response.status().as_u16());
+    if response.status() == StatusCode::TOO_MANY_REQUESTS {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RATE_WINDOW.as_secs()));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+impl Door {
+    async fn tell(&self, caller: &Caller, method: &Method, uri: &Uri, status: StatusCode, id: &str) {
+        let what = Happening::Request {
+            by: caller.name.clone(),
+            token: caller.token.clone(),
+            method: method.to_string(),
+            path: uri.path().to_owned(),
+            status: status.as_u16(),
+            request_id: id.to_owned(),
+        };
+        let named = || uri.path().strip_prefix("/v1/tenants/")?.split('/').next()?.parse::<TenantId>().ok();
+        let tenant = caller.tenant().cloned().or_else(named);
+        // A tenant that is not there has no journal.
+        let tenant = tenant.filter(|tenant| self.served.platform.batches.parts.tenants.get(tenant).is_some());
+        self.served.platform.batches.parts.journal.record(Event::now(tenant.as_ref(), what)).await;
+    }
+}
+
+/// Whether a request stands in the audit log.
+fn is_told(method: &Method, path: &str) -> bool {
+    let is_data = path.ends_with("/lines") || path.ends_with("/messages") || path.starts_with("/v1/batches/");
+    !method.is_safe() && !is_data
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let will_do = |id: &&str| (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    given.filter(will_do).map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// Whether a `Host` header calls this machine itself.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let address: Option<std::net::IpAddr> = name.parse().ok();
+    name.eq_ignore_ascii_case("localhost") || address.is_some_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_loopback() {
+        for host in ["localhost", "localhost:7373", "127.0.0.1:1", "127.9.9.9", "[::1]:80", "LOCALHOST"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in
+            ["", "evil.example", "localhost.evil.example:7373", "127.0.0.1.evil.example", "10.0.0.1", "[fe80::1]"]
+        {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_a_header_cannot_carry_back_is_not_taken() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(request_id(&headers).len(), 36);
+        headers.insert(REQUEST_ID, HeaderValue::from_static("mine-1"));
+        assert_eq!(request_id(&headers), "mine-1");
+        headers.insert(REQUEST_ID, HeaderValue::from_static("two words"));
+        assert_eq!(request_id(&headers).len(), 36);
+    }
+}

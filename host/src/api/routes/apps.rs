@@ -1,0 +1,110 @@
+//! Apps: uploaded, listed, rolled back, retired.
+
+use super::super::acting::Acting;
+use super::super::asks::{Wanted, reader};
+use super::super::served::Served;
+use super::Answer;
+use crate::apps::{AppStatus, HistoryEntry, Verdict};
+use crate::tenant::{AppName, TenantId};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Path, Query};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Served> {
+    let upload = OpenApiRouter::new().routes(routes!(upload)).layer(DefaultBodyLimit::disable());
+    OpenApiRouter::new()
+        .routes(routes!(apps))
+        .routes(routes!(history))
+        .routes(routes!(roll_back))
+        .routes(routes!(retire))
+        .merge(upload)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OfTenant {
+    /// Of this tenant alone.
+    tenant: Option<TenantId>,
+}
+
+/// The apps there are
+#[utoipa::path(get, path = "/v1/apps", tag = "apps", params(OfTenant), responses((status = 200, body = Vec<AppStatus>)))]
+async fn apps(acting: Acting, Wanted(Query(of)): Wanted<Query<OfTenant>>) -> Answer<Vec<AppStatus>> {
+    let tenant = acting.whose(of.tenant)?;
+    acting.platform.exists(tenant.as_ref())?;
+    Ok(Json(acting.platform.apps(tenant.as_ref())))
+}
+
+/// Upload an app
+///
+/// The body is the `.so`. It goes into the tenant's staging directory as `apps/<app>.so` and is examined, probed and made live
+/// (or refused) as if it had been dropped there; the answer is the verdict.
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/apps", tag = "apps", params(("tenant" = TenantId, Path)),
+    request_body(content = inline(Bytes), content_type = "application/octet-stream"),
+    responses((status = 200, description = "The verdict: `live`, `refused` or `unchanged`", body = Verdict))
+)]
+async fn upload(acting: Acting, Wanted(Path(tenant)): Wanted<Path<TenantId>>, body: Body) -> Answer<Verdict> {
+    let tenant = acting.tenant(tenant)?;
+    acting.platform.upload_app(&tenant, reader(body)).await.map(Json)
+}
+
+/// Raw bytes.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "stands for bytes in the description")]
+pub(super) struct Bytes(Vec<u8>);
+
+/// What became of an app
+#[utoipa::path(
+    get, path = "/v1/tenants/{tenant}/apps/{app}/history", tag = "apps",
+    params(("tenant" = TenantId, Path), ("app" = AppName, Path)),
+    responses((status = 200, description = "The newest first", body = Vec<HistoryEntry>))
+)]
+async fn history(
+    acting: Acting,
+    Wanted(Path((tenant, app))): Wanted<Path<(TenantId, AppName)>>,
+) -> Answer<Vec<HistoryEntry>> {
+    let tenant = acting.tenant(tenant)?;
+    acting.platform.app_history(&tenant, &app).await.map(Json)
+}
+
+/// Which generation to go back to.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RollBack {
+    /// The beginning of its hash; the one before where nothing is said.
+    to: Option<String>,
+}
+
+/// Make an earlier generation live
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/apps/{app}/rollback", tag = "apps",
+    params(("tenant" = TenantId, Path), ("app" = AppName, Path)), request_body = RollBack,
+    responses((status = 200, body = AppStatus))
+)]
+async fn roll_back(
+    acting: Acting,
+    Wanted(Path((tenant, app))): Wanted<Path<(TenantId, AppName)>>,
+    Wanted(Json(RollBack { to })): Wanted<Json<RollBack>>,
+) -> Answer<AppStatus> {
+    let tenant = acting.tenant(tenant)?;
+    acting.platform.roll_back(&tenant, &app, to.as_deref()).await.map(Json)
+}
+
+/// Retire an app
+///
+/// New tasks and messages find it no more; running ones finish. Its file stays in staging, and a rollback brings it back.
+#[utoipa::path(
+    delete, path = "/v1/tenants/{tenant}/apps/{app}", tag = "apps",
+    params(("tenant" = TenantId, Path), ("app" = AppName, Path)), responses((status = 200, body = AppStatus))
+)]
+async fn retire(acting: Acting, Wanted(Path((tenant, app))): Wanted<Path<(TenantId, AppName)>>) -> Answer<AppStatus> {
+    let tenant = acting.tenant(tenant)?;
+    acting.platform.retire_app(&tenant, &app).await.map(Json)
+}

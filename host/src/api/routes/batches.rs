@@ -1,0 +1,78 @@
+//! Batches, sent file by file: opened, filled, committed. What `mysimbdp submit` does.
+
+use super::super::acting::Acting;
+use super::super::asks::{Wanted, reader};
+use super::super::served::Served;
+use super::Answer;
+use crate::platform::{BatchView, OpenBatch, OpenedBatch};
+use crate::task::{BatchId, StoredFile};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Path};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Served> {
+    let files = OpenApiRouter::new().routes(routes!(send_file)).layer(DefaultBodyLimit::disable());
+    OpenApiRouter::new().routes(routes!(open)).routes(routes!(batch)).routes(routes!(commit)).merge(files)
+}
+
+/// A batch that is in the queue.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Committed {
+    /// Its id.
+    pub(super) batch: BatchId,
+    /// Numbers of its tasks, in the order of its files.
+    pub(super) tasks: Vec<u64>,
+}
+
+/// Open a batch
+///
+/// Its limits are checked before a byte is sent. The id may be chosen by the sender: the same id again is the same batch.
+#[utoipa::path(post, path = "/v1/batches", tag = "batches", request_body = OpenBatch, responses((status = 200, body = OpenedBatch)))]
+async fn open(acting: Acting, Wanted(Json(plan)): Wanted<Json<OpenBatch>>) -> Answer<OpenedBatch> {
+    acting.tenant(plan.tenant.clone())?;
+    if let Some(batch) = plan.batch {
+        acting.batch(batch).await?;
+    }
+    acting.platform.open_batch(plan).await.map(Json)
+}
+
+/// Send a file of a batch that is open
+#[utoipa::path(
+    put, path = "/v1/batches/{batch}/files/{index}", tag = "batches",
+    params(("batch" = BatchId, Path), ("index" = usize, Path, description = "Its place in the batch, from 0")),
+    request_body(content = inline(super::apps::Bytes), content_type = "application/octet-stream"),
+    responses((status = 200, body = StoredFile))
+)]
+async fn send_file(
+    acting: Acting,
+    Wanted(Path((batch, index))): Wanted<Path<(BatchId, usize)>>,
+    body: Body,
+) -> Answer<StoredFile> {
+    acting.batch(batch).await?;
+    acting.platform.send_file(batch, index, reader(body)).await.map(Json)
+}
+
+/// Put a batch into the queue
+#[utoipa::path(
+    post, path = "/v1/batches/{batch}/commit", tag = "batches", params(("batch" = BatchId, Path)),
+    responses((status = 200, body = Committed))
+)]
+async fn commit(acting: Acting, Wanted(Path(batch)): Wanted<Path<BatchId>>) -> Answer<Committed> {
+    acting.batch(batch).await?;
+    let tasks = acting.platform.commit_batch(batch).await?;
+    Ok(Json(Committed { batch, tasks }))
+}
+
+/// A batch and its tasks
+#[utoipa::path(
+    get, path = "/v1/batches/{batch}", tag = "batches", params(("batch" = BatchId, Path)),
+    responses((status = 200, body = BatchView))
+)]
+async fn batch(acting: Acting, Wanted(Path(batch)): Wanted<Path<BatchId>>) -> Answer<BatchView> {
+    acting.batch(batch).await?;
+    acting.platform.batch(batch).await.map(Json)
+}

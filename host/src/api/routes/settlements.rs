@@ -1,0 +1,239 @@
+//! Tenants, profiles and streams, settled while the host runs.
+//!
+//! What is settled has the form of its table in the configuration (`docs/configuration.md`), and is read by the same reader.
+//! Each answer carries the version in `ETag`; with `If-Match`, nothing is changed where somebody else was faster (412).
+
+use super::super::acting::Acting;
+use super::super::asks::Wanted;
+use super::super::served::Served;
+use super::super::versions::{Seen, Versioned};
+use super::Answer;
+use crate::broker::StreamKey;
+use crate::platform::error::ActionError;
+use crate::platform::{Change, Settlement, StreamLine};
+use crate::tenant::{Of, StreamName, TenantId, is_name};
+use axum::Json;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Served> {
+    OpenApiRouter::new()
+        .routes(routes!(tenant, settle_tenant, change_tenant, remove_tenant))
+        .routes(routes!(profiles))
+        .routes(routes!(profile, settle_profile, change_profile, remove_profile))
+        .routes(routes!(settle_stream, change_stream, remove_stream))
+}
+
+/// What is settled, or a patch of it: the keys of its table in the configuration.
+#[derive(Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = Object)]
+struct Settings(Map<String, Value>);
+
+type Settled = Result<Versioned, ActionError>;
+
+/// What is settled for a tenant
+#[utoipa::path(get, path = "/v1/tenants/{tenant}", tag = "tenants", params(("tenant" = TenantId, Path)), responses((status = 200, body = Settlement)))]
+async fn tenant(acting: Acting, Wanted(Path(tenant)): Wanted<Path<TenantId>>) -> Settled {
+    let tenant = acting.tenant(tenant)?;
+    acting.platform.settlement(Of::Tenant(&tenant)).map(Versioned)
+}
+
+/// Create a tenant, or settle it anew as a whole
+#[utoipa::path(
+    put, path = "/v1/tenants/{tenant}", tag = "tenants",
+    params(("tenant" = TenantId, Path), ("If-Match" = Option<String>, Header, description = "The version that was looked at")),
+    request_body = Settings, responses((status = 200, body = Settlement))
+)]
+async fn settle_tenant(
+    acting: Acting,
+    Wanted(Path(tenant)): Wanted<Path<TenantId>>,
+    Seen(seen): Seen,
+    Wanted(Json(settings)): Wanted<Json<Settings>>,
+) -> Settled {
+    acting.operator()?;
+    acting.platform.settle(Of::Tenant(&tenant), Change::Whole(settings.0.into()), seen).await.map(Versioned)
+}
+
+/// Change a tenant
+///
+/// The body is a JSON merge patch (RFC 7396): `{"enabled": false}` suspends it.
+#[utoipa::path(
+    patch, path = "/v1/tenants/{tenant}", tag = "tenants",
+    params(("tenant" = TenantId, Path), ("If-Match" = Option<String>, Header, description = "The version that was looked at")),
+    request_body = Settings, responses((status = 200, body = Settlement))
+)]
+async fn change_tenant(
+    acting: Acting,
+    Wanted(Path(tenant)): Wanted<Path<TenantId>>,
+    Seen(seen): Seen,
+    Wanted(Json(patch)): Wanted<Json<Settings>>,
+) -> Settled {
+    acting.operator()?;
+    acting.platform.settle(Of::Tenant(&tenant), Change::Part(patch.0.into()), seen).await.map(Versioned)
+}
+
+/// Remove a tenant
+///
+/// Its tasks are cancelled, its queues deleted, its apps retired. Its documents, dead letters and files stay.
+#[utoipa::path(
+    delete, path = "/v1/tenants/{tenant}", tag = "tenants",
+    params(("tenant" = TenantId, Path), ("If-Match" = Option<String>, Header, description = "The version that was looked at")),
+    responses((status = 204, description = "It is removed"))
+)]
+async fn remove_tenant(
+    acting: Acting,
+    Wanted(Path(tenant)): Wanted<Path<TenantId>>,
+    Seen(seen): Seen,
+) -> Result<StatusCode, ActionError> {
+    acting.operator()?;
+    acting.platform.remove(Of::Tenant(&tenant), seen).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+/// The profiles there are
+#[utoipa::path(get, path = "/v1/profiles", tag = "tenants", responses((status = 200, body = Vec<Settlement>)))]
+async fn profiles(acting: Acting) -> Answer<Vec<Settlement>> {
+    acting.operator()?;
+    acting.platform.profiles().map(Json)
+}
+
+/// What is settled for a profile
+#[utoipa::path(get, path = "/v1/profiles/{profile}", tag = "tenants", params(("profile" = String, Path)), responses((status = 200, body = Settlement)))]
+async fn profile(acting: Acting, Wanted(Path(profile)): Wanted<Path<String>>) -> Settled {
+    acting.operator()?;
+    acting.platform.settlement(Of::Profile(&profile)).map(Versioned)
+}
+
+/// Create a profile, or settle it anew as a whole
+#[utoipa::path(
+    put, path = "/v1/profiles/{profile}", tag = "tenants",
+    params(("profile" = String, Path), ("If-Match" = Option<String>, Header, description = "The version that was looked at")),
+    request_body = Settings, responses((status = 200, body = Settlement))
+)]
+async fn settle_profile(
+    acting: Acting,
+    Wanted(Path(profile)): Wanted<Path<String>>,
+    Seen(seen): Seen,
+    Wanted(Json(settings)): Wanted<Json<Settings>>,
+) -> Settled {
+    acting.operator()?;
+    if !is_name(&profile) {
+        let sentence = "not the name of a profile: a name has 1 to 64 of a-z, 0-9, - and _, and starts with a letter";
+        return Err(ActionError::invalid("bad_path", sentence));
+    }
+    acting.platform.settle(Of::Profile(&profile), Change::Whole(settings.0.into()), seen).await.map(Versioned)
+}
+
+/// Change a profile
+///
+/// The body is a JSON merge patch (RFC 7396). Whoever has the profile has it as it is from now on.
+#[utoipa::path(
+    patch, path = "/v1/profiles/{profile}", tag = "tenants",
+    params(("profile" = String, Path), ("If-Match" = Option<String>, Header, description = "The version that was looked at")),
+    request_body = Settings, responses((status = 200, body = Settlement))
+)]
+async fn change_profile(
+    acting: Acting,
+    Wanted(Path(profile)): Wanted<Path<String>>,
+    Seen(seen): Seen,
+    Wanted(Json(patch)): Wanted<Json<Settings>>,
+) -> Settled {
+    acting.operator()?;
+    acting.platform.settle(Of::Profile(&profile), Change::Part(patch.0.into()), seen).await.map(Versioned)
+}
+
+/// Remove a profile
+///
+/// It is refused while a tenant has it.
+#[utoipa::path(
+    delete, path = "/v1/profiles/{profile}", tag = "tenants",
+    params(("profile" = String, Path), ("If-Match" = Option<String>, Header, description = "The version that was looked at")),
+    responses((status = 204, description = "It is removed"))
+)]
+async fn remove_profile(
+    acting: Acting,
+    Wanted(Path(profile)): Wanted<Path<String>>,
+    Seen(seen): Seen,
+) -> Result<StatusCode, ActionError> {
+    acting.operator()?;
+    acting.platform.remove(Of::Profile(&profile), seen).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+type OfStream = Wanted<Path<(TenantId, StreamName)>>;
+
+async fn settle(
+    acting: Acting,
+    named: (TenantId, StreamName),
+    change: Option<Change>,
+    seen: Option<u64>,
+) -> Result<(Acting, StreamKey), ActionError> {
+    let key = acting.stream(named)?;
+    acting.platform.settle_stream(&key, change, seen).await?;
+    Ok((acting, key))
+}
+
+/// Create a stream, or settle it anew as a whole
+///
+/// It starts at once, unless it is settled otherwise (`"enabled": false`).
+#[utoipa::path(
+    put, path = "/v1/tenants/{tenant}/streams/{stream}", tag = "streams",
+    params(
+        ("tenant" = TenantId, Path), ("stream" = StreamName, Path),
+        ("If-Match" = Option<String>, Header, description = "The version of the tenant that was looked at")
+    ),
+    request_body = Settings, responses((status = 200, body = StreamLine))
+)]
+async fn settle_stream(
+    acting: Acting,
+    Wanted(Path(named)): OfStream,
+    Seen(seen): Seen,
+    Wanted(Json(settings)): Wanted<Json<Settings>>,
+) -> Answer<StreamLine> {
+    let (acting, key) = settle(acting, named, Some(Change::Whole(settings.0.into())), seen).await?;
+    acting.platform.stream(&key).await.map(Json)
+}
+
+/// Change a stream
+///
+/// The body is a JSON merge patch (RFC 7396). Consumers go on with the new settings; nothing is lost.
+#[utoipa::path(
+    patch, path = "/v1/tenants/{tenant}/streams/{stream}", tag = "streams",
+    params(
+        ("tenant" = TenantId, Path), ("stream" = StreamName, Path),
+        ("If-Match" = Option<String>, Header, description = "The version of the tenant that was looked at")
+    ),
+    request_body = Settings, responses((status = 200, body = StreamLine))
+)]
+async fn change_stream(
+    acting: Acting,
+    Wanted(Path(named)): OfStream,
+    Seen(seen): Seen,
+    Wanted(Json(patch)): Wanted<Json<Settings>>,
+) -> Answer<StreamLine> {
+    let (acting, key) = settle(acting, named, Some(Change::Part(patch.0.into())), seen).await?;
+    acting.platform.stream(&key).await.map(Json)
+}
+
+/// Delete a stream
+///
+/// Its queue goes with whatever waits in it; its documents and dead letters stay.
+#[utoipa::path(
+    delete, path = "/v1/tenants/{tenant}/streams/{stream}", tag = "streams",
+    params(
+        ("tenant" = TenantId, Path), ("stream" = StreamName, Path),
+        ("If-Match" = Option<String>, Header, description = "The version of the tenant that was looked at")
+    ),
+    responses((status = 204, description = "It is deleted"))
+)]
+async fn remove_stream(
+    acting: Acting,
+    Wanted(Path(named)): OfStream,
+    Seen(seen): Seen,
+) -> Result<StatusCode, ActionError> {
+    settle(acting, named, None, seen).await.map(|_| StatusCode::NO_CONTENT)
+}

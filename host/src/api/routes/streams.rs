@@ -1,0 +1,175 @@
+//! Streams: listed, started, stopped, purged; messages published.
+
+use super::super::acting::Acting;
+use super::super::asks::{Wanted, Whole};
+use super::super::served::Served;
+use super::{Answer, PAGE};
+use crate::broker::Credentials;
+use crate::platform::{PublishAnswer, StreamLine, StreamReplay};
+use crate::stream::window::WindowReport;
+use crate::tenant::{StreamName, TenantId};
+use axum::Json;
+use axum::extract::{DefaultBodyLimit, Path, Query};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Bytes of lines that are published at once: the largest message, and then some.
+const MAX_LINES: usize = 32 << 20;
+
+pub(super) fn routes() -> OpenApiRouter<Served> {
+    let lines = OpenApiRouter::new().routes(routes!(publish_lines)).layer(DefaultBodyLimit::max(MAX_LINES));
+    OpenApiRouter::new()
+        .routes(routes!(streams))
+        .routes(routes!(start))
+        .routes(routes!(stop))
+        .routes(routes!(purge))
+        .routes(routes!(replay))
+        .routes(routes!(windows))
+        .routes(routes!(credentials))
+        .merge(lines)
+}
+
+type OfStream = Wanted<Path<(TenantId, StreamName)>>;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OfTenant {
+    /// Of this tenant alone.
+    tenant: Option<TenantId>,
+}
+
+/// The streams there are
+#[utoipa::path(get, path = "/v1/streams", tag = "streams", params(OfTenant), responses((status = 200, body = Vec<StreamLine>)))]
+async fn streams(acting: Acting, Wanted(Query(of)): Wanted<Query<OfTenant>>) -> Answer<Vec<StreamLine>> {
+    let tenant = acting.whose(of.tenant)?;
+    acting.platform.list_streams(tenant.as_ref()).await.map(Json)
+}
+
+/// Start a stream
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/streams/{stream}/start", tag = "streams",
+    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path)), responses((status = 200, body = StreamLine))
+)]
+async fn start(acting: Acting, Wanted(Path(named)): OfStream) -> Answer<StreamLine> {
+    let key = acting.stream(named)?;
+    acting.platform.start_stream(&key).await.map(Json)
+}
+
+/// Stop a stream
+///
+/// Messages wait in its queue.
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/streams/{stream}/stop", tag = "streams",
+    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path)), responses((status = 200, body = StreamLine))
+)]
+async fn stop(acting: Acting, Wanted(Path(named)): OfStream) -> Answer<StreamLine> {
+    let key = acting.stream(named)?;
+    acting.platform.stop_stream(&key).await.map(Json)
+}
+
+/// What was thrown away.
+#[derive(Serialize, ToSchema)]
+struct Purged {
+    /// So many messages.
+    purged: u64,
+}
+
+/// Throw away what waits in a stream's queue
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/streams/{stream}/purge", tag = "streams",
+    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path)), responses((status = 200, body = Purged))
+)]
+async fn purge(acting: Acting, Wanted(Path(named)): OfStream) -> Answer<Purged> {
+    let key = acting.stream(named)?;
+    let purged = acting.platform.purge_stream(&key).await?;
+    Ok(Json(Purged { purged }))
+}
+
+/// Put the dead letters of a stream back into its queue
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/streams/{stream}/replay", tag = "dead letters",
+    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path)), responses((status = 200, body = StreamReplay))
+)]
+async fn replay(acting: Acting, Wanted(Path(named)): OfStream) -> Answer<StreamReplay> {
+    let key = acting.stream(named)?;
+    acting.platform.replay_messages(&key).await.map(Json)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Limit {
+    /// At most so many; 100 where nothing is said.
+    limit: Option<usize>,
+}
+
+/// The last windows of a stream in which something had happened, oldest first
+#[utoipa::path(
+    get, path = "/v1/tenants/{tenant}/streams/{stream}/windows", tag = "streams",
+    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path), Limit),
+    responses((status = 200, body = Vec<WindowReport>))
+)]
+async fn windows(
+    acting: Acting,
+    Wanted(Path(named)): OfStream,
+    Wanted(Query(Limit { limit })): Wanted<Query<Limit>>,
+) -> Answer<Vec<WindowReport>> {
+    let key = acting.stream(named)?;
+    acting.platform.stream_windows(&key, limit.unwrap_or(PAGE)).await.map(Json)
+}
+
+/// Whether to make another password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Rotate {
+    /// Make another one; the one before is no good any more.
+    #[serde(default)]
+    rotate: bool,
+}
+
+/// What a client needs to publish with AMQP
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/credentials", tag = "streams", params(("tenant" = TenantId, Path)),
+    request_body = Rotate, responses((status = 200, body = Credentials))
+)]
+async fn credentials(
+    acting: Acting,
+    Wanted(Path(tenant)): Wanted<Path<TenantId>>,
+    Wanted(Json(Rotate { rotate })): Wanted<Json<Rotate>>,
+) -> Answer<Credentials> {
+    let tenant = acting.tenant(tenant)?;
+    acting.platform.credentials(&tenant, rotate).await.map(Json)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Lines {
+    /// What the message ids begin with; `-` and the number of the line follow. Without it messages have none, and are
+    /// delivered at least once.
+    ids: Option<String>,
+    /// Number of the first line; 1 where nothing is said.
+    first: Option<u64>,
+}
+
+/// Publish messages, one on each line
+///
+/// What is accepted is durable when this answers.
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/streams/{stream}/lines", tag = "streams",
+    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path), Lines),
+    request_body(content = String, content_type = "application/x-ndjson"),
+    responses((status = 200, body = PublishAnswer))
+)]
+async fn publish_lines(
+    acting: Acting,
+    Wanted(Path(named)): OfStream,
+    Wanted(Query(Lines { ids, first })): Wanted<Query<Lines>>,
+    Whole(lines): Whole,
+) -> Answer<PublishAnswer> {
+    let key = acting.stream(named)?;
+    acting.platform.publish_lines(&key, ids.as_deref(), first.unwrap_or(1), &lines).await.map(Json)
+}

@@ -1,0 +1,100 @@
+//! Files submitted in one request each: the raw file as the body, or several as a form.
+
+use super::super::acting::Acting;
+use super::super::asks::{Wanted, reader};
+use super::super::once::IdempotencyKey;
+use super::super::served::Served;
+use super::Answer;
+use super::batches::Committed;
+use crate::platform::error::ActionError;
+use crate::tenant::{AppName, TenantId};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Query, Request};
+use axum::http::header;
+use serde::Deserialize;
+use tokio_stream::StreamExt as _;
+use tokio_util::io::StreamReader;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Served> {
+    OpenApiRouter::new().routes(routes!(submit)).layer(DefaultBodyLimit::disable())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Named {
+    /// Name of the file, without a directory. Needed where the body is the file itself.
+    name: Option<String>,
+    /// BLAKE3 of the file, 64 hexadecimal digits: what came otherwise is refused.
+    blake3: Option<String>,
+}
+
+/// Submit files for an app
+///
+/// The body is the file itself (any content type, with `name`), or a form (`multipart/form-data`) with a part for each file.
+/// Limits are enforced while the bytes arrive; what is cut off leaves nothing behind. With an `Idempotency-Key`, the same
+/// request again is the same batch, even over a restart.
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/apps/{app}/files", tag = "batches",
+    params(("tenant" = TenantId, Path), ("app" = AppName, Path), Named),
+    request_body(content(
+        (inline(super::apps::Bytes) = "application/octet-stream"), (String = "text/csv"), (String = "multipart/form-data")
+    )),
+    responses((status = 200, body = Committed))
+)]
+async fn submit(
+    acting: Acting,
+    Wanted(Path((tenant, app))): Wanted<Path<(TenantId, AppName)>>,
+    Wanted(Query(Named { name, blake3 })): Wanted<Query<Named>>,
+    key: IdempotencyKey,
+    request: Request,
+) -> Answer<Committed> {
+    let tenant = acting.tenant(tenant)?;
+    let batch = key.batch(&tenant, &app);
+    let mut receiving = acting.platform.receive(batch, tenant, app).await?;
+    if let Some(tasks) = receiving.there() {
+        return Ok(Json(Committed { batch, tasks }));
+    }
+    let is_form = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
+        kind.to_str().is_ok_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
+    });
+    if is_form {
+        receive_form(request, &mut receiving).await?;
+    } else {
+        let name = name.ok_or_else(|| {
+            ActionError::invalid("bad_query", "the file has no name: add ?name=<name> to the address, or send a form")
+        })?;
+        let said = length(&request);
+        receiving.file(&name, said, reader(request.into_body())).await?;
+    }
+    if let Some(wanted) = blake3 {
+        receiving.must_be(&wanted)?;
+    }
+    let tasks = receiving.commit().await?;
+    Ok(Json(Committed { batch, tasks }))
+}
+
+async fn receive_form(request: Request, receiving: &mut crate::platform::Receiving) -> Result<(), ActionError> {
+    let bad =
+        |error: &dyn std::fmt::Display| ActionError::invalid("bad_form", format!("the form cannot be read: {error}"));
+    let mut form = Multipart::from_request(request, &()).await.map_err(|error| bad(&error.body_text()))?;
+    let mut count = 0;
+    while let Some(part) = form.next_field().await.map_err(|error| bad(&error.body_text()))? {
+        let Some(name) = part.file_name().map(str::to_owned) else { continue };
+        count += 1;
+        let content = StreamReader::new(part.map(|chunk| chunk.map_err(std::io::Error::other)));
+        receiving.file(&name, None, Box::pin(content)).await?;
+    }
+    match count {
+        0 => Err(ActionError::invalid("bad_form", "the form has no file in it: send each as a part with a filename")),
+        _ => Ok(()),
+    }
+}
+
+fn length(request: &Request<Body>) -> Option<u64> {
+    request.headers().get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

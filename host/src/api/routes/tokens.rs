@@ -1,0 +1,136 @@
+//! Tokens: issued, listed, revoked. The operator's alone.
+
+use super::super::acting::Acting;
+use super::super::asks::Wanted;
+use super::super::served::Served;
+use super::Answer;
+use crate::identity::Scope;
+use crate::identity::tokens::{LIFE, MAX_LIFE, MAX_NAME, Token, TokenError};
+use crate::platform::error::ActionError;
+use crate::tenant::TenantId;
+use axum::Json;
+use axum::extract::{Path, State};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+pub(super) fn routes() -> OpenApiRouter<Served> {
+    OpenApiRouter::new().routes(routes!(issue, tokens)).routes(routes!(revoke))
+}
+
+/// A token that is wanted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    /// What it is for, in words.
+    #[schema(min_length = 1, max_length = 100)]
+    name: String,
+    /// The tenant whose things it reaches; an operator's where none is named.
+    tenant: Option<TenantId>,
+    /// It may only look.
+    #[serde(default)]
+    read_only: bool,
+    /// Days until it expires, 1 to 3,650; 90 where nothing is said.
+    #[schema(minimum = 1, maximum = 3650)]
+    days: Option<u16>,
+}
+
+/// A token, without its secret.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct TokenLine {
+    /// What names it.
+    id: String,
+    #[serde(flatten)]
+    token: Token,
+    /// It lets somebody in.
+    good: bool,
+}
+
+/// A token that was issued.
+#[derive(Debug, Serialize, ToSchema)]
+struct IssuedToken {
+    /// The whole of it. It is shown this once.
+    secret: String,
+    #[serde(flatten)]
+    line: TokenLine,
+}
+
+/// Issue a token
+#[utoipa::path(post, path = "/v1/tokens", tag = "identity", request_body = NewToken, responses((status = 200, body = IssuedToken)))]
+async fn issue(
+    State(served): State<Served>,
+    acting: Acting,
+    Wanted(Json(wanted)): Wanted<Json<NewToken>>,
+) -> Answer<IssuedToken> {
+    acting.operator()?;
+    let NewToken { name, tenant, read_only, days } = wanted;
+    let name = name.trim().to_owned();
+    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        let sentence = format!("a token needs a name of 1 to {MAX_NAME} characters that says what it is for");
+        return Err(ActionError::invalid("bad_name", sentence));
+    }
+    acting.platform.exists(tenant.as_ref())?;
+    let life = days.map_or(LIFE, |days| DAY * i32::from(days));
+    if life < DAY || life > MAX_LIFE {
+        let most = MAX_LIFE.as_hours() / 24;
+        return Err(ActionError::invalid("bad_life", format!("a token lives for 1 to {most} days: ask for so many")));
+    }
+    let now = Timestamp::now();
+    let scope = tenant.map_or(Scope::Operator, Scope::Tenant);
+    let (issued_by, expires) = (acting.caller.name, now + life);
+    let token = Token { name, scope, read_only, issued: now, issued_by, expires, revoked: None };
+    let issued = blocking(&served, {
+        let token = token.clone();
+        move |tokens| tokens.issue(token)
+    })
+    .await?;
+    let line = TokenLine { id: issued.id, good: token.is_good(now), token };
+    Ok(Json(IssuedToken { secret: issued.text, line }))
+}
+
+/// The tokens there are
+///
+/// Those that are revoked or expired stay listed for 90 days.
+#[utoipa::path(get, path = "/v1/tokens", tag = "identity", responses((status = 200, body = Vec<TokenLine>)))]
+async fn tokens(State(served): State<Served>, acting: Acting) -> Answer<Vec<TokenLine>> {
+    acting.operator()?;
+    let now = Timestamp::now();
+    let line = |(id, token): (String, Token)| TokenLine { id, good: token.is_good(now), token };
+    Ok(Json(served.tokens.all().into_iter().map(line).collect()))
+}
+
+/// Revoke a token
+#[utoipa::path(delete, path = "/v1/tokens/{id}", tag = "identity", params(("id" = String, Path)), responses((status = 200, body = TokenLine)))]
+async fn revoke(
+    State(served): State<Served>,
+    acting: Acting,
+    Wanted(Path(id)): Wanted<Path<String>>,
+) -> Answer<TokenLine> {
+    acting.operator()?;
+    let now = Timestamp::now();
+    let token = blocking(&served, {
+        let id = id.clone();
+        move |tokens| tokens.revoke(&id, now)
+    })
+    .await?;
+    Ok(Json(TokenLine { id, good: token.is_good(now), token }))
+}
+
+/// The file of tokens is synced: off the runtime's threads.
+async fn blocking<T: Send + 'static>(
+    served: &Served,
+    work: impl FnOnce(crate::identity::tokens::Tokens) -> Result<T, TokenError> + Send + 'static,
+) -> Result<T, ActionError> {
+    let tokens = served.tokens.clone();
+    let done = tokio::task::spawn_blocking(move || work(tokens)).await;
+    let done = done.map_err(|error| ActionError::internal(error.to_string()))?;
+    done.map_err(|error| match error {
+        TokenError::NoToken(_) => ActionError::not_found("unknown_token", error.to_string()),
+        TokenError::TooMany => ActionError::conflict("too_many_tokens", error.to_string()),
+        TokenError::Io(_) => ActionError::unavailable("tokens_unavailable", error.to_string()),
+    })
+}

@@ -1,0 +1,173 @@
+//! HTTP over TCP, with TLS where there is a certificate.
+//!
+//! - At most so many connections at once (`api.connections`): more wait in the kernel until one ends. One on which no request
+//!   comes whole within [`HEAD`] is closed, so that those who only hold a connection hold it for a moment.
+//! - A handshake has its own task and deadline: nobody waits for somebody else's.
+//! - At a stop, requests under way are finished, for at most [`GRACE`].
+
+use super::guard::{Door, Way};
+use super::routes;
+use super::served::Served;
+use crate::config::{Api, Listen};
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+
+/// Where HTTP is served where nothing is said.
+pub const USUAL_PORT: u16 = 7373;
+/// How long the head of a request may take, and a connection be idle.
+const HEAD: Duration = Duration::from_secs(30);
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Largest head of a request, in bytes.
+const MAX_HEAD: usize = 64 << 10;
+/// How long requests under way may take at a stop.
+const GRACE: Duration = Duration::from_secs(10);
+/// Pause where no connection can be accepted: the process may have too many files open.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// HTTP cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// The address is taken, or is not ours.
+    #[error("HTTP cannot be served on {address}: {source}; name another address with api.listen, or \"\" for none")]
+    Bind {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The certificate will not do.
+    #[error("the file {} of api.{key} will not do: {reason}", path.display())]
+    Pem {
+        /// `certificate` or `key`.
+        key: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// A port that is open.
+pub struct HttpServer {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    way: Way,
+    requests: u64,
+    connections: usize,
+    /// Where it is reached: `http://127.0.0.1:7373`.
+    pub address: String,
+}
+
+impl HttpServer {
+    /// Opens the port that the configuration names; `None` where it names none. Without any token it is opened on loopback.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn open(api: &Api, none_was_issued: bool) -> Result<Option<HttpServer>, HttpError> {
+        let tls = api.tls.as_ref().map(|(certificate, key)| acceptor(certificate, key)).transpose()?;
+        let bind =
+            async |address| TcpListener::bind(address).await.map_err(|source| HttpError::Bind { address, source });
+        let listener = match api.listen {
+            Listen::Nowhere => return Ok(None),
+            Listen::At(address) if none_was_issued && !address.ip().is_loopback() => {
+                let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()));
+                tracing::warn!(
+                    "no token was ever issued, so HTTP is served on {loopback} and not on {address}: issue one with \
+                     `mysimbdp tokens issue`, then start again"
+                );
+                bind(loopback).await?
+            }
+            Listen::At(address) => bind(address).await?,
+            Listen::Usual => match bind(SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT))).await {
+                Ok(listener) => listener,
+                // Another host on this machine has it: nobody has said which port it must be.
+                Err(_) => bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?,
+            },
+        };
+        let at =
+            listener.local_addr().map_err(|source| HttpError::Bind { address: ([0, 0, 0, 0], 0).into(), source })?;
+        let way = if at.ip().is_loopback() { Way::Loopback } else { Way::Network };
+        let address = format!("{}://{at}", if tls.is_some() { "https" } else { "http" });
+        let Api { requests, connections, .. } = *api;
+        Ok(Some(HttpServer { listener, tls, way, requests, connections, address }))
+    }
+
+    /// Answers requests until the routes are to stop.
+    pub async fn serve(self, served: Served) {
+        let stop = served.stop.clone();
+        let router = routes::router(Door::new(served.clone(), self.way, self.requests), served);
+        let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(self.connections)));
+        loop {
+            let accepted = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, self.listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                accepted = accepted => accepted,
+                () = stop.cancelled() => break,
+            };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            // Answers are small and whole; waiting to fill a packet helps nobody.
+            let _is_faster = stream.set_nodelay(true);
+            let (router, watcher, tls) = (router.clone(), graceful.watcher(), self.tls.clone());
+            tokio::spawn(async move {
+                let _place = place;
+                match tls {
+                    None => answer(stream, router, watcher).await,
+                    Some(tls) => {
+                        if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                            answer(stream, router, watcher).await;
+                        }
+                    }
+                }
+            });
+        }
+        let _all_have_ended = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    }
+}
+
+/// Answers the requests of one connection.
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD);
+    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // Whatever ends a connection early is its client's doing.
+    let _ended = watcher.watch(connection).await;
+}
+
+/// TLS with a certificate and its key.
+fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, HttpError> {
+    crate::tls::ready();
+    let wrong = |key, path: &Path, reason: String| HttpError::Pem { key, path: path.to_owned(), reason };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+    let chain = chain.map_err(|error| wrong("certificate", certificate, error.to_string()))?;
+    if chain.is_empty() {
+        return Err(wrong("certificate", certificate, "there is no certificate in it: name a PEM file".to_owned()));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong("key", key, error.to_string()))?;
+    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, secret);
+    let mut config = config.map_err(|error| wrong("key", key, error.to_string()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

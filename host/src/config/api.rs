@@ -1,0 +1,96 @@
+//! Where HTTP is served, and how much is answered.
+
+use super::kind::{Count, Kind};
+use super::servers::{file, shown};
+use super::table::Table;
+use super::written::Value as Written;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// HTTP over TCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// Where.
+    pub listen: Listen,
+    /// Certificate and key in PEM files: with them, HTTPS is served.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Requests that are answered of one token in 10 s.
+    pub requests: u64,
+    /// Connections at once.
+    pub connections: usize,
+}
+
+/// Where HTTP is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// On loopback, on the usual port or, where that is taken, on any.
+    Usual,
+    /// There and nowhere else.
+    At(SocketAddr),
+    /// Nowhere: the control socket is the only way in.
+    Nowhere,
+}
+
+impl Default for Api {
+    fn default() -> Api {
+        Api { listen: Listen::Usual, tls: None, requests: 5_000, connections: 1_024 }
+    }
+}
+
+/// `address:port`; `""` for nowhere, `"usual"` for the default.
+struct Address;
+
+impl Kind for Address {
+    type Value = Listen;
+
+    fn read(&self, value: &Written) -> Result<Listen, String> {
+        let wrong =
+            || "not an address with a port: such as \"127.0.0.1:7373\", \"usual\" for the default, or \"\" for none";
+        match value {
+            Written::Text(text) | Written::Variable(text) => match text.as_str() {
+                "" => Ok(Listen::Nowhere),
+                "usual" => Ok(Listen::Usual),
+                address => address.parse().map(Listen::At).map_err(|_| wrong().to_owned()),
+            },
+            _ => Err(wrong().to_owned()),
+        }
+    }
+}
+
+pub(super) fn api(root: &mut Table<'_>, default: Api) -> Api {
+    let mut table = root.table("api");
+    let requests = Count { of: "whole number", least: 1, most: 1_000_000_000, such_as: default.requests };
+    let connections = Count { of: "whole number", least: 1, most: 100_000, such_as: default.connections as u64 };
+    let (certificate, key) = (file(&mut table, "certificate"), file(&mut table, "key"));
+    if certificate.is_some() != key.is_some() {
+        let given = if certificate.is_some() { "certificate" } else { "key" };
+        table.dangles(given, format_args!("a certificate needs its key, and a key its certificate: name both or none"));
+    }
+    let api = Api {
+        listen: table.take("listen", &Address).unwrap_or(default.listen),
+        tls: certificate.zip(key),
+        requests: table.take("requests", &requests).unwrap_or(default.requests),
+        connections: table.number("connections", &connections).unwrap_or(default.connections),
+    };
+    table.finish();
+    api
+}
+
+impl Api {
+    pub(super) fn written(&self) -> Value {
+        let listen = match self.listen {
+            Listen::Usual => "usual".to_owned(),
+            Listen::At(address) => address.to_string(),
+            Listen::Nowhere => String::new(),
+        };
+        let (certificate, key) = self.tls.as_ref().map(|(own, key)| (own.as_path(), key.as_path())).unzip();
+        json!({
+            "listen": listen,
+            "certificate": shown(certificate),
+            "key": shown(key),
+            "requests": self.requests,
+            "connections": self.connections,
+        })
+    }
+}

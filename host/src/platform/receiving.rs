@@ -1,0 +1,192 @@
+//! A batch whose files come in one request, one after another, of sizes that nobody knows before.
+//!
+//! Limits are held against what has come: a file is cut off at the first byte that is too many. What is not committed is
+//! removed, however the request ends.
+
+use super::Platform;
+use super::error::{ActionError, Kind};
+use crate::batch::submit::Submission;
+use crate::staging::files::FileStoreError;
+use crate::task::{BatchId, Origin, StoredFile};
+use crate::tenant::{AppName, TenantId};
+use std::ffi::OsStr;
+use tokio::io::AsyncRead;
+
+/// See the module.
+pub struct Receiving {
+    platform: Platform,
+    batch: BatchId,
+    tenant: TenantId,
+    app: AppName,
+    files: Vec<StoredFile>,
+    /// Its tasks, where it is in the queue.
+    tasks: Vec<u64>,
+    /// Something of it may lie among the files.
+    is_loose: bool,
+}
+
+impl Platform {
+    /// Begins to receive a batch.
+    ///
+    /// # Errors
+    /// There is no such tenant, or the queue cannot answer.
+    pub async fn receive(&self, batch: BatchId, tenant: TenantId, app: AppName) -> Result<Receiving, ActionError> {
+        self.tenant(&tenant)?;
+        let tasks = self.batches.parts.queue.batch(batch).await?;
+        Ok(Receiving { platform: self.clone(), batch, tenant, app, files: Vec::new(), tasks, is_loose: false })
+    }
+}
+
+impl Receiving {
+    /// Its tasks, where the very same batch came in before.
+    pub fn there(&self) -> Option<Vec<u64>> {
+        (!self.tasks.is_empty()).then(|| self.tasks.clone())
+    }
+
+    /// Takes one file in, of so many bytes where that was said.
+    ///
+    /// # Errors
+    /// A limit forbids it, its name will not do, or it does not come whole. Nothing of the batch is kept then.
+    pub async fn file(
+        &mut self,
+        name: &str,
+        said: Option<u64>,
+        content: impl AsyncRead + Unpin + Send,
+    ) -> Result<(), ActionError> {
+        let name = file_name(name)?;
+        self.admit(name, said.unwrap_or(0)).await?;
+        let most = self.most().await?;
+        let place = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        self.is_loose = true;
+        let files = &self.platform.batches.parts.files;
+        let stored = files.receive(&self.tenant, self.batch, place, OsStr::new(name), content, most).await;
+        let stored = match stored {
+            Ok(stored) => stored,
+            Err(FileStoreError::TooLarge { .. }) => {
+                // Which limit it is that one byte more breaks.
+                self.admit(name, most.saturating_add(1)).await?;
+                return Err(ActionError::invalid(
+                    "wrong_size",
+                    format!("{name} has more than the {most} bytes that may come"),
+                ));
+            }
+            Err(FileStoreError::Io { source, .. }) if is_the_senders(source.kind()) => {
+                let sentence = format!("{name} did not come whole ({source}): send it again");
+                return Err(match source.kind() {
+                    std::io::ErrorKind::TimedOut => ActionError::too_slow(sentence),
+                    _ => ActionError::invalid("cut_off", sentence),
+                });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(said) = said.filter(|said| *said != stored.bytes) {
+            let sentence = format!("{name} was to have {said} bytes, and {} came: send it again", stored.bytes);
+            return Err(ActionError::invalid("wrong_size", sentence));
+        }
+        self.files.push(stored);
+        Ok(())
+    }
+
+    /// The last file must have this BLAKE3.
+    ///
+    /// # Errors
+    /// It has another.
+    pub fn must_be(&self, blake3: &str) -> Result<(), ActionError> {
+        match self.files.last() {
+            Some(file) if !file.content.eq_ignore_ascii_case(blake3) => {
+                let sentence = format!(
+                    "{} came with the BLAKE3 {}, where {blake3:?} was wanted: it was changed on its way; send it again",
+                    file.name, file.content
+                );
+                Err(ActionError::invalid("wrong_checksum", sentence))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts it into the queue, and answers the numbers of its tasks.
+    ///
+    /// # Errors
+    /// It is refused after all; nothing of it is kept.
+    pub async fn commit(mut self) -> Result<Vec<u64>, ActionError> {
+        let files = std::mem::take(&mut self.files);
+        let (id, tenant, app) = (self.batch, self.tenant.clone(), self.app.clone());
+        let submission = Submission { id, tenant, app, origin: Origin::Submitted, files };
+        let submitted = self.platform.batches.submit(submission).await;
+        // It may be in the queue although nobody could say so: then its files are needed, and else swept at the next start.
+        self.is_loose =
+            !matches!(&submitted, Ok(_) | Err(ActionError { kind: Kind::Unavailable | Kind::Internal, .. }));
+        submitted
+    }
+
+    /// Holds the batch, with a file more of so many bytes, against the limits.
+    async fn admit(&self, name: &str, bytes: u64) -> Result<(), ActionError> {
+        let mut sizes: Vec<(String, u64)> = self.files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
+        let kept: u64 = sizes.iter().map(|(_, bytes)| bytes).sum();
+        sizes.push((name.to_owned(), bytes));
+        let admitted = self.platform.batches.check_kept(&self.tenant, &self.app, &sizes, kept).await;
+        if let Err(error) = &admitted {
+            let names = sizes.into_iter().map(|(name, _)| name).collect();
+            self.platform.batches.refused(&self.tenant, self.app.as_str(), names, error).await;
+        }
+        admitted
+    }
+
+    /// Most bytes that the next file may have.
+    async fn most(&self) -> Result<u64, ActionError> {
+        let limits = self.platform.tenant(&self.tenant)?.app(&self.app).limits;
+        let had: u64 = self.files.iter().map(|file| file.bytes).sum();
+        let parts = &self.platform.batches.parts;
+        let stored = parts.sinks.stored_bytes(&self.tenant) + parts.files.bytes(&self.tenant);
+        let left = limits.storage_bytes.saturating_sub(stored);
+        Ok(limits.file_bytes.min(limits.batch_bytes.saturating_sub(had)).min(left))
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        if !self.is_loose {
+            return;
+        }
+        let (platform, tenant, batch) = (self.platform.clone(), self.tenant.clone(), self.batch);
+        self.platform.runtime.spawn(async move {
+            if let Err(error) = platform.batches.parts.remove_files(&tenant, batch).await {
+                tracing::warn!(%error, %batch, "the files of a batch that was not committed could not be removed");
+            }
+        });
+    }
+}
+
+/// A name without a directory, that a file can have.
+fn file_name(name: &str) -> Result<&str, ActionError> {
+    let is_path = name.contains(['/', '\\', '\0']) || matches!(name, "" | "." | "..");
+    match is_path || name.len() > 255 {
+        true => {
+            let shown = crate::worker::words::short_line(name, 100);
+            let sentence = format!("{shown:?} is not the name of a file: 1 to 255 bytes, without a directory");
+            Err(ActionError::invalid("bad_name", sentence))
+        }
+        false => Ok(name),
+    }
+}
+
+/// Whether it is the sender who broke off.
+fn is_the_senders(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, Other, TimedOut, UnexpectedEof};
+    matches!(kind, Other | TimedOut | UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_directory_is_none() {
+        for name in ["", ".", "..", "a/b", "/etc/passwd", "a\\b", "a\0b", &"x".repeat(256)] {
+            assert_eq!(file_name(name).unwrap_err().code, "bad_name", "{name:?}");
+        }
+        for name in ["a.csv", "..a", "Zoë.csv", "a b.csv", "%2e%2e"] {
+            assert_eq!(file_name(name).unwrap(), name);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Tenants and profiles, settled while the host runs.
+//!
+//! What is settled holds at once: limits for whatever is asked next, the share of the slots for the next task, streams as they
+//! are settled. A tenant that is *suspended* (`enabled = false`) submits nothing and runs nothing: what runs is checkpointed
+//! and waits, its streams stop, its queues stay. One that is *removed* has its tasks cancelled, its streams' queues deleted and
+//! its apps retired; its documents, dead letters, files and journal stay where they are, for the operator to keep or delete.
+
+use super::Platform;
+use super::error::{ActionError, Kind};
+use crate::batch::stop::Why;
+use crate::broker::StreamKey;
+use crate::journal::{Event, Happening};
+use crate::queue::{Share, TaskFilter};
+use crate::stream::manager::StreamError;
+use crate::tenant::{AppName, Of, SettleError, Tenant, TenantId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Tasks that are cancelled at once.
+const PAGE: usize = 1_000;
+
+/// What is settled for a tenant or a profile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Settlement {
+    /// Its name.
+    pub name: String,
+    /// Rises with each change; 0 where nobody has changed it since the configuration was read.
+    pub version: u64,
+    /// As its table in the configuration would say it (`docs/configuration.md`).
+    #[schema(value_type = Object)]
+    pub settings: Value,
+}
+
+/// A change of what is settled.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// All of it.
+    Whole(Value),
+    /// What differs, as a JSON merge patch (RFC 7396).
+    Part(Value),
+}
+
+impl Platform {
+    /// What is settled for a tenant or a profile.
+    ///
+    /// # Errors
+    /// There is no such one.
+    pub fn settlement(&self, of: Of<'_>) -> Result<Settlement, ActionError> {
+        let document = self.batches.parts.tenants.document(of).ok_or_else(|| SettleError::Missing(of.to_string()))?;
+        let name = match of {
+            Of::Profile(name) => name.to_owned(),
+            Of::Tenant(id) => id.to_string(),
+        };
+        Ok(Settlement { name, version: document.version, settings: document.settings })
+    }
+
+    /// All profiles, by name.
+    ///
+    /// # Errors
+    /// A profile went while they were listed.
+    pub fn profiles(&self) -> Result<Vec<Settlement>, ActionError> {
+        let profiles = self.batches.parts.tenants.profiles();
+        profiles.iter().map(|profile| self.settlement(Of::Profile(&profile.name))).collect()
+    }
+
+    /// Settles a stream, or deletes it (`None`). `seen` is the version of the tenant that was looked at.
+    ///
+    /// # Errors
+    /// There is no such tenant or stream, it will not do, or the tenant was changed meanwhile.
+    pub async fn settle_stream(
+        &self,
+        key: &StreamKey,
+        change: Option<Change>,
+        seen: Option<u64>,
+    ) -> Result<(), ActionError> {
+        self.tenant(&key.tenant)?;
+        let Settlement { version, mut settings, .. } = self.settlement(Of::Tenant(&key.tenant))?;
+        let unknown = || ActionError::from(StreamError::Unknown(key.clone()));
+        let streams = settings.as_object_mut().map(|all| all.entry("streams").or_insert_with(|| json!({})));
+        let streams = streams.and_then(Value::as_object_mut).ok_or_else(unknown)?;
+        let name = key.stream.as_str();
+        match change {
+            Some(Change::Whole(stream)) => {
+                streams.insert(name.to_owned(), stream);
+            }
+            Some(Change::Part(patch)) => merge(streams.get_mut(name).ok_or_else(unknown)?, patch),
+            None => {
+                streams.shift_remove(name).ok_or_else(unknown)?;
+            }
+        }
+        // Whoever was faster is not overwritten, whether a version was named or not.
+        self.settle(Of::Tenant(&key.tenant), Change::Whole(settings), Some(seen.unwrap_or(version))).await.map(|_| ())
+    }
+
+    /// Settles a tenant or a profile. `seen` is the version that was looked at.
+    ///
+    /// # Errors
+    /// It will not do, was changed since, or a part of what is not there was to be changed.
+    pub async fn settle(&self, of: Of<'_>, change: Change, seen: Option<u64>) -> Result<Settlement, ActionError> {
+        let settings = match change {
+            Change::Whole(settings) => settings,
+            Change::Part(patch) => {
+                let mut settings = self.settlement(of)?.settings;
+                merge(&mut settings, patch);
+                settings
+            }
+        };
+        if !settings.is_object() {
+            let sentence =
+                format!("{of}: what is settled is a JSON object, with the keys of its table in the configuration");
+            return Err(ActionError::invalid("bad_body", sentence));
+        }
+        self.say(of, Some(settings), seen).await?;
+        self.settlement(of)
+    }
+
+    /// Removes a tenant or a profile.
+    ///
+    /// # Errors
+    /// There is no such one, it was changed since, or something stands on it.
+    pub async fn remove(&self, of: Of<'_>, seen: Option<u64>) -> Result<(), ActionError> {
+        let tenant = match of {
+            Of::Tenant(id) => self.batches.parts.tenants.get(id),
+            Of::Profile(_) => None,
+        };
+        self.say(of, None, seen).await?;
+        match tenant {
+            Some(tenant) => self.clear(&tenant).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn say(&self, of: Of<'_>, settings: Option<Value>, seen: Option<u64>) -> Result<(), ActionError> {
+        let is_removed = settings.is_none();
+        let (tenants, owned) = (self.batches.parts.tenants.clone(), Owned::of(of));
+        // It is synced: off the runtime's threads.
+        let said = tokio::task::spawn_blocking(move || tenants.settle(owned.borrowed(), settings, seen)).await;
+        said.map_err(|error| ActionError::internal(error.to_string()))??;
+        let what = if is_removed { "was removed" } else { "was settled anew" };
+        let tenant = match of {
+            Of::Tenant(id) if !is_removed => Some(id),
+            _ => None,
+        };
+        let sentence = format!("{of} {what}");
+        self.batches.parts.journal.record(Event::now(tenant, Happening::Deed { sentence })).await;
+        match of {
+            Of::Tenant(id) => self.follow_settlement(id).await,
+            // Whoever has the profile has it as it is now.
+            Of::Profile(_) => {
+                for tenant in self.batches.parts.tenants.all() {
+                    self.follow_settlement(&tenant.id).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Has queue and streams do as is settled for a tenant now.
+    async fn follow_settlement(&self, id: &TenantId) -> Result<(), ActionError> {
+        let Some(tenant) = self.batches.parts.tenants.get(id) else { return Ok(()) };
+        self.welcome(&tenant).await?;
+        if !tenant.enabled {
+            for task in self.running.all().iter().filter(|task| task.tenant == *id) {
+                self.running.stop(task.task, Why::Shutdown);
+            }
+        }
+        self.streams.settle(&tenant).await?;
+        Ok(())
+    }
+
+    /// Ends all that a tenant had under way.
+    async fn clear(&self, tenant: &Tenant) -> Result<(), ActionError> {
+        let id = &tenant.id;
+        self.streams.forget(id).await?;
+        let parts = &self.batches.parts;
+        let mut filter = TaskFilter { tenant: Some(id.clone()), ..TaskFilter::default() };
+        loop {
+            let tasks = parts.queue.tasks(&filter, PAGE).await?;
+            let Some(last) = tasks.last() else { break };
+            filter.after = Some(last.number);
+            for task in tasks.iter().filter(|task| !task.state.is_over()) {
+                // It may have come to its end meanwhile.
+                if parts.queue.cancel(task.number).await.is_ok() {
+                    self.running.stop(task.number, Why::Cancelled);
+                }
+            }
+        }
+        let apps: Vec<AppName> = self.apps(Some(id)).into_iter().map(|app| app.app).collect();
+        for app in apps {
+            // One that is retired already is as it should be.
+            if parts.apps.retire(id, &app).await.is_ok() {
+                self.announce(id, &app).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The share of the slots that a tenant has.
+    pub(super) fn share_of(tenant: &Tenant) -> Share {
+        // Nothing of one that is suspended is claimed.
+        let concurrent = if tenant.enabled { tenant.limits.concurrent_tasks } else { 0 };
+        Share { weight: tenant.weight, concurrent }
+    }
+}
+
+/// [`Of`], owned.
+enum Owned {
+    Profile(String),
+    Tenant(TenantId),
+}
+
+impl Owned {
+    fn of(of: Of<'_>) -> Owned {
+        match of {
+            Of::Profile(name) => Owned::Profile(name.to_owned()),
+            Of::Tenant(id) => Owned::Tenant(id.clone()),
+        }
+    }
+
+    fn borrowed(&self) -> Of<'_> {
+        match self {
+            Owned::Profile(name) => Of::Profile(name),
+            Owned::Tenant(id) => Of::Tenant(id),
+        }
+    }
+}
+
+/// Lays a merge patch over a value (RFC 7396).
+fn merge(value: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *value = patch;
+        return;
+    };
+    if !value.is_object() {
+        *value = Value::Object(serde_json::Map::new());
+    }
+    let Some(fields) = value.as_object_mut() else { return };
+    for (name, part) in patch {
+        match part {
+            Value::Null => {
+                fields.shift_remove(&name);
+            }
+            part => merge(fields.entry(name).or_insert(Value::Null), part),
+        }
+    }
+}
+
+impl From<SettleError> for ActionError {
+    fn from(error: SettleError) -> ActionError {
+        let sentence = error.to_string();
+        match error {
+            SettleError::Mistakes(_) => ActionError::invalid("bad_settings", sentence),
+            SettleError::Stale { .. } => ActionError { kind: Kind::Stale, code: "changed_since", sentence },
+            SettleError::Missing(what) if what.starts_with("tenant") => {
+                ActionError::not_found("unknown_tenant", sentence)
+            }
+            SettleError::Missing(_) => ActionError::not_found("unknown_profile", sentence),
+            SettleError::Io(_) => ActionError::unavailable("tenants_unavailable", sentence),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_is_laid_over_as_its_standard_says() {
+        // The examples of RFC 7396, appendix A.
+        for (value, patch, expected) in [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+            (json!({"a":"b"}), json!({"a":null}), json!({})),
+            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
+            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
+            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
+        ] {
+            let mut merged = value.clone();
+            merge(&mut merged, patch.clone());
+            assert_eq!(merged, expected, "{value} under {patch}");
+        }
+    }
+}

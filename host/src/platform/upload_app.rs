@@ -1,0 +1,102 @@
+//! An app that is uploaded: written into its tenant's staging directory, judged as if it had been dropped there.
+//!
+//! ```text
+//!   bytes ─▶ apps/.upload-<id> (synced) ─▶ its name, by its descriptor ─▶ judged as apps/<app>.so ─▶ renamed to that
+//!                │ cut off: removed                                            │ refused: removed; nothing has changed
+//! ```
+//!
+//! The registry knows a file by where it lies and by which file it is, which a rename does not change: so the watcher that
+//! finds it under its name knows it already. A kill before the rename leaves a file whose name begins with a dot, which
+//! nobody looks at.
+
+use super::Platform;
+use super::error::ActionError;
+use crate::apps::probe::this_machine;
+use crate::apps::{Candidate, Decision, Verdict};
+use crate::staging::candidate::{DEFAULT_MAX_SIZE, examine};
+use crate::staging::home::Home;
+use crate::staging::layout::APPS;
+use crate::staging::snapshot::Snapshot;
+use crate::staging::upload::Upload;
+use crate::tenant::{AppName, TenantId};
+use jiff::Timestamp;
+use std::io::Seek as _;
+use std::path::Path;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+
+/// Bytes that are read at once.
+const CHUNK: usize = 1 << 18;
+
+impl Platform {
+    /// Takes an app in. The answer is the verdict, whatever it is.
+    ///
+    /// # Errors
+    /// There is no such tenant, the bytes do not come whole or are too many, or the host could not do its part. Nothing has
+    /// changed then.
+    pub async fn upload_app(
+        &self,
+        tenant: &TenantId,
+        content: impl AsyncRead + Unpin + Send,
+    ) -> Result<Verdict, ActionError> {
+        self.tenant(tenant)?;
+        let failed = |error: std::io::Error| {
+            ActionError::unavailable("staging_unavailable", format!("the app cannot be written into staging: {error}"))
+        };
+        let (staging, owner) = (self.staging.clone(), tenant.clone());
+        let upload = blocking(move || {
+            std::fs::create_dir_all(staging.join(owner.as_str()))?;
+            let staging = crate::staging::open::trusted_directory(&staging)?;
+            Upload::begin(Home::open(staging, &owner)?.make(Path::new(APPS))?)
+        });
+        let upload = upload.await.map_err(failed)?;
+        let file = tokio::fs::File::from_std(upload.file.try_clone().map_err(failed)?);
+        write(file, content).await?;
+        let described = blocking(move || {
+            upload.file.sync_all()?;
+            (&upload.file).rewind()?;
+            let snapshot = Snapshot::of(&upload.file, "the app").map_err(std::io::Error::other)?;
+            let examination = examine(snapshot.bytes(), &this_machine());
+            let named = examination.descriptor.and_then(|found| AppName::parse(&found.name).ok());
+            Ok((upload, snapshot, named))
+        });
+        let (upload, snapshot, named) = described.await.map_err(failed)?;
+        let name = format!("{}.so", named.as_ref().map_or("upload", AppName::as_str));
+        let candidate = Candidate {
+            tenant: tenant.clone(),
+            file: format!("{APPS}/{name}"),
+            identity: upload.identity().map_err(failed)?,
+            snapshot,
+            last_change: Timestamp::now(),
+        };
+        let verdict = self.consider(candidate).await?;
+        if verdict.verdict != Decision::Refused {
+            blocking(move || upload.finish(&name)).await.map_err(failed)?;
+        }
+        Ok(verdict)
+    }
+}
+
+async fn write(mut file: tokio::fs::File, mut content: impl AsyncRead + Unpin) -> Result<(), ActionError> {
+    let (mut chunk, mut bytes) = (vec![0; CHUNK], 0_u64);
+    loop {
+        let read = content.read(&mut chunk).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::TimedOut => ActionError::too_slow(error.to_string()),
+            _ => ActionError::invalid("cut_off", format!("the app did not come whole ({error}): send it again")),
+        })?;
+        if read == 0 {
+            break;
+        }
+        bytes += read as u64;
+        if bytes > DEFAULT_MAX_SIZE {
+            let sentence = format!("the app has more than {DEFAULT_MAX_SIZE} bytes, and no more are read: strip it");
+            return Err(ActionError::too_large("app_too_large", sentence));
+        }
+        let written = file.write_all(&chunk[..read]).await;
+        written.map_err(|error| ActionError::unavailable("staging_unavailable", error.to_string()))?;
+    }
+    file.flush().await.map_err(|error| ActionError::unavailable("staging_unavailable", error.to_string()))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(std::io::Error::other(lost)))
+}

@@ -1,0 +1,13 @@
+//! The dashboard as people use it: in a real browser, with the mouse and without one, large and small, light and dark.
+
+#![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
+
+mod driver;
+mod drops;
+mod hostile;
+mod keyboard;
+mod looks;
+mod modules;
+mod rights;
+mod scene;
+mod story;

@@ -1,0 +1,117 @@
+//! Tokens, and what is open without one.
+
+use crate::scene::{CONFIG, Scene, issue};
+use mysimbdp_tests::daemon::Daemon;
+use mysimbdp_tests::http::Http;
+use serde_json::json;
+
+#[test]
+fn without_any_token_whoever_is_on_this_machine_is_an_operator_and_that_is_said_at_the_start() {
+    let daemon = Daemon::start("");
+    let http = Http::of(&daemon);
+    let me = http.get("/v1/me").good();
+    assert_eq!((&me["scope"], &me["open"]), (&json!("operator"), &json!(true)));
+    assert!(
+        daemon.log().contains("no token was issued yet: whoever is on this machine is an operator"),
+        "{}",
+        daemon.log()
+    );
+    // The first token shuts the door at once.
+    let token = issue(&daemon, "me", &[]);
+    let reply = http.get("/v1/status");
+    assert_eq!((reply.status, reply.problem()), (401, "unauthorized".to_owned()));
+    assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(http.with(&token).get("/v1/me").good()["open"], false);
+    // And it stays shut when that one is over.
+    let id = daemon.ask(&["tokens", "list"], &[0])[0]["id"].as_str().unwrap().to_owned();
+    daemon.ask(&["tokens", "revoke", &id], &[0]);
+    assert_eq!(http.get("/v1/status").status, 401);
+}
+
+#[test]
+fn without_any_token_http_is_served_on_loopback_alone() {
+    let daemon = Daemon::start("adopt_tenants = true\n[api]\nlisten = \"0.0.0.0:0\"\n");
+    assert!(Http::of(&daemon).address.starts_with("127.0.0.1:"));
+    assert!(daemon.log().contains("no token was ever issued, so HTTP is served on 127.0.0.1:0"), "{}", daemon.log());
+}
+
+#[test]
+fn wrong_expired_revoked_and_cut_tokens_let_nobody_in() {
+    let Scene { daemon, operator, .. } = Scene::set();
+    let http = Http::of(&daemon);
+    let token = issue(&daemon, "soon gone", &[]);
+    assert_eq!(http.with(&token).get("/v1/me").good()["name"], "soon gone");
+    for wrong in
+        [&token[..token.len() - 1], &token[..20], "msb_", "nonsense", "", &format!("{token}x"), &token.to_uppercase()]
+    {
+        let reply = http.with(wrong).get("/v1/me");
+        assert_eq!((reply.status, reply.problem()), (401, "unauthorized".to_owned()), "{wrong}");
+    }
+    for header in ["Basic bXNiOg==", "Bearer", "msb_x", "Bearer \u{1}"] {
+        let reply = http.send("GET", "/v1/me", &[("authorization", header)], b"");
+        assert!(matches!(reply.status, 400 | 401), "{header}: {}", reply.status);
+    }
+    let id = operator
+        .get("/v1/tokens")
+        .good()
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|token| token["name"] == "soon gone")
+        .unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(!operator.get("/v1/tokens").text().contains(&token[17..]), "a secret is listed");
+    assert_eq!(operator.send("DELETE", &format!("/v1/tokens/{id}"), &[], b"").good()["good"], false);
+    let reply = http.with(&token).get("/v1/me");
+    assert!(reply.status == 401 && reply.text().contains("was revoked"), "{}", reply.text());
+}
+
+#[test]
+fn a_token_that_may_only_read_changes_nothing_and_a_tenants_token_does_nothing_of_the_operators() {
+    let scene = Scene::set();
+    assert_eq!(scene.looker.get("/v1/status").status, 200);
+    for path in ["/v1/tokens", "/v1/tenants/acme/streams/trips/stop", "/v1/tasks/1/cancel"] {
+        assert_eq!(scene.looker.post(path, &json!({})).problem(), "read_only", "{path}");
+    }
+    assert_eq!(scene.acme.get("/v1/tokens").problem(), "operators_only");
+    assert_eq!(scene.acme.post("/v1/tokens", &json!({ "name": "more" })).problem(), "operators_only");
+}
+
+#[test]
+fn tokens_outlive_a_restart_and_the_audit_log_names_who_did_what() {
+    let mut scene = Scene::set();
+    scene.daemon.stop();
+    scene.daemon.serve();
+    let acme = scene.acme.at(&scene.daemon);
+    let reply = acme.send("POST", "/v1/tenants/acme/streams/trips/stop", &[("x-request-id", "mine-17")], b"");
+    assert_eq!((reply.status, reply.header("x-request-id")), (200, Some("mine-17")));
+    let told = scene.daemon.ask(&["logs", "--event", "request"], &[0]);
+    let last = told.as_array().map_or(&told, |all| all.last().unwrap());
+    assert_eq!(
+        (&last["by"], &last["method"], &last["path"], &last["status"], &last["request_id"]),
+        (&json!("acme"), &json!("POST"), &json!("/v1/tenants/acme/streams/trips/stop"), &json!(200), &json!("mine-17"))
+    );
+}
+
+#[test]
+fn pages_of_other_sites_and_other_names_of_this_machine_are_refused() {
+    let daemon = Daemon::start(CONFIG);
+    let http = Http::of(&daemon);
+    let with = |name: &str, value: &str| http.send("POST", "/v1/tokens", &[(name, value)], b"{\"name\":\"evil\"}");
+    assert_eq!(with("origin", "https://evil.example").problem(), "other_origin");
+    assert_eq!(with("origin", "null").problem(), "other_origin");
+    assert_eq!(with("host", "evil.example").problem(), "other_host");
+    assert_eq!(with("origin", &format!("http://{}", http.address)).status, 200);
+}
+
+#[test]
+fn a_token_that_asks_too_often_is_told_when_to_come_again() {
+    let config = format!("{CONFIG}requests = 20\n");
+    let scene = Scene::with(&config);
+    let refused = (0..40).map(|_| scene.acme.get("/v1/me")).find(|reply| reply.status != 200).unwrap();
+    assert_eq!((refused.status, refused.problem()), (429, "too_many_requests".to_owned()));
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(scene.globex.get("/v1/me").status, 200, "somebody else's token is not concerned");
+}

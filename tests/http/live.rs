@@ -1,0 +1,73 @@
+//! What goes on, as it changes.
+
+use crate::scene::Scene;
+use mysimbdp_tests::data::Rows;
+use mysimbdp_tests::http::Http;
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+
+/// Server-sent events, as they come.
+struct Events {
+    lines: std::io::Lines<BufReader<TcpStream>>,
+}
+
+impl Events {
+    fn of(http: &Http, path: &str) -> Events {
+        let mut stream = http.connect();
+        let head = http.head("GET", path, &[("accept", "text/event-stream")]) + "\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        Events { lines: BufReader::new(stream).lines() }
+    }
+
+    /// The next event of this name that is as wanted.
+    fn until(&mut self, name: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut is_named = false;
+        loop {
+            let line = self.lines.next().unwrap_or_else(|| panic!("the events end")).unwrap();
+            match line.split_once(": ") {
+                Some(("event", found)) => is_named = found == name,
+                Some(("data", data)) if is_named => {
+                    let data: Value = serde_json::from_str(data).unwrap();
+                    if is_wanted(&data) {
+                        return data;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_looks_sees_a_file_come_and_end() {
+    let scene = Scene::set();
+    let mut mine = Events::of(&scene.acme, "/v1/live");
+    let mut all = Events::of(&scene.operator, "/v1/live?tenant=acme");
+    let mut log = Events::of(&scene.acme, "/v1/logs/follow?event=task_ended");
+    let status = mine.until("status", |_| true);
+    assert_eq!((status["tenants"].as_array().unwrap().len(), &status["tenants"][0]["tenant"]), (1, &"acme".into()));
+    let task = scene.ingested("a.csv", &Rows::innocent(2_000).csv());
+    for events in [&mut mine, &mut all] {
+        events.until("event", |event| event["event"] == "task_ended" && event["task"] == task);
+        events.until("tasks", |tasks| tasks[0]["number"] == task && tasks[0]["state"] == "done");
+    }
+    assert_eq!(log.until("event", |_| true)["task"], task);
+}
+
+#[test]
+fn a_host_that_stops_lets_go_of_whoever_looks() {
+    let mut scene = Scene::set();
+    let mut events = Events::of(&scene.acme, "/v1/live");
+    events.until("status", |_| true);
+    assert_eq!(scene.daemon.stop(), 0);
+    assert!(events.lines.by_ref().all(|line| line.is_ok()) || events.lines.next().is_none());
+}
+
+#[test]
+fn another_tenants_events_are_not_there() {
+    let scene = Scene::set();
+    for path in ["/v1/live?tenant=acme", "/v1/logs/follow?tenant=acme"] {
+        assert_eq!(scene.globex.get(path).problem(), "unknown_tenant", "{path}");
+    }
+}

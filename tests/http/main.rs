@@ -1,0 +1,13 @@
+//! The control plane over HTTP: what operators and tenants can do, who may what, and what hostile clients get.
+
+#![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
+
+mod apps;
+mod description;
+mod hostile;
+mod identity;
+mod isolation;
+mod live;
+mod scene;
+mod submissions;
+mod tenants;

@@ -1,0 +1,147 @@
+//! Files over HTTP: whole, in forms, cut off, too large, changed on their way, sent twice.
+
+use crate::scene::{CONFIG, Scene};
+use mysimbdp_tests::daemon::Daemon;
+use mysimbdp_tests::data::Rows;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+const FILES: &str = "/v1/tenants/acme/apps/villains/files";
+
+fn files_in(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type().unwrap().is_dir() {
+                true => folders.push(entry.path()),
+                false => found.push(entry.path().display().to_string()),
+            }
+        }
+    }
+    found
+}
+
+/// What the daemon keeps of acme's files.
+fn kept(daemon: &Daemon) -> Vec<String> {
+    files_in(&daemon.path("data/tenants/acme/files"))
+}
+
+#[test]
+fn a_file_and_a_form_of_files_become_documents() {
+    let scene = Scene::set();
+    let rows = Rows::innocent(50).with(7, "reject");
+    let task = scene.ingested("a.csv", &rows.csv());
+    let record = scene.acme.get(&format!("/v1/tasks/{task}")).good();
+    assert_eq!((&record["state"], &record["file"]["name"]), (&json!("done"), &json!("a.csv")));
+    let letters = scene.acme.get("/v1/tenants/acme/dead-letters").good();
+    assert_eq!((&letters["count"], &letters["letters"][0]["row"]), (&json!(1), &json!(7)));
+    let export = scene.acme.get("/v1/tenants/acme/dead-letters/export").text();
+    assert_eq!(serde_json::from_str::<Value>(export.trim()).unwrap(), letters["letters"][0]);
+
+    let part = |name: &str, text: &str| {
+        format!("--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let form = part("b.csv", &Rows::innocent(5).csv()) + &part("c.csv", &Rows::innocent(6).csv()) + "--x--\r\n";
+    let kind = [("content-type", "multipart/form-data; boundary=x")];
+    let answer = scene.acme.send("POST", FILES, &kind, form.as_bytes()).good();
+    assert_eq!(answer["tasks"].as_array().unwrap().len(), 2);
+    let settled = scene.daemon.settled();
+    let documents: Vec<&Value> =
+        settled.iter().map(|task| &task["checkpoint"]["counts"]["documents"]["stored"]).collect();
+    assert_eq!(documents, [&json!(49), &json!(5), &json!(6)]);
+}
+
+#[test]
+fn the_same_key_is_the_same_batch_even_over_a_restart() {
+    let mut scene = Scene::set();
+    let text = Rows::innocent(5).csv();
+    let path = format!("{FILES}?name=a.csv");
+    let send = |scene: &Scene, key: &str, text: &str| {
+        scene.acme.at(&scene.daemon).send("POST", &path, &[("idempotency-key", key)], text.as_bytes())
+    };
+    let first = send(&scene, "k1", &text);
+    let again = send(&scene, "k1", &text);
+    assert_eq!((first.good(), again.header("idempotency-replayed")), (again.good(), Some("true")));
+    scene.daemon.stop();
+    scene.daemon.serve();
+    assert_eq!(send(&scene, "k1", &text).good(), first.good());
+    assert_eq!(scene.daemon.settled().len(), 1);
+    let reused = scene.acme.at(&scene.daemon).send(
+        "POST",
+        &format!("{FILES}?name=b.csv"),
+        &[("idempotency-key", "k1")],
+        text.as_bytes(),
+    );
+    assert_eq!(reused.problem(), "idempotency_key_reused");
+}
+
+#[test]
+fn what_is_cut_off_lies_about_itself_or_breaks_a_limit_leaves_nothing_behind() {
+    let config =
+        format!("{CONFIG}[tenants.acme.limits]\nfile_bytes = 1000\nfiles_per_batch = 2\nformats = [\"csv\"]\n");
+    let scene = Scene::with(&config);
+    let path = |name: &str| format!("{FILES}?name={name}");
+    let text = Rows::innocent(20).csv();
+    let long = Rows::innocent(500).csv();
+    let chunked = |text: &str| format!("{:x}\r\n{text}\r\n0\r\n\r\n", text.len());
+    let head = |name: &str, more: &str| scene.acme.head("POST", &path(name), &[]) + more + "\r\n";
+
+    // Too large: said so before a byte is read, or cut off where nothing was said.
+    assert_eq!(scene.acme.send("POST", &path("a.csv"), &[], long.as_bytes()).problem(), "file_bytes");
+    let reply = scene.acme.raw((head("a.csv", "transfer-encoding: chunked\r\n") + &chunked(&long)).as_bytes());
+    assert_eq!(reply.problem(), "file_bytes", "{}", reply.text());
+    // Cut off.
+    let cut = head("a.csv", "content-length: 900\r\n") + &text;
+    assert!(scene.acme.cut(cut.as_bytes()).is_none_or(|reply| reply.status >= 400));
+    let cut = head("a.csv", "transfer-encoding: chunked\r\n") + &chunked(&text)[..40];
+    assert!(scene.acme.cut(cut.as_bytes()).is_none_or(|reply| reply.status >= 400));
+    // Another checksum, no name, names that are paths, another format, no such app.
+    let wrong = format!("{}&blake3={}", path("a.csv"), "0".repeat(64));
+    assert_eq!(scene.acme.send("POST", &wrong, &[], text.as_bytes()).problem(), "wrong_checksum");
+    assert_eq!(scene.acme.send("POST", FILES, &[], text.as_bytes()).problem(), "bad_query");
+    for name in ["..", "%2e%2e", "..%2f..%2fetc%2fpasswd.csv", "%2fetc%2fpasswd.csv", "a%00.csv", &"x".repeat(10_000)] {
+        assert_eq!(scene.acme.send("POST", &path(name), &[], text.as_bytes()).problem(), "bad_name", "{name}");
+    }
+    assert_eq!(scene.acme.send("POST", &path("a.exe"), &[], text.as_bytes()).problem(), "formats");
+    let nowhere = "/v1/tenants/acme/apps/nothing/files?name=a.csv";
+    assert_eq!(scene.acme.send("POST", nowhere, &[], text.as_bytes()).problem(), "unknown_app");
+    // A form with a file too many, and with none.
+    let part = |name: &str| {
+        format!("--x\r\ncontent-disposition: form-data; name=\"f\"; filename=\"{name}\"\r\n\r\nn,deed\n1,none\n\r\n")
+    };
+    let kind = [("content-type", "multipart/form-data; boundary=x")];
+    let form = part("a.csv") + &part("b.csv") + &part("c.csv") + "--x--\r\n";
+    assert_eq!(scene.acme.send("POST", FILES, &kind, form.as_bytes()).problem(), "files_per_batch");
+    assert_eq!(scene.acme.send("POST", FILES, &kind, b"--x--\r\n").problem(), "bad_form");
+    assert_eq!(scene.acme.send("POST", FILES, &kind, &part("a.csv").as_bytes()[..50]).problem(), "bad_form");
+
+    scene.daemon.until("nothing that is kept", || kept(&scene.daemon).is_empty().then_some(()));
+    assert_eq!(scene.daemon.ask(&["tasks", "list"], &[0]).as_array().unwrap().len(), 0);
+    // And it still works.
+    scene.ingested("good.csv", &text);
+}
+
+#[test]
+fn unicode_look_alikes_and_paths_are_no_names_of_tenants_apps_or_streams() {
+    let scene = Scene::set();
+    for tenant in ["аcme", "..", "%2e%2e", "acme%2f..%2fglobex", "acme%00", &"a".repeat(10_000), "ACME", "%ff"] {
+        let tenant: String = tenant
+            .chars()
+            .map(|c| {
+                if c.is_ascii() {
+                    c.to_string()
+                } else {
+                    format!("%{:02X}%{:02X}", (c as u32) >> 6 | 0xC0, (c as u32) & 0x3F | 0x80)
+                }
+            })
+            .collect();
+        for path in
+            [format!("/v1/tenants/{tenant}/apps/villains/history"), format!("/v1/tenants/acme/apps/{tenant}/history")]
+        {
+            let reply = scene.operator.get(&path);
+            assert!(matches!(reply.status, 400 | 404 | 414 | 431), "{path}: {} {}", reply.status, reply.text());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Tenants, profiles and streams, settled while the host runs.
+
+use crate::scene::{CONFIG, Scene};
+use mysimbdp_tests::artefacts;
+use mysimbdp_tests::data::Rows;
+use serde_json::{Value, json};
+
+fn patch(scene: &Scene, path: &str, body: &Value) -> mysimbdp_tests::http::Reply {
+    scene.operator.send("PATCH", path, &[("content-type", "application/json")], body.to_string().as_bytes())
+}
+
+fn put(scene: &Scene, path: &str, body: &Value) -> mysimbdp_tests::http::Reply {
+    scene.operator.send("PUT", path, &[("content-type", "application/json")], body.to_string().as_bytes())
+}
+
+#[test]
+fn a_tenant_that_is_created_works_at_once_and_after_a_restart() {
+    let mut scene = Scene::set();
+    assert_eq!(put(&scene, "/v1/profiles/small", &json!({ "file_bytes": "1kB" })).good()["version"], 1);
+    let made = put(&scene, "/v1/tenants/initech", &json!({ "profile": "small" }));
+    assert_eq!((made.good()["version"].clone(), made.header("etag")), (json!(1), Some("\"1\"")));
+    std::fs::create_dir_all(scene.daemon.staging("initech")).unwrap();
+    assert_eq!(scene.daemon.drop_app("initech", &artefacts::villains())["verdict"], "live");
+    for round in 0..2 {
+        let operator = scene.operator.at(&scene.daemon);
+        let path = format!("/v1/tenants/initech/apps/villains/files?name=a{round}.csv");
+        let small = Rows::innocent(5 + round).csv();
+        assert_eq!(operator.send("POST", &path, &[], small.as_bytes()).status, 200);
+        let large = Rows::innocent(500).csv();
+        assert_eq!(operator.send("POST", &path, &[], large.as_bytes()).problem(), "file_bytes");
+        scene.daemon.settled();
+        scene.daemon.stop();
+        scene.daemon.serve();
+    }
+}
+
+#[test]
+fn a_tenant_that_is_suspended_runs_nothing_until_it_is_resumed_and_loses_nothing() {
+    let scene = Scene::set();
+    let rows = Rows::innocent(400).with(200, "crawl=700");
+    let path = "/v1/tenants/acme/apps/villains/files?name=a.csv";
+    let task = scene.acme.send("POST", path, &[], rows.csv().as_bytes()).good()["tasks"][0].as_u64().unwrap();
+    let told = patch(&scene, "/v1/tenants/acme", &json!({ "enabled": false })).good();
+    assert_eq!(told["settings"]["enabled"], false);
+    assert_eq!(scene.acme.get("/v1/apps").problem(), "unknown_tenant");
+    assert_eq!(scene.operator.send("POST", path, &[], rows.csv().as_bytes()).problem(), "unknown_tenant");
+    let state = |wanted: &str| {
+        let record = scene.operator.get(&format!("/v1/tasks/{task}")).good();
+        (record["state"] == wanted).then_some(record)
+    };
+    scene.daemon.until("the task back in the queue", || state("waiting"));
+    patch(&scene, "/v1/tenants/acme", &json!({ "enabled": true })).good();
+    let record = scene.daemon.until("its end", || state("done"));
+    assert_eq!(record["checkpoint"]["counts"]["documents"]["stored"], 400);
+    scene.daemon.until("its stream", || (scene.acme.get("/v1/streams").good()[0]["consumers"] == 1).then_some(()));
+}
+
+#[test]
+fn a_tenant_that_is_removed_while_its_batches_run_leaves_nothing_that_runs() {
+    let scene = Scene::set();
+    let rows = Rows::innocent(400).with(200, "crawl=20000");
+    let path = "/v1/tenants/acme/apps/villains/files?name=a.csv";
+    scene.acme.send("POST", path, &[], rows.csv().as_bytes()).good();
+    let status = || scene.operator.get("/v1/status").good();
+    scene.daemon.until("a task that runs", || status()["running"].as_array()?.first().map(|_| ()));
+    assert_eq!(scene.operator.send("DELETE", "/v1/tenants/acme", &[], b"").status, 204);
+    scene.daemon.until("its end", || status()["running"].as_array()?.is_empty().then_some(()));
+    assert_eq!(scene.operator.get("/v1/streams").good(), json!([]));
+    assert_eq!(scene.acme.get("/v1/status").problem(), "unknown_tenant");
+    assert_eq!(scene.operator.send("DELETE", "/v1/tenants/acme", &[], b"").problem(), "unknown_tenant");
+    assert_eq!(scene.globex.get("/v1/status").status, 200);
+}
+
+#[test]
+fn of_two_operators_who_change_one_tenant_the_second_is_told() {
+    let scene = Scene::set();
+    let version = scene.operator.get("/v1/tenants/acme").header("etag").unwrap().to_owned();
+    let change = |weight: u64| {
+        let headers = [("if-match", version.as_str()), ("content-type", "application/json")];
+        scene.operator.send("PATCH", "/v1/tenants/acme", &headers, json!({ "weight": weight }).to_string().as_bytes())
+    };
+    assert_eq!(change(2).good()["settings"]["weight"], 2);
+    let late = change(3);
+    assert_eq!((late.status, late.problem()), (412, "changed_since".to_owned()));
+    assert_eq!(scene.operator.get("/v1/tenants/acme").good()["settings"]["weight"], 2);
+    let wrong = patch(&scene, "/v1/tenants/acme", &json!({ "limits": { "file_bytes": -1 }, "colour": "red" }));
+    assert_eq!(wrong.problem(), "bad_settings");
+    assert!(wrong.text().contains("tenants.acme.limits.file_bytes") && wrong.text().contains("tenants.acme.colour"));
+    assert_eq!(scene.acme.send("PATCH", "/v1/tenants/acme", &[], b"{\"weight\":9}").problem(), "operators_only");
+    for name in ["..", "%2e%2e", "%2f", "A", "1"] {
+        assert_eq!(put(&scene, &format!("/v1/tenants/{name}"), &json!({})).problem(), "bad_path", "{name}");
+        assert_eq!(put(&scene, &format!("/v1/profiles/{name}"), &json!({})).problem(), "bad_path", "{name}");
+    }
+}
+
+#[test]
+fn a_stream_that_is_created_carries_messages_is_changed_without_loss_and_goes() {
+    let scene = Scene::with(&format!("{CONFIG}[tenants.acme.sinks.documents]\n[tenants.acme.sinks.other]\n"));
+    scene.daemon.drop_app_as("acme", &artefacts::obeys_messages(0), "obeys.so");
+    let path = "/v1/tenants/acme/streams/clicks";
+    let send = |method: &str, body: &Value| {
+        scene.acme.send(method, path, &[("content-type", "application/json")], body.to_string().as_bytes())
+    };
+    assert_eq!(send("PATCH", &json!({ "consumers_max": 2 })).problem(), "unknown_stream");
+    let line = send("PUT", &json!({ "app": "obeys-messages" })).good();
+    assert_eq!((&line["state"], &line["app"]), (&json!("started"), &json!("obeys-messages")));
+    let publish = |from: u64| {
+        let lines: String = (from..from + 100).map(|n| format!("n {n}\n")).collect();
+        let answer = scene.acme.send("POST", &format!("{path}/lines?ids=m&first={from}"), &[], lines.as_bytes()).good();
+        assert_eq!(answer["accepted"], 100);
+    };
+    publish(1);
+    assert_eq!(
+        send("PATCH", &json!({ "consumers_max": 2, "batch_messages": 7, "sink": "other" })).good()["bounds"],
+        json!([1, 2])
+    );
+    publish(101);
+    scene.daemon.until("all messages", || {
+        let streams = scene.acme.get("/v1/streams").good();
+        let clicks = streams.as_array()?.iter().find(|line| line["stream"] == "clicks")?.clone();
+        (clicks["messages"].as_u64()? >= 200 && clicks["waiting"] == 0).then_some(())
+    });
+    let windows = scene.daemon.until("a window", || {
+        let windows = scene.acme.get(&format!("{path}/windows")).good();
+        (!windows.as_array()?.is_empty()).then_some(windows)
+    });
+    assert!(windows[0]["messages"].as_u64().unwrap() > 0, "{windows}");
+    assert_eq!(send("DELETE", &json!({})).status, 204);
+    assert_eq!(send("DELETE", &json!({})).problem(), "unknown_stream");
+    assert_eq!(scene.acme.get("/v1/streams").good().as_array().unwrap().len(), 1);
+    // One of the same name begins anew.
+    assert_eq!(send("PUT", &json!({ "app": "obeys-messages" })).good()["state"], "started");
+}
