@@ -10,7 +10,9 @@ try {
   const answer = await fetch('/openapi.json');
   const api = await answer.json();
   show(root, page(api));
-  document.getElementById(location.hash.slice(1))?.scrollIntoView();
+  const wanted = document.getElementById(location.hash.slice(1));
+  if (wanted?.localName === 'details') wanted.open = true;
+  wanted?.scrollIntoView();
 } catch (error) {
   show(root, h('p', { class: 'trouble' }, `The description cannot be had: ${error.message}`));
 }
