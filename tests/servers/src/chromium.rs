@@ -3,6 +3,7 @@
 //! A browser ends with its session, or with its driver: it hangs on a pipe that the driver holds. Each has a profile of its own
 //! in the driver's folder, opens no window, and asks nobody on the network for anything.
 
+use crate::process::Launch;
 use crate::{Server, ServerError, on_path};
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
@@ -38,7 +39,11 @@ impl Chromium {
         let remedy = "install Debian's packages chromium and chromium-driver, or run `cargo xtask servers`";
         let program = on_path("chromium").ok_or(ServerError::Missing { program: "chromium", remedy })?;
         let driver = on_path("chromedriver").ok_or(ServerError::Missing { program: "chromedriver", remedy })?;
-        let server = Server::start(&driver, |_, port| vec![format!("--port={port}")])?;
+        let server = Server::start(&driver, |folder, port| {
+            // What a browser leaves behind, whichever way it ends, goes with the folder.
+            let own = |name: &str| (name.to_owned(), folder.display().to_string());
+            Launch { arguments: vec![format!("--port={port}")], environment: vec![own("HOME"), own("TMPDIR")] }
+        })?;
         Ok(Chromium { server, program })
     }
 
