@@ -139,7 +139,11 @@ impl Streams {
             }
         }
         let book = Mutex::new(Book { entries, states, is_closed: false });
-        let lanes = Lanes::start(threads)?;
+        let sinks = Arc::clone(&desk.parts.sinks);
+        let lanes = Lanes::start(threads, move || {
+            let sinks = Arc::clone(&sinks);
+            async move { sinks.leave().await }
+        })?;
         Ok(Streams { inner: Arc::new(Inner { desk, lanes, allowances, book, turn: tokio::sync::Mutex::new(()) }) })
     }
 
