@@ -60,14 +60,14 @@ mod tests {
     #[test]
     fn a_message_has_its_number_and_its_length_and_ends_in_a_comment() {
         let lines = "{\"trip_id\":1,\"vendor\":\"CMT\"}\n{\"trip_id\":2,\"comment\":\"two \\\"stops\\\"\"}";
-        let messages = Messages::new(lines, 64).unwrap();
+        let messages = Messages::new(lines, 72).unwrap();
         let mut text = String::new();
         messages.write(0, 25_014_302_117_731, &mut text);
-        let expected = "{\"trip_id\":25014302117731,\"vendor\":\"CMT\",\"comment\":\"well and so\"}";
-        assert_eq!((text.len(), text.as_str()), (64, expected));
+        let expected = "{\"trip_id\":25014302117731,\"vendor\":\"CMT\",\"comment\":\"well and so on and\"}";
+        assert_eq!((text.len(), text.as_str()), (72, expected));
         messages.write(3, -5, &mut text);
-        let expected = "{\"trip_id\":-5,\"comment\":\"two \\\"stops\\\" and so on and so on an\"}";
-        assert_eq!((text.len(), text.as_str()), (64, expected));
+        let expected = "{\"trip_id\":-5,\"comment\":\"two \\\"stops\\\" and so on and so on and so on a\"}";
+        assert_eq!((text.len(), text.as_str()), (72, expected));
         assert!(Messages::new("", 64).is_err() && Messages::new("{}", 64).is_err());
     }
 }
