@@ -50,7 +50,9 @@ impl Amount {
         Amount { messages: what(self.messages, other.messages), bytes: what(self.bytes, other.bytes) }
     }
 
-    fn plus(self, other: Amount) -> Amount {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Amount) -> Amount {
         self.each(other, u64::saturating_add)
     }
 

@@ -206,6 +206,21 @@ pub trait Sinks: Send + Sync {
         collection: &'a str,
     ) -> BoxFuture<'a, Result<Arc<dyn DocumentSink>, SinkError>>;
 
+    /// The same for whoever stays on the event loop that this is called on: what is done for it is done there, where that spares
+    /// the way to another thread and back. It is asked on no other, and [`leave`](Sinks::leave) is called before that one ends.
+    fn open_here<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        collection: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn DocumentSink>, SinkError>> {
+        self.open(tenant, collection)
+    }
+
+    /// The event loop that this is called on is about to end: what was opened for it is closed.
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Bytes that a tenant's database takes up. Cheap.
     fn stored_bytes(&self, tenant: &TenantId) -> u64;
 

@@ -127,6 +127,21 @@ impl<S: Sinks> Sinks for RetryingSinks<S> {
         })
     }
 
+    fn open_here<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        collection: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn DocumentSink>, SinkError>> {
+        Box::pin(async move {
+            let sink = self.sinks.open_here(tenant, collection).await?;
+            Ok(Arc::new(RetryingSink::new(sink, self.patience)) as Arc<dyn DocumentSink>)
+        })
+    }
+
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        self.sinks.leave()
+    }
+
     fn stored_bytes(&self, tenant: &TenantId) -> u64 {
         self.sinks.stored_bytes(tenant)
     }

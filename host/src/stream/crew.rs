@@ -260,7 +260,7 @@ impl Desk {
             .tenants
             .collection(tenant, sink)
             .ok_or_else(|| missing(format!("tenant {tenant} has no sink {sink}: name it in the configuration")))?;
-        let sink = self.parts.sinks.open(tenant, &collection).await?;
+        let sink = self.parts.sinks.open_here(tenant, &collection).await?;
         let limits = &crew.settings.limits;
         let guest = GuestLimits { memory: limits.memory_bytes, cpu_seconds: None };
         let config = known.app(app).config;

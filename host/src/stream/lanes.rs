@@ -1,7 +1,7 @@
 //! The threads that consumers live on: few, each with an event loop of its own.
 //!
-//! A consumer stays on one of them with its broker connection, its worker's socket and what is on its way, so that a message
-//! crosses no thread between the broker and the sink.
+//! A consumer stays on one of them with its broker connection, its worker's socket, its sink's connections and what is on its way,
+//! so that a message crosses no other thread of ours between the broker and the sink.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,19 +24,26 @@ struct Lane {
 }
 
 impl Lanes {
-    /// Starts so many; at least one.
+    /// Starts so many; at least one. Before one ends it does what `farewell` says.
     ///
     /// # Errors
     /// A thread or its event loop cannot be started.
-    pub fn start(count: usize) -> io::Result<Lanes> {
+    pub fn start<F: Future<Output = ()>>(
+        count: usize,
+        farewell: impl Fn() -> F + Clone + Send + 'static,
+    ) -> io::Result<Lanes> {
         let mut lanes = Vec::new();
         for number in 1..=count.max(1) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let (stop, stopped) = oneshot::channel::<()>();
+            let farewell = farewell.clone();
             let lane = move || {
-                // Told to stop, or nobody is left who could tell.
-                let _ = runtime.block_on(stopped);
+                runtime.block_on(async move {
+                    // Told to stop, or nobody is left who could tell.
+                    let _ = stopped.await;
+                    farewell().await;
+                });
             };
             let thread = thread::Builder::new().name(format!("streams-{number}")).spawn(lane)?;
             lanes.push(Lane { runtime: handle, stop: Some(stop), thread: Some(thread) });

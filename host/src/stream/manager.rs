@@ -91,7 +91,12 @@ impl Streams {
         let others = Others::new(desk.parts.host.clone(), desk.broker.is_common());
         let (said, windows) = (BTreeMap::new(), BTreeMap::new());
         let book = Mutex::new(Book { entries, said, others, windows, going: BTreeSet::new(), is_closed: false });
-        let (lanes, allowances) = (Lanes::start(threads)?, Mutex::new(allowances));
+        let sinks = Arc::clone(&desk.parts.sinks);
+        let lanes = Lanes::start(threads, move || {
+            let sinks = Arc::clone(&sinks);
+            async move { sinks.leave().await }
+        })?;
+        let allowances = Mutex::new(allowances);
         Ok(Streams { inner: Arc::new(Inner { desk, lanes, allowances, book, turn: tokio::sync::Mutex::new(()) }) })
     }
 

@@ -6,9 +6,10 @@
 //!          messages have come  ─▶ hand over       only while few bundles wait for the worker
 //! ```
 //!
-//! No timer lies in the way of a message: what has come is handed over at once, and what comes meanwhile is the next bundle. A
-//! few bundles are handed over before the first is answered, so that worker and host work at the same time. Where an app
-//! takes long, bundles become smaller: a death or a stop has less to do again.
+//! No timer lies in the way of a message: what has come is handed over at once, and what comes while the worker is at it is the next
+//! bundle. A few bundles are handed over before the first is answered, so that worker and host work at the same time; but only
+//! such as are worth it: a bundle costs the same wake-ups whatever is in it, and a small one that comes no sooner to the app
+//! grows meanwhile. Where an app takes long, bundles become smaller: a death or a stop has less to do again.
 
 use super::crew::{Cast, Crew, Desk, InHand, Obstacle};
 use super::flights::{Flights, Landed};
@@ -34,6 +35,8 @@ const DEPTH: usize = 4;
 const BUNDLE_TIME: Duration = Duration::from_millis(200);
 /// Messages of a bundle before anything is known of how long they take.
 const FIRST_BUNDLE: usize = 32;
+/// A bundle is handed over behind others where it has this part of the messages, or the bytes, that it may have.
+const WORTHWHILE: usize = 4;
 /// How long what is on its way may take once the consumer is told to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -88,6 +91,8 @@ pub(super) struct Session<'a> {
     /// Something was acknowledged.
     pub(super) gets_on: bool,
     pub(super) bundle: Bundle,
+    /// What comes next has no room in the bundle.
+    is_full: bool,
     /// What was taken and has not come to its end.
     pub(super) hand: InHand<'a>,
     /// Messages that the broker lets it hold.
@@ -117,6 +122,7 @@ impl<'a> Session<'a> {
             done: 0,
             gets_on: false,
             bundle: Bundle::default(),
+            is_full: false,
             hand: crew.hand(),
             prefetch,
             idle_since: Instant::now(),
@@ -151,7 +157,8 @@ impl<'a> Session<'a> {
                 continue;
             }
             // What came while the last generation was live is given to the one that is live now.
-            if !self.bundle.messages.is_empty() && !is_outdated && stopped_at.is_none() {
+            if self.is_worthwhile() && !is_outdated && stopped_at.is_none() {
+                self.is_full = false;
                 self.hand_over().await?;
                 continue;
             }
@@ -167,6 +174,13 @@ impl<'a> Session<'a> {
         self.given.is_empty() && !self.flights.any()
     }
 
+    /// The bundle is to be handed over as it is.
+    fn is_worthwhile(&self) -> bool {
+        let (Room { messages, bytes }, bundle) = (self.room(), &self.bundle);
+        let is_much = bundle.messages.len() >= messages / WORTHWHILE || bundle.payload.len() >= bytes / WORTHWHILE;
+        !bundle.messages.is_empty() && (self.given.is_empty() || is_much || self.is_full)
+    }
+
     /// Another generation is live than the one it works with, or none.
     fn is_outdated(&self) -> bool {
         self.desk.live(self.crew).is_none_or(|live| live.hash() != self.cast.generation.hash())
@@ -179,6 +193,7 @@ impl<'a> Session<'a> {
         }
         let has_room = self.flights.has_room();
         let mut may_take = may_take && has_room && self.given.len() < DEPTH;
+        let (had_messages, had_bytes) = (self.bundle.messages.len(), self.bundle.body_bytes());
         let (is_busy, has_worker, told) = (!self.is_quiet(), self.worker.is_some(), self.stop.why().is_some());
         let wish = self.desk.permits.wish();
         let mut pause = if is_busy || told || self.desk.permits.are_wanted() { TICK } else { self.desk.warm };
@@ -186,7 +201,8 @@ impl<'a> Session<'a> {
         let mut is_held_back = false;
         match self.crew.gate.allowed() {
             _ if !may_take => {}
-            Ok(allowed) => room = room.within(allowed),
+            // What is in the bundle was allowed before.
+            Ok(allowed) => room = room.within(allowed.plus(Amount { messages: had_messages as u64, bytes: had_bytes })),
             Err(wait) => {
                 (may_take, is_held_back) = (false, true);
                 pause = pause.min(wait.max(Duration::from_millis(2)));
@@ -198,7 +214,9 @@ impl<'a> Session<'a> {
             received = receive(&mut self.worker), if has_room && has_worker => return self.hear(received).await,
             taken = self.inbox.next(room, &mut self.bundle), if may_take => {
                 taken?;
-                let (messages, bytes) = (self.bundle.messages.len() as u64, self.bundle.body_bytes());
+                let messages = (self.bundle.messages.len() - had_messages) as u64;
+                let bytes = self.bundle.body_bytes() - had_bytes;
+                self.is_full = messages == 0;
                 self.crew.gate.take(Amount { messages, bytes });
                 self.crew.has_seen(messages, bytes);
                 self.hand.taken(messages);

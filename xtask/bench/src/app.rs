@@ -6,7 +6,7 @@
 use abi_stable::library::lib_header_from_path;
 use anyhow::{Context as _, Result, bail};
 use libloading::{Library, Symbol};
-use mysimbdp_abi::{BatchV1, Bytes, C_SYMBOL, HostV1, InputV1, MAJOR, PluginV1, RootV1Ref, status};
+use mysimbdp_abi::{BatchV1, Bytes, C_SYMBOL, HostV1, InputV1, MAJOR, PluginV1, RootV1Ref, StreamV1, status};
 use std::ffi::c_void;
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
@@ -45,6 +45,14 @@ impl App {
     /// It has none.
     pub fn batch(&self) -> Result<&'static BatchV1> {
         self.table.batch.context("the app is no batch app")
+    }
+
+    /// Its stream kind.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn stream(&self) -> Result<&'static StreamV1> {
+        self.table.stream.context("the app is no stream app")
     }
 
     /// Ingests one file; `host` is what it may call meanwhile.

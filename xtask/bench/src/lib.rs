@@ -1,6 +1,10 @@
 //! What the programs of the benchmark share: an app in their own process, without sandbox, worker or copies.
 
+pub mod amqp;
 pub mod app;
+pub mod clock;
+pub mod direct;
+pub mod messages;
 pub mod null_sink;
 pub mod table;
 pub mod touch;

@@ -26,6 +26,9 @@ const FILES: usize = 10;
 const FILE_BYTES: u64 = 4_300_000;
 const APP: &str = "clientbatchingestapp-csv";
 
+const PICTURE: scaling::Words =
+    scaling::Words { title: "CPU milliseconds per file", along: "files", crowds_of: "tenants" };
+
 pub(super) fn path(shop: &Shop) -> Result<Section> {
     step("The daemon's path, and mysimbdp run, on the same files");
     let file = shop.data(FILE_BYTES)?;
@@ -209,7 +212,7 @@ pub(super) fn growth(shop: &Shop) -> Result<Section> {
     }
     let picture = workshop::root().join("docs/daemon-scaling.svg");
     if !shop.quick {
-        fs::write(&picture, scaling::picture(&cells, "tenants"))?;
+        fs::write(&picture, scaling::picture(&cells, &PICTURE))?;
     }
     let rows = crowds.iter().map(|crowd| {
         let of = cells.iter().filter(|(tenants, ..)| tenants == crowd);

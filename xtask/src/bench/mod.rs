@@ -12,6 +12,7 @@ mod isolation;
 mod measure;
 mod memory;
 mod pairs;
+mod rabbitmq;
 mod report;
 mod scaling;
 mod servers;
@@ -20,6 +21,7 @@ mod sink;
 mod start;
 mod stream;
 mod streams;
+mod throughput;
 mod wasm;
 
 pub(crate) use measure::wait;
@@ -57,6 +59,12 @@ enum Comparison {
     Streams,
     /// A thousand streams with nothing to do
     IdleStreams,
+    /// Messages per second against consumers and streams, drawn
+    Throughput,
+    /// On RabbitMQ: the platform beside a bare consumer and the Python stack that it replaces
+    Rabbitmq,
+    /// On RabbitMQ: from publish to stored, beside a Python callback
+    Latency,
     /// How many consumers a stream is given, simulated and drawn
     Scaling,
     /// The embedded sink beside a bare loader
@@ -88,12 +96,15 @@ enum Comparison {
 }
 
 impl Comparison {
-    const ALL: [Comparison; 19] = [
+    const ALL: [Comparison; 22] = [
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,
         Comparison::Streams,
         Comparison::IdleStreams,
+        Comparison::Throughput,
+        Comparison::Rabbitmq,
+        Comparison::Latency,
         Comparison::Scaling,
         Comparison::Sink,
         Comparison::Memory,
@@ -117,6 +128,9 @@ impl Comparison {
             Comparison::Stream => stream::measure(shop),
             Comparison::Streams => streams::rates(shop),
             Comparison::IdleStreams => streams::idle(shop),
+            Comparison::Throughput => throughput::measure(shop),
+            Comparison::Rabbitmq => rabbitmq::rates(shop),
+            Comparison::Latency => rabbitmq::latency(shop),
             Comparison::Scaling => consumers::measure(shop),
             Comparison::Sink => sink::measure(shop),
             Comparison::Memory => footprint::measure(shop),
@@ -136,8 +150,8 @@ impl Comparison {
 
     /// Whether it needs a Redis and a MongoDB.
     fn is_on_servers(self) -> bool {
-        use Comparison::{Hosts, Mongodb, Queue, ServerMemory, Servers, Stack, Streams};
-        matches!(self, Servers | Stack | Queue | Hosts | ServerMemory | Mongodb | Streams)
+        use Comparison::{Hosts, Latency, Mongodb, Queue, Rabbitmq, ServerMemory, Servers, Stack, Streams};
+        matches!(self, Servers | Stack | Queue | Hosts | ServerMemory | Mongodb | Streams | Rabbitmq | Latency)
     }
 }
 

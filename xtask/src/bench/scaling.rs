@@ -1,14 +1,26 @@
-//! A picture of the cost of a file against the number of files, a line for each number of tenants or hosts. Pure.
+//! A picture of a figure against a number of things, a line for each size of a crowd: the cost of a file against the number of files,
+//! for tenants or hosts; messages a second against consumers, for streams. Pure.
 
 use std::fmt::Write as _;
+use xtask::text::thousands;
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 320.0;
 const MARGIN: f64 = 56.0;
 const COLOURS: [&str; 3] = ["#1b6ca8", "#c05621", "#2f855a"];
 
-/// `cells` are tenants (or what else `crowds_of` names), files, and CPU milliseconds per file. Files are drawn on a logarithmic scale.
-pub(super) fn picture(cells: &[(usize, usize, f64)], crowds_of: &str) -> String {
+/// What is drawn, in words.
+pub(super) struct Words {
+    /// What the figure is.
+    pub(super) title: &'static str,
+    /// What stands along the bottom.
+    pub(super) along: &'static str,
+    /// What the lines are for.
+    pub(super) crowds_of: &'static str,
+}
+
+/// `cells` are the size of a crowd, how many there are along the bottom, and the figure. The bottom is a logarithmic scale.
+pub(super) fn picture(cells: &[(usize, usize, f64)], words: &Words) -> String {
     let most = cells.iter().map(|(.., ms)| *ms).fold(0.0_f64, f64::max) * 1.2;
     #[expect(clippy::cast_precision_loss, reason = "a thousand files")]
     let decade = |files: usize| (files as f64).log10();
@@ -20,17 +32,19 @@ pub(super) fn picture(cells: &[(usize, usize, f64)], crowds_of: &str) -> String 
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n\
-         <text x=\"{MARGIN}\" y=\"24\" font-size=\"14\">CPU milliseconds per file</text>\n"
+         <text x=\"{MARGIN}\" y=\"24\" font-size=\"14\">{}</text>\n",
+        words.title
     );
     for step in 0..=4 {
-        let ms = most * f64::from(step) / 4.0;
+        let value = most * f64::from(step) / 4.0;
+        let label = if most < 1_000.0 { format!("{value:.1}") } else { thousands(value) };
         // Writing to a String cannot fail; the same below.
         let _ = writeln!(
             svg,
-            "<line x1=\"{MARGIN}\" x2=\"{:.0}\" y1=\"{1:.1}\" y2=\"{1:.1}\" stroke=\"#ddd\"/><text x=\"8\" y=\"{2:.1}\">{ms:.1}</text>",
+            "<line x1=\"{MARGIN}\" x2=\"{:.0}\" y1=\"{1:.1}\" y2=\"{1:.1}\" stroke=\"#ddd\"/><text x=\"8\" y=\"{2:.1}\">{label}</text>",
             WIDTH - MARGIN,
-            y(ms),
-            y(ms) + 4.0
+            y(value),
+            y(value) + 4.0
         );
     }
     let mut crowds: Vec<usize> = cells.iter().map(|(tenants, ..)| *tenants).collect();
@@ -46,9 +60,10 @@ pub(super) fn picture(cells: &[(usize, usize, f64)], crowds_of: &str) -> String 
         if let Some((_, files, ms)) = of.last() {
             let _ = writeln!(
                 svg,
-                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\" text-anchor=\"end\">{crowd} {crowds_of}</text>",
+                "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\" text-anchor=\"end\">{crowd} {}</text>",
                 x(*files),
-                y(*ms) - 8.0
+                y(*ms) - 8.0,
+                words.crowds_of
             );
         }
     }
@@ -58,9 +73,10 @@ pub(super) fn picture(cells: &[(usize, usize, f64)], crowds_of: &str) -> String 
     for files in counts {
         let _ = writeln!(
             svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{files} files</text>",
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{files} {}</text>",
             x(files),
-            HEIGHT - 24.0
+            HEIGHT - 24.0,
+            words.along
         );
     }
     svg + "</svg>\n"
@@ -68,11 +84,13 @@ pub(super) fn picture(cells: &[(usize, usize, f64)], crowds_of: &str) -> String 
 
 #[cfg(test)]
 mod tests {
-    use super::picture;
+    use super::*;
+
+    const FILES_OF_TENANTS: Words = Words { title: "CPU milliseconds per file", along: "files", crowds_of: "tenants" };
 
     #[test]
     fn each_number_of_tenants_has_its_line() {
-        let svg = picture(&[(1, 10, 5.0), (1, 100, 4.0), (10, 10, 6.0), (10, 100, 5.5)], "tenants");
+        let svg = picture(&[(1, 10, 5.0), (1, 100, 4.0), (10, 10, 6.0), (10, 100, 5.5)], &FILES_OF_TENANTS);
         assert_eq!(svg.matches("<polyline").count(), 2);
         assert!(svg.contains("10 tenants") && svg.contains("100 files") && !svg.contains("NaN"), "{svg}");
     }

@@ -50,6 +50,9 @@
 //! command, and takes the copying off the slot's thread, which is the busiest. `Client::shutdown()` is called in
 //! [`Sinks::close_all`](crate::sink::Sinks::close_all), while that runtime still turns.
 //!
+//! Messages of streams cannot afford the wake-up: whoever asks with [`Sinks::open_here`](crate::sink::Sinks::open_here) gets a
+//! client that lives on its own event loop, and ends it with [`Sinks::leave`](crate::sink::Sinks::leave) while that still turns.
+//!
 //! # Recovery
 //! There is none to do. Whatever is killed, the same batch is written again by whoever has the task next.
 

@@ -1,6 +1,6 @@
-//! The sinks of all tenants over one client of the driver.
+//! The sinks of all tenants over one client of the driver, and one more for each event loop of streams.
 //!
-//! A collection that is open costs no connection, only an entry; the driver's pool is for all of them. It stays open so
+//! A collection that is open costs no connection, only an entry; a client's pool is for all of them. It stays open so
 //! that the next task of the tenant need not ask MongoDB once more whether it exists.
 
 use super::blame::NAMESPACE_EXISTS;
@@ -19,7 +19,7 @@ use mongodb::error::{ErrorKind, Result as Driven};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long closing waits for what is under way, and then for the driver.
@@ -28,11 +28,16 @@ const CLOSE: Duration = Duration::from_secs(10);
 /// See the module. Made on the runtime that outlives all who use it.
 pub struct MongoSinks {
     pub(super) home: Arc<Home>,
-    open: Mutex<HashMap<(TenantId, String), Arc<Collection>>>,
+    /// Those of event loops that have one of their own.
+    others: Mutex<HashMap<Id, Arc<Home>>>,
+    open: Mutex<Open>,
     sizes: Arc<Sizes>,
 }
 
-/// What all sinks share: the client, and the runtime on which it lives.
+/// Collections that are open, each for the runtime on which its client lives.
+type Open = HashMap<(Id, TenantId, String), Arc<Collection>>;
+
+/// What the sinks of a client share: it, and the runtime on which it lives. The room is that of all clients.
 pub(super) struct Home {
     pub(super) client: Client,
     pub(super) runtime: Handle,
@@ -56,7 +61,7 @@ impl MongoSinks {
             room: Arc::new(Semaphore::new(settings.bytes_in_flight.min(Semaphore::MAX_PERMITS))),
             settings,
         };
-        Ok(MongoSinks { home: Arc::new(home), open: Mutex::default(), sizes: Arc::default() })
+        Ok(MongoSinks { home: Arc::new(home), others: Mutex::default(), open: Mutex::default(), sizes: Arc::default() })
     }
 
     /// Asks a server for a sign of life; it also checks the user.
@@ -79,21 +84,45 @@ impl MongoSinks {
         let _ = closed.await;
     }
 
-    fn database(&self, tenant: &TenantId) -> mongodb::Database {
-        self.home.client.database(&name::database(&self.home.settings.database_prefix, tenant))
-    }
-
     #[cfg(test)]
     pub(super) fn is_open(&self, tenant: &TenantId, collection: &str) -> bool {
-        self.lock().contains_key(&(tenant.clone(), collection.to_owned()))
+        self.lock().contains_key(&(self.home.runtime.id(), tenant.clone(), collection.to_owned()))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(TenantId, String), Arc<Collection>>> {
+    /// How many clients there are.
+    #[cfg(test)]
+    pub(super) fn clients(&self) -> usize {
+        1 + self.others().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn collection(&self, tenant: &TenantId, name: &str) -> Result<Arc<Collection>, SinkError> {
-        let key = (tenant.clone(), name.to_owned());
+    fn others(&self) -> MutexGuard<'_, HashMap<Id, Arc<Home>>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client of the present runtime, made where it has none.
+    async fn here(&self) -> Result<Arc<Home>, SettingsError> {
+        let runtime = Handle::current();
+        let id = runtime.id();
+        if id == self.home.runtime.id() {
+            return Ok(Arc::clone(&self.home));
+        }
+        if let Some(home) = self.others().get(&id) {
+            return Ok(Arc::clone(home));
+        }
+        let Home { settings, concern, room, .. } = &*self.home;
+        let client = client(settings).await?;
+        let (settings, concern, room) = (settings.clone(), concern.clone(), Arc::clone(room));
+        let home = Arc::new(Home { client, runtime, settings, concern, room });
+        // Somebody else may have been faster; what was made here has connected to nothing.
+        Ok(Arc::clone(self.others().entry(id).or_insert(home)))
+    }
+
+    async fn collection(&self, home: &Arc<Home>, tenant: &TenantId, name: &str) -> Result<Arc<Collection>, SinkError> {
+        let key = (home.runtime.id(), tenant.clone(), name.to_owned());
         if let Some(open) = self.lock().get(&key) {
             open.touch();
             return Ok(Arc::clone(open));
@@ -102,9 +131,9 @@ impl MongoSinks {
             sink: format!("{name} of tenant {tenant}"),
             reason: error.to_string(),
         })?;
-        let collection = Arc::new(Collection::new(&self.home, self.database(tenant), name));
+        let collection = Arc::new(Collection::new(home, home.database(tenant), name));
         let made = Arc::clone(&collection);
-        let made = self.home.there(async move { made.make().await }).await;
+        let made = home.there(async move { made.make().await }).await;
         made.map_err(|trouble| trouble.into_sink_error(collection.label.clone()))?;
         // Somebody else may have been faster; all must stand in one line.
         Ok(Arc::clone(self.lock().entry(key).or_insert(collection)))
@@ -112,6 +141,10 @@ impl MongoSinks {
 }
 
 impl Home {
+    fn database(&self, tenant: &TenantId) -> mongodb::Database {
+        self.client.database(&name::database(&self.settings.database_prefix, tenant))
+    }
+
     /// Does it on the driver's runtime.
     pub(super) async fn there<T: Send + 'static>(
         &self,
@@ -140,6 +173,10 @@ impl Home {
         let finished = tokio::time::timeout(CLOSE, self.room.acquire_many(all)).await;
         self.room.close();
         drop(finished);
+        self.end_client().await;
+    }
+
+    async fn end_client(&self) {
         // A server that is gone cannot be told that the sessions end.
         if tokio::time::timeout(CLOSE, self.client.clone().shutdown()).await.is_err() {
             self.client.clone().shutdown().immediate(true).await;
@@ -173,8 +210,34 @@ impl Sinks for MongoSinks {
         collection: &'a str,
     ) -> BoxFuture<'a, Result<Arc<dyn DocumentSink>, SinkError>> {
         Box::pin(async move {
-            let collection = self.collection(tenant, collection).await?;
+            let collection = self.collection(&self.home, tenant, collection).await?;
             Ok(Arc::new(MongoSink(collection)) as Arc<dyn DocumentSink>)
+        })
+    }
+
+    fn open_here<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        collection: &'a str,
+    ) -> BoxFuture<'a, Result<Arc<dyn DocumentSink>, SinkError>> {
+        Box::pin(async move {
+            let home = self.here().await.map_err(|error| SinkError::Permanent {
+                sink: format!("{collection} of tenant {tenant}"),
+                reason: error.to_string(),
+            })?;
+            let collection = self.collection(&home, tenant, collection).await?;
+            Ok(Arc::new(MongoSink(collection)) as Arc<dyn DocumentSink>)
+        })
+    }
+
+    fn leave(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let id = Handle::current().id();
+            self.lock().retain(|(of, ..), _| *of != id || id == self.home.runtime.id());
+            let left = self.others().remove(&id);
+            if let Some(home) = left {
+                home.end_client().await;
+            }
         })
     }
 
@@ -183,7 +246,7 @@ impl Sinks for MongoSinks {
         let (bytes, due) = self.sizes.known(tenant, self.home.settings.size_age);
         if due {
             let (home, sizes) = (Arc::clone(&self.home), Arc::clone(&self.sizes));
-            let (database, tenant) = (self.database(tenant), tenant.clone());
+            let (database, tenant) = (self.home.database(tenant), tenant.clone());
             self.home.runtime.spawn(async move {
                 let stats = home.within(database.run_raw_command(rawdoc! { "dbStats": 1 })).await;
                 sizes.learn(&tenant, stats.as_ref().ok());

@@ -32,6 +32,8 @@ pub struct Request<'m> {
     pub command: &'m [u8],
     /// Documents that stand beside the command.
     pub beside: u64,
+    /// Those, one after another; of the last section that has any.
+    documents: &'m [u8],
 }
 
 /// How long the whole message is whose header this is.
@@ -56,7 +58,7 @@ pub fn request(message: &[u8]) -> Result<Request<'_>> {
         OP_QUERY => {
             let name = message.get(HEADER + 4..).and_then(name_length).context("a query without a collection")?;
             let command = document(message, HEADER + 4 + name + 8)?;
-            Ok(Request { id, is_query: true, wants_answer: true, command, beside: 0 })
+            Ok(Request { id, is_query: true, wants_answer: true, command, beside: 0, documents: &[] })
         }
         opcode => bail!("there is no answer to the opcode {opcode}"),
     }
@@ -65,7 +67,7 @@ pub fn request(message: &[u8]) -> Result<Request<'_>> {
 fn op_msg(id: i32, message: &[u8]) -> Result<Request<'_>> {
     let flags = number(message, HEADER)?.cast_unsigned();
     let end = message.len() - if flags & CHECKSUM != 0 { 4 } else { 0 };
-    let (mut at, mut command, mut beside) = (HEADER + 4, None, 0);
+    let (mut at, mut command, mut beside, mut documents) = (HEADER + 4, None, 0, &[][..]);
     while at < end {
         let content = at + 1;
         at = content + usize::try_from(number(message, content)?)?;
@@ -74,16 +76,27 @@ fn op_msg(id: i32, message: &[u8]) -> Result<Request<'_>> {
             1 => {
                 let section = message.get(content + 4..at).context("a section ends too early")?;
                 let name = name_length(section).context("a section without a name")?;
-                beside += count(&section[name..])?;
+                documents = &section[name..];
+                beside += each(documents, |_| ())?;
             }
             kind => bail!("there is no section of kind {kind}"),
         }
     }
     let command = command.context("a message without a command")?;
-    Ok(Request { id, is_query: false, wants_answer: flags & MORE_TO_COME == 0, command, beside })
+    Ok(Request { id, is_query: false, wants_answer: flags & MORE_TO_COME == 0, command, beside, documents })
 }
 
-impl Request<'_> {
+impl<'m> Request<'m> {
+    /// Looks at each document of an insert, wherever they stand.
+    ///
+    /// # Errors
+    /// They are no BSON.
+    pub fn each_document(&self, mut look: impl FnMut(&'m [u8])) -> Result<()> {
+        each(self.documents, &mut look)?;
+        each_inside(self.command, look)?;
+        Ok(())
+    }
+
     /// The message that answers this one with `document`.
     pub fn answer(&self, document: &[u8]) -> Vec<u8> {
         let (opcode, head) = match self.is_query {
@@ -108,6 +121,10 @@ pub fn name(command: &[u8]) -> &str {
 /// # Errors
 /// It is no BSON.
 pub fn documents_inside(command: &[u8]) -> Result<u64> {
+    each_inside(command, |_| ())
+}
+
+fn each_inside<'m>(command: &'m [u8], mut look: impl FnMut(&'m [u8])) -> Result<u64> {
     let command = bson::RawDocument::from_bytes(command)?;
     let Some(bson::RawBsonRef::Array(array)) = command.get("documents")? else { return Ok(0) };
     let bytes = array.as_bytes();
@@ -115,20 +132,24 @@ pub fn documents_inside(command: &[u8]) -> Result<u64> {
     // Each has its type, its place as text, a zero byte, and itself.
     while bytes.get(at).is_some_and(|kind| *kind != 0) {
         at += 1 + name_length(&bytes[at + 1..]).context("an element without a name")?;
-        at += usize::try_from(number(bytes, at)?)?.max(5);
+        let found = document(bytes, at)?;
+        look(found);
+        at += found.len();
         documents += 1;
     }
     Ok(documents)
 }
 
-/// How many documents stand one after another.
-fn count(mut documents: &[u8]) -> Result<u64> {
-    let mut found = 0;
+/// Looks at documents that stand one after another; answers how many there are.
+fn each<'m>(mut documents: &'m [u8], mut look: impl FnMut(&'m [u8])) -> Result<u64> {
+    let mut count = 0;
     while !documents.is_empty() {
-        documents = &documents[document(documents, 0)?.len()..];
-        found += 1;
+        let found = document(documents, 0)?;
+        look(found);
+        documents = &documents[found.len()..];
+        count += 1;
     }
-    Ok(found)
+    Ok(count)
 }
 
 fn document(bytes: &[u8], at: usize) -> Result<&[u8]> {
@@ -162,6 +183,12 @@ mod tests {
         [&[1][..], &length.to_le_bytes(), b"documents\0", &content].concat()
     }
 
+    fn seen<'m>(request: &Request<'m>) -> Vec<&'m [u8]> {
+        let mut seen = Vec::new();
+        request.each_document(|document| seen.push(document)).unwrap();
+        seen
+    }
+
     #[test]
     fn documents_beside_a_command_and_inside_it_are_counted() {
         let three = [rawdoc! { "a": 1 }, rawdoc! {}, rawdoc! { "b": { "c": "text" } }];
@@ -170,10 +197,13 @@ mod tests {
         let bytes = message(OP_MSG, &content);
         let request = request(&bytes).unwrap();
         assert_eq!((request.command, request.beside, request.wants_answer), (command.as_bytes(), 3, true));
+        assert_eq!(seen(&request), three.each_ref().map(|document| document.as_bytes()));
 
-        let [first, second, third] = three;
+        let [first, second, third] = three.clone();
         let inside = rawdoc! { "insert": "trips", "documents": [first, second, third], "$db": "a" };
         assert_eq!(documents_inside(inside.as_bytes()).unwrap(), 3);
+        let bytes = message(OP_MSG, &[&[0; 5][..], inside.as_bytes()].concat());
+        assert_eq!(seen(&super::request(&bytes).unwrap()), three.each_ref().map(|document| document.as_bytes()));
         assert_eq!(name(inside.as_bytes()), "insert");
         assert_eq!(documents_inside(command.as_bytes()).unwrap(), 0);
     }

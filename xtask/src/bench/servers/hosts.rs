@@ -20,6 +20,9 @@ const HOSTS: [usize; 2] = [1, 2];
 /// Nothing takes longer.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+const PICTURE: scaling::Words =
+    scaling::Words { title: "CPU milliseconds per file", along: "files", crowds_of: "hosts" };
+
 pub(in crate::bench) fn measure(shop: &Shop) -> Result<Section> {
     step("On servers: the cost of a file, with one host and with two");
     let counts: &[usize] = if shop.quick { &[10, 100] } else { &[10, 100, 1_000] };
@@ -34,7 +37,7 @@ pub(in crate::bench) fn measure(shop: &Shop) -> Result<Section> {
     }
     let picture = workshop::root().join("docs/hosts-scaling.svg");
     if !shop.quick {
-        fs::write(&picture, scaling::picture(&cells, "hosts"))?;
+        fs::write(&picture, scaling::picture(&cells, &PICTURE))?;
     }
     let rows = HOSTS.iter().map(|hosts| {
         let of = cells.iter().filter(|(of, ..)| of == hosts);

@@ -9,7 +9,7 @@ mod into_mongodb;
 mod loader;
 mod memory;
 mod null_sink;
-pub(super) use null_sink::NullSink;
+pub(super) use null_sink::{Arrivals, NullSink};
 mod platform;
 mod python;
 mod queue;

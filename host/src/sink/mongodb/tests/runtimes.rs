@@ -36,6 +36,29 @@ fn event_loops_of_slots_come_and_go_and_the_client_stays() {
 }
 
 #[test]
+fn an_event_loop_that_stays_has_a_client_of_its_own_and_takes_it_along() {
+    let daemon = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let to = daemon.block_on(MongoDestination::fresh());
+    daemon.block_on(async { to.sinks.open_here(&to.tenant, COLLECTION).await.map(drop) }).unwrap();
+    assert_eq!(to.sinks.clients(), 1);
+    for round in 0..3 {
+        let lane = current_thread();
+        let sinks = [0, 1].map(|_| lane.block_on(to.sinks.open_here(&to.tenant, COLLECTION)).unwrap());
+        assert_eq!(to.sinks.clients(), 2);
+        for (sink, first) in sinks.iter().zip([1, 51]) {
+            assert_eq!(lane.block_on(sink.write(rows(100 * round + first, 50))).unwrap(), stored(50));
+        }
+        drop(sinks);
+        lane.block_on(to.sinks.leave());
+        assert_eq!(to.sinks.clients(), 1);
+        drop(lane);
+        assert_eq!(daemon.block_on(to.sink.write(rows(100 * round + 1, 100))).unwrap(), stored(100));
+    }
+    assert_eq!(daemon.block_on(to.documents()).len(), 300);
+    to.sinks.close_all();
+}
+
+#[test]
 fn who_writes_after_the_daemons_event_loop_is_gone_is_told() {
     let daemon = current_thread();
     let to = daemon.block_on(MongoDestination::fresh());
