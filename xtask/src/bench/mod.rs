@@ -8,6 +8,7 @@ mod consumers;
 mod consumers_picture;
 mod daemon;
 mod footprint;
+mod http;
 mod isolation;
 mod measure;
 mod memory;
@@ -73,6 +74,12 @@ enum Comparison {
     Idle,
     /// The cost of a file, with ever more of them
     Growth,
+    /// A large file over HTTP, beside cat
+    Upload,
+    /// Messages per second over HTTP into the embedded broker
+    PublishHttp,
+    /// A thousand tenants, and two hundred who look at a page
+    ControlPlane,
     /// On servers: the platform beside a bare loader
     Servers,
     /// On servers: the platform beside the Python stack that it replaces
@@ -88,7 +95,7 @@ enum Comparison {
 }
 
 impl Comparison {
-    const ALL: [Comparison; 19] = [
+    const ALL: [Comparison; 22] = [
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,
@@ -102,6 +109,9 @@ impl Comparison {
         Comparison::Drops,
         Comparison::Idle,
         Comparison::Growth,
+        Comparison::Upload,
+        Comparison::PublishHttp,
+        Comparison::ControlPlane,
         Comparison::Servers,
         Comparison::Stack,
         Comparison::Queue,
@@ -125,6 +135,9 @@ impl Comparison {
             Comparison::Drops => daemon::drops(shop),
             Comparison::Idle => daemon::idle(shop),
             Comparison::Growth => daemon::growth(shop),
+            Comparison::Upload => http::upload(shop),
+            Comparison::PublishHttp => http::publish(shop),
+            Comparison::ControlPlane => http::control_plane(shop),
             Comparison::Servers => servers::loader(shop),
             Comparison::Stack => servers::stack(shop),
             Comparison::Queue => servers::queue(shop),

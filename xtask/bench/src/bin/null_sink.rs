@@ -2,11 +2,11 @@
 //!
 //! Its first line is `{"port": …}`. It ends when its standard input does, so that it never outlives whoever started it, and
 //! then tells how many documents it has acknowledged: `{"documents": …}`.
-#![expect(clippy::print_stdout, reason = "a program for the benchmark, which reads its lines")]
 
 use anyhow::Result;
 use mysimbdp_bench::null_sink::answer::answer;
 use mysimbdp_bench::null_sink::wire::{self, HEADER};
+use mysimbdp_bench::say;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ static DOCUMENTS: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    println!("{{\"port\": {}}}", listener.local_addr()?.port());
+    say(&format!("{{\"port\": {}}}", listener.local_addr()?.port()));
     std::thread::spawn(move || {
         for connection in listener.incoming().flatten() {
             // A connection ends when the client ends it; what it sent until then is counted.
@@ -23,7 +23,7 @@ fn main() -> Result<()> {
         }
     });
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
-    println!("{{\"documents\": {}}}", DOCUMENTS.load(Ordering::SeqCst));
+    say(&format!("{{\"documents\": {}}}", DOCUMENTS.load(Ordering::SeqCst)));
     Ok(())
 }
 
