@@ -126,8 +126,10 @@ impl Index {
 
     /// Every app, or those of one tenant.
     pub(super) fn list(&self, tenant: Option<&TenantId>) -> Vec<AppStatus> {
-        let mut tenants: Vec<_> =
-            self.tenants.iter().filter(|(id, _)| tenant.is_none_or(|tenant| tenant == *id)).collect();
+        let mut tenants: Vec<_> = match tenant {
+            Some(tenant) => self.tenants.get_key_value(tenant).into_iter().collect(),
+            None => self.tenants.iter().collect(),
+        };
         tenants.sort_by_key(|(id, _)| *id);
         tenants.into_iter().flat_map(|(id, tenant)| tenant.apps.values().filter_map(|app| app.status(id))).collect()
     }

@@ -94,11 +94,10 @@ impl Platform {
     /// # Errors
     /// The queue cannot answer.
     pub async fn tenants(&self) -> Result<Vec<TenantLine>, ActionError> {
-        let mut lines = Vec::new();
-        for tenant in self.batches.parts.tenants.all() {
-            lines.push(self.line(&tenant).await?);
-        }
-        Ok(lines)
+        let tenants = self.batches.parts.tenants.all();
+        let ids: Vec<TenantId> = tenants.iter().map(|tenant| tenant.id.clone()).collect();
+        let loads = self.batches.parts.queue.loads(&ids).await?;
+        Ok(tenants.iter().zip(loads).map(|(tenant, load)| self.line(tenant, load)).collect())
     }
 
     /// One tenant.
@@ -107,19 +106,20 @@ impl Platform {
     /// There is none of this name, or the queue cannot answer.
     pub async fn tenant_line(&self, tenant: &TenantId) -> Result<TenantLine, ActionError> {
         let tenant = self.tenant(tenant)?;
-        self.line(&tenant).await
+        let load = self.batches.parts.queue.load(&tenant.id).await?;
+        Ok(self.line(&tenant, load))
     }
 
-    async fn line(&self, tenant: &Tenant) -> Result<TenantLine, ActionError> {
+    fn line(&self, tenant: &Tenant, load: Load) -> TenantLine {
         let id = &tenant.id;
-        Ok(TenantLine {
+        TenantLine {
             tenant: id.clone(),
             profile: tenant.profile.clone(),
             weight: tenant.weight,
             enabled: tenant.enabled,
             apps: self.batches.parts.apps.list(Some(id)).iter().filter(|app| app.state == AppState::Live).count(),
-            load: self.batches.parts.queue.load(id).await?,
+            load,
             stored_bytes: self.sinks().stored_bytes(id) + self.batches.parts.files.bytes(id),
-        })
+        }
     }
 }

@@ -299,7 +299,10 @@ async fn parked_tasks_are_retried_from_their_checkpoint(subject: Subject) {
     let claim = subject.must_claim().await;
     subject.end(&claim, Ending::Parked("it fails".into())).await;
     assert!(subject.claim().await.is_none());
-    assert_eq!(subject.queue.load(&tenant("acme")).await.unwrap(), Load { waiting: 0, running: 0, parked: 1 });
+    let parked = Load { waiting: 0, running: 0, parked: 1 };
+    assert_eq!(subject.queue.load(&tenant("acme")).await.unwrap(), parked);
+    let loads = subject.queue.loads(&[tenant("nobody"), tenant("acme")]).await.unwrap();
+    assert_eq!(loads, [Load::default(), parked]);
     let parked = subject.queue.task(1).await.unwrap().unwrap();
     assert!(parked.ended_at.is_some() && parked.reason.as_deref() == Some("it fails"));
     subject.queue.retry(1).await.unwrap();

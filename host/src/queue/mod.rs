@@ -370,6 +370,9 @@ pub trait TaskQueue: Send + Sync {
     /// How much of a tenant there is.
     fn load<'a>(&'a self, tenant: &'a TenantId) -> BoxFuture<'a, Result<Load, QueueError>>;
 
+    /// How much there is of each of these, in their order: as [`load`](TaskQueue::load), in one question.
+    fn loads<'a>(&'a self, tenants: &'a [TenantId]) -> BoxFuture<'a, Result<Vec<Load>, QueueError>>;
+
     /// Forgets tasks that have been over for `age`, at most `limit`; answers them, so that their files can be removed.
     fn forget(&self, age: Duration, limit: usize) -> BoxFuture<'_, Result<Vec<TaskRecord>, QueueError>>;
 }

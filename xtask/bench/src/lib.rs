@@ -10,3 +10,10 @@ pub mod table;
 pub mod touch;
 pub mod trips;
 pub mod worker;
+
+use std::io::Write as _;
+
+/// Says a line to whoever has started this program. Where nobody reads any more, nobody misses it.
+pub fn say(line: &str) {
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
+}

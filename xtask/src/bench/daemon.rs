@@ -147,19 +147,9 @@ fn live(daemon: &Daemon) -> Result<Option<String>> {
 pub(super) fn idle(shop: &Shop) -> Result<Section> {
     let tenants = if shop.quick { 100 } else { 1_000 };
     step(&format!("{tenants} tenants with an app each, and nothing to do"));
-    let folder = fresh(shop, "idle")?;
-    for number in 0..tenants {
-        let place = folder.join(format!("staging/t{number:04}"));
-        fs::create_dir_all(&place)?;
-        fs::copy(&shop.c_app, place.join("app.so"))?;
-    }
+    let folder = crowd(shop, "idle", tenants)?;
     let daemon = Daemon::start(&shop.host, &folder)?;
-    let began = Instant::now();
-    while daemon.ask(&["apps", "list"])?.as_array().map_or(0, Vec::len) < tenants {
-        ensure!(began.elapsed() < Duration::from_secs(300), "the apps do not become live");
-        std::thread::sleep(Duration::from_millis(250));
-    }
-    let all_live = began.elapsed().as_secs_f64();
+    let all_live = all_live(&daemon, tenants)?;
     std::thread::sleep(Duration::from_secs(if shop.quick { 2 } else { 40 }));
     // Longer than the pause between two scans.
     let (before, window) = (daemon.cpu_seconds()?, Duration::from_secs(if shop.quick { 5 } else { 65 }));
@@ -197,6 +187,27 @@ pub(super) fn idle(shop: &Shop) -> Result<Section> {
             },
         ],
     })
+}
+
+/// A folder in whose staging directory so many tenants have an app each.
+pub(super) fn crowd(shop: &Shop, name: &str, tenants: usize) -> Result<PathBuf> {
+    let folder = fresh(shop, name)?;
+    for number in 0..tenants {
+        let place = folder.join(format!("staging/t{number:04}"));
+        fs::create_dir_all(&place)?;
+        fs::copy(&shop.c_app, place.join("app.so"))?;
+    }
+    Ok(folder)
+}
+
+/// Waits until so many apps are live; answers how many seconds that took.
+pub(super) fn all_live(daemon: &Daemon, apps: usize) -> Result<f64> {
+    let began = Instant::now();
+    while daemon.ask(&["apps", "list"])?.as_array().map_or(0, Vec::len) < apps {
+        ensure!(began.elapsed() < Duration::from_secs(300), "the apps do not become live");
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    Ok(began.elapsed().as_secs_f64())
 }
 
 pub(super) fn growth(shop: &Shop) -> Result<Section> {

@@ -8,6 +8,7 @@ mod consumers;
 mod consumers_picture;
 mod daemon;
 mod footprint;
+mod http;
 mod isolation;
 mod measure;
 mod memory;
@@ -81,6 +82,12 @@ enum Comparison {
     Idle,
     /// The cost of a file, with ever more of them
     Growth,
+    /// A large file over HTTP, beside cat
+    Upload,
+    /// Messages per second over HTTP into the embedded broker
+    PublishHttp,
+    /// A thousand tenants, and two hundred who look at a page
+    ControlPlane,
     /// On servers: the platform beside a bare loader
     Servers,
     /// On servers: the platform beside the Python stack that it replaces
@@ -113,6 +120,9 @@ impl Comparison {
         Comparison::Drops,
         Comparison::Idle,
         Comparison::Growth,
+        Comparison::Upload,
+        Comparison::PublishHttp,
+        Comparison::ControlPlane,
         Comparison::Servers,
         Comparison::Stack,
         Comparison::Queue,
@@ -139,6 +149,9 @@ impl Comparison {
             Comparison::Drops => daemon::drops(shop),
             Comparison::Idle => daemon::idle(shop),
             Comparison::Growth => daemon::growth(shop),
+            Comparison::Upload => http::upload(shop),
+            Comparison::PublishHttp => http::publish(shop),
+            Comparison::ControlPlane => http::control_plane(shop),
             Comparison::Servers => servers::loader(shop),
             Comparison::Stack => servers::stack(shop),
             Comparison::Queue => servers::queue(shop),

@@ -263,6 +263,12 @@ impl TaskQueue for EmbeddedQueue {
         Box::pin(async move { self.ask(move |db| look::load(db, &tenant).map(Ok)).await })
     }
 
+    fn loads<'a>(&'a self, tenants: &'a [TenantId]) -> BoxFuture<'a, Result<Vec<Load>, QueueError>> {
+        let tenants = tenants.to_vec();
+        let all = move |db: &_| tenants.iter().map(|tenant| look::load(db, tenant)).collect::<rusqlite::Result<_>>();
+        Box::pin(async move { self.ask(move |db| all(db).map(Ok)).await })
+    }
+
     fn forget(&self, age: Duration, limit: usize) -> BoxFuture<'_, Result<Vec<TaskRecord>, QueueError>> {
         let before = self.now().saturating_sub(millis(age));
         Box::pin(async move { self.ask(move |db| change::forget(db, before, limit).map(Ok)).await })

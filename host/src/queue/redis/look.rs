@@ -10,7 +10,7 @@ use crate::tenant::{AppName, TenantId};
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// Tasks that are read at a time.
+/// Tasks, or tenants, that are read at a time.
 const PAGE: usize = 500;
 
 /// How long a host that is gone is listed.
@@ -67,12 +67,23 @@ pub(super) async fn known(
 }
 
 pub(super) async fn load(queue: &RedisQueue, tenant: &TenantId) -> Result<Load, QueueError> {
-    let mut asked = redis::pipe();
-    for state in [TaskState::Waiting, TaskState::Running, TaskState::Parked] {
-        asked.zcard(queue.line.key(&format!("tasks:{tenant}:{state}")));
+    let loads = loads(queue, std::slice::from_ref(tenant)).await?;
+    Ok(loads.into_iter().next().unwrap_or_default())
+}
+
+pub(super) async fn loads(queue: &RedisQueue, tenants: &[TenantId]) -> Result<Vec<Load>, QueueError> {
+    let mut loads = Vec::with_capacity(tenants.len());
+    for some in tenants.chunks(PAGE) {
+        let mut asked = redis::pipe();
+        for tenant in some {
+            for state in [TaskState::Waiting, TaskState::Running, TaskState::Parked] {
+                asked.zcard(queue.line.key(&format!("tasks:{tenant}:{state}")));
+            }
+        }
+        let counts: Vec<u64> = queue.line.pipe(asked).await?;
+        loads.extend(counts.as_chunks().0.iter().map(|&[waiting, running, parked]| Load { waiting, running, parked }));
     }
-    let (waiting, running, parked) = queue.line.pipe(asked).await?;
-    Ok(Load { waiting, running, parked })
+    Ok(loads)
 }
 
 pub(super) async fn tasks(

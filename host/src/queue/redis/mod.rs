@@ -272,6 +272,10 @@ impl TaskQueue for RedisQueue {
         Box::pin(look::load(self, tenant))
     }
 
+    fn loads<'a>(&'a self, tenants: &'a [TenantId]) -> BoxFuture<'a, Result<Vec<Load>, QueueError>> {
+        Box::pin(look::loads(self, tenants))
+    }
+
     fn forget(&self, age: Duration, limit: usize) -> BoxFuture<'_, Result<Vec<TaskRecord>, QueueError>> {
         Box::pin(steps::forget(self, age, limit))
     }

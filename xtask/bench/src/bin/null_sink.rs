@@ -7,13 +7,13 @@
 //!
 //! It ends when its standard input does, so that it never outlives whoever started it, and then tells how many documents it has
 //! acknowledged in all: `{"documents": …}`.
-#![expect(clippy::print_stdout, reason = "a program for the benchmark, which reads its lines")]
 
 use anyhow::{Context as _, Result};
 use mysimbdp_bench::clock::monotonic_nanos;
 use mysimbdp_bench::null_sink::answer::answer;
 use mysimbdp_bench::null_sink::arrivals::Arrivals;
 use mysimbdp_bench::null_sink::wire::{self, HEADER, Request};
+use mysimbdp_bench::say;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -35,7 +35,7 @@ static ENOUGH: Condvar = Condvar::new();
 fn main() -> Result<()> {
     let field = std::env::args().nth(1);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    println!("{{\"port\": {}}}", listener.local_addr()?.port());
+    say(&format!("{{\"port\": {}}}", listener.local_addr()?.port()));
     std::thread::spawn(move || {
         for connection in listener.incoming().flatten() {
             let field = field.clone();
@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     for line in std::io::stdin().lines() {
         let line = line?;
         let wanted = line.strip_prefix("until ").with_context(|| format!("what is {line:?}?"))?.parse()?;
-        println!("{}", until(wanted));
+        say(&format!("{}", until(wanted)));
     }
     // Nobody may be there any more to read it.
     let _ = writeln!(std::io::stdout(), "{{\"documents\": {}}}", with_book(|book| book.documents));

@@ -151,6 +151,8 @@ async fn both_homes_answer_alike() {
             assert!(differing.is_empty() && ours.len() == theirs.len(), "{context}: {differing:#?}");
             tasks = tasks.max(ours.last().map_or(0, |task| task.number));
         }
+        let all = TENANTS.map(tenant);
+        assert_eq!(embedded.loads(&all).await.unwrap(), redis.loads(&all).await.unwrap());
         for name in TENANTS {
             assert_eq!(embedded.load(&tenant(name)).await.unwrap(), redis.load(&tenant(name)).await.unwrap());
             for state in TaskState::ALL {
