@@ -65,9 +65,9 @@ fn charts_show_what_a_stream_has_done_before_the_page_was_opened_and_what_it_doe
     // A line of more than one point, in the first chart: the rate.
     let line = "return document.querySelector('[data-stream=orders] .plot .stroke')?.getAttribute('d').length";
     let before = browser.until("a chart of the past", line, &[]).as_u64().unwrap();
-    browser.reads("300 messages since this host is up");
+    browser.reads("300 messages since the hosts are up");
     scene.publish("acme/orders", "1,none\n2,reject\n");
-    browser.reads("302 messages since this host is up");
+    browser.reads("302 messages since the hosts are up");
     browser.reads("1 dead letter");
     let longer = format!("{} > {before}", line);
     browser.until("the chart to go on", &longer, &[]);

@@ -13,10 +13,10 @@ use std::fmt::Write as _;
 #[test]
 fn busy_streams_get_like_shares_of_scarce_workers() {
     const TENANTS: [&str; 4] = ["acme", "globex", "initech", "umbrella"];
-    /// Of one stream: two seconds of work.
-    const MESSAGES: usize = 1_000;
+    /// Of one stream: six seconds of work.
+    const MESSAGES: usize = 3_000;
     /// What each has done when shares are compared: several turns of half a second.
-    const LEAST: u64 = 300;
+    const LEAST: u64 = 500;
     let mut config =
         "workers_max = 2\n[profiles.generous]\nmessages_per_window = \"unlimited\"\nbytes_per_window = \"unlimited\"\n"
             .to_owned();
@@ -50,6 +50,8 @@ fn busy_streams_get_like_shares_of_scarce_workers() {
     let shares = daemon.until("shares", || {
         let list = daemon.ask(&["streams", "list"], &[0]);
         let shares: Vec<u64> = list.as_array()?.iter().map(|line| line["stored"].as_u64().unwrap()).collect();
+        eprintln!("{:?} {shares:?}", std::time::Instant::now());
+        std::thread::sleep(std::time::Duration::from_millis(150));
         (shares.iter().min()? >= &LEAST).then_some(shares)
     });
     let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());

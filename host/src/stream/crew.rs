@@ -28,8 +28,7 @@ const BUNDLES_HELD: u64 = 12;
 const HELD_TIME: Duration = Duration::from_secs(1);
 /// What it may hold however long that takes.
 const LEAST_HELD: u64 = 16;
-/// Messages that it may hold before anything is known of their size, and however large they are.
-const FIRST_HELD: u64 = 128;
+/// What it may hold however large that is.
 const LEAST_LARGE: u64 = 4;
 /// Most lines of an app's log that are passed on in a window.
 const MAX_LOG_LINES: u64 = 1_000;
@@ -142,12 +141,13 @@ impl Crew {
     /// [`HELD_TIME`], or others that come to help would find nothing. A broker sends what it may, taken or not, and that is in
     /// memory: so a few bundles are no more in bytes, as far as the size of messages can be foreseen.
     pub(super) fn prefetch(&self) -> u16 {
-        let of_bundles = |one: usize| u64::try_from(one).unwrap_or(u64::MAX).saturating_mul(BUNDLES_HELD);
-        let bundles = of_bundles(self.settings.batch_messages);
+        let (one, bytes) = (self.settings.batch_messages as u64, self.settings.batch_bytes as u64);
+        let bundles = one.saturating_mul(BUNDLES_HELD);
         let held = u64::try_from(HELD_TIME.as_nanos()).unwrap_or(u64::MAX);
         let by_time = held.checked_div(self.pace()).unwrap_or(u64::MAX).max(LEAST_HELD);
-        let by_size = of_bundles(self.settings.batch_bytes).checked_div(self.size.load(Ordering::Relaxed));
-        let by_size = by_size.unwrap_or(FIRST_HELD).max(LEAST_LARGE);
+        // One bundle until something is known.
+        let by_size = bytes.saturating_mul(BUNDLES_HELD).checked_div(self.size.load(Ordering::Relaxed));
+        let by_size = by_size.unwrap_or(one).max(LEAST_LARGE);
         let most = bundles.min(self.settings.limits.messages_per_window).min(by_time).min(by_size).max(1);
         u16::try_from(most).unwrap_or(u16::MAX)
     }

@@ -80,6 +80,9 @@ impl Permits {
         let number = self.shared.begin(stream.clone(), answer);
         let _waiting = Waiting(&self.shared, number);
         self.shared.grant();
+        if self.are_wanted() {
+            self.shared.wish.notify_waiters();
+        }
         match answered.await {
             Ok(permit) => permit,
             // Nobody forgets one who waits.
@@ -117,18 +120,11 @@ impl Shared {
         number
     }
 
-    /// Gives what is free to those whose turn it is, and tells those who have permits where others go on waiting.
+    /// Gives what is free to those whose turn it is.
     fn grant(self: &Arc<Self>) {
         loop {
             let mut turns = self.turns();
-            let Some(Waiter { stream, answer, .. }) = turns.take() else {
-                let somebody_waits = !turns.waiting.is_empty();
-                drop(turns);
-                if somebody_waits {
-                    self.wish.notify_waiters();
-                }
-                return;
-            };
+            let Some(Waiter { stream, answer, .. }) = turns.take() else { return };
             self.waiting.store(turns.waiting.len(), Ordering::Relaxed);
             drop(turns);
             // To one who has gone away meanwhile it is not given, and comes back as it is dropped.

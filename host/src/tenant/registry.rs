@@ -136,7 +136,8 @@ impl Tenants {
     /// Has a tenant be this one from now on.
     #[cfg(test)]
     pub(crate) fn replace(&self, tenant: Tenant) {
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.id.clone(), Arc::new(tenant));
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        now.known.insert(tenant.id.clone(), Arc::new(tenant));
     }
 
     /// The tenant whose staging directory has this name; `true` where it has just been registered for it.

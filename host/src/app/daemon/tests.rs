@@ -4,8 +4,7 @@ use super::*;
 use crate::broker::StreamKey;
 use crate::journal::{Filter, Order, Scope};
 use crate::stream::monitor::{Limit, Notification};
-use crate::stream::states::State;
-use crate::tenant::{Limits, OnBreach, Tenant, TenantId};
+use crate::tenant::{Limits, OnBreach, StreamState, Tenant, TenantId};
 use std::fmt::Write as _;
 
 const POLICIES: [OnBreach; 3] = [OnBreach::Throttle, OnBreach::Pause, OnBreach::Delete];
@@ -65,7 +64,7 @@ async fn fewer_consumers_and_streams_are_allowed_than_there_are_under_each_polic
         let key = |stream: &str| StreamKey { tenant: id.clone(), stream: stream.parse().unwrap() };
         let tenants = &daemon.platform.batches.parts.tenants;
         let known = tenants.get(&id).unwrap();
-        assert_eq!(streams.scale(&key("one"), 4).await.unwrap(), 4);
+        assert_eq!(streams.scale(&key("one"), 4).await.unwrap(), Some((1, 4)));
         let limits = Limits { consumers: 3, streams: 1, ..known.limits.clone() };
         tenants.replace(Tenant { limits, ..Tenant::clone(&known) });
 
@@ -94,10 +93,10 @@ async fn fewer_consumers_and_streams_are_allowed_than_there_are_under_each_polic
         // Neither was the tenant's own deed: no policy stops a stream for it.
         let all = streams.list();
         let own = all.iter().filter(|told| told.key.tenant == id);
-        assert!(own.clone().all(|told| told.said.state == State::Started && told.consumers >= 1), "{policy:?}");
+        assert!(own.clone().all(|told| told.said.state == StreamState::Started && told.consumers >= 1), "{policy:?}");
         assert!(own.map(|told| told.consumers).sum::<usize>() <= 3, "{policy:?}");
         // No other is started above the limit, and a stream that is stopped stays so.
-        streams.stop(&key("other"), State::Stopped, "by hand").await.unwrap();
+        streams.stop(&key("other"), StreamState::Stopped, "by hand").await.unwrap();
         let refused = streams.start(&key("other"), "by hand").await.unwrap_err().to_string();
         assert!(refused.contains("would have 2 streams, where 1 are allowed (streams)"), "{refused}");
     }

@@ -45,7 +45,7 @@ export function take(place, files) {
 }
 
 /** A button that lets somebody choose files; the field for them is not seen, and only the button opens it. */
-export function chooser({ label, accept, mark, style = '', multiple = false }, chosen) {
+export function chooser({ label, accept, mark, rank = '', multiple = false }, chosen) {
   const change = (event) => {
     const files = [...event.currentTarget.files];
     event.currentTarget.value = '';
@@ -53,7 +53,7 @@ export function chooser({ label, accept, mark, style = '', multiple = false }, c
   };
   const pick = (event) => event.currentTarget.nextElementSibling.click();
   return [
-    h('button', { class: `button ${style}`, type: 'button', key: `choose ${label}`, on: { click: pick } }, icon(mark), label),
+    h('button', { class: `button ${rank}`, type: 'button', key: `choose ${label}`, on: { click: pick } }, icon(mark), label),
     h('input', { type: 'file', class: 'unseen', tabindex: '-1', 'aria-hidden': 'true', 'aria-label': label, key: `file ${label}`, accept, multiple, on: { change } }),
   ];
 }

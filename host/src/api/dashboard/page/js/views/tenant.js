@@ -87,7 +87,7 @@ export class TenantPage {
     const handOn = (files) => take(this.place(), files);
     return [
       chooser({ label: 'Upload app', accept: '.so', mark: 'app' }, handOn),
-      chooser({ label: 'Submit files', mark: 'drop', style: 'main', multiple: true }, handOn),
+      chooser({ label: 'Submit files', mark: 'drop', rank: 'main', multiple: true }, handOn),
     ];
   }
 

@@ -36,7 +36,7 @@ export class StreamsTab {
       stream.trouble && stream.state === 'started' ? h('p', { class: 'notice warn' }, stream.trouble) : null,
       plots(stream, this.page.feed.windowsOf(stream.tenant, stream.stream)),
       h('div', { class: 'line small muted' },
-        h('span', {}, `${many(stream.messages, 'message')} since this host is up: ${count(stream.ingested)} ingested, ${count(stream.passed_over)} passed over, ${count(stream.rejected)} rejected; ${many(stream.stored, 'document')}`),
+        h('span', {}, `${many(stream.messages, 'message')} since the hosts are up: ${count(stream.ingested)} ingested, ${count(stream.passed_over)} passed over, ${count(stream.rejected)} rejected; ${many(stream.stored, 'document')}`),
         dead > 0 ? h('a', { href: toTenant(stream.tenant, 'letters', { stream: stream.stream }) }, many(dead, 'dead letter')) : null,
         stream.errors > 0 ? h('span', {}, many(stream.errors, 'failure')) : null));
   }
