@@ -86,3 +86,27 @@ fn an_upload_that_a_kill_cut_off_is_gone_after_the_next_start() {
     let verdict = scene.acme.at(&scene.daemon).send("POST", APPS, &[], &app).good();
     assert_eq!(verdict["verdict"], "live", "{verdict}");
 }
+
+#[test]
+fn what_the_plugin_guide_sends_with_curl_is_answered_as_it_says() {
+    let scene = Scene::set();
+    let guide = fs::read_to_string(artefacts::root().join("docs/plugin-guide.md")).unwrap();
+    let (_, section) = guide.split_once("\n## Handing it in\n").unwrap();
+    let section = section.split("\n## ").next().unwrap().replace("\\\n", " ").replace("my-app", "villains");
+    let mut answers = Vec::new();
+    for command in section.lines().filter(|line| line.starts_with("curl ")) {
+        let (_, path) = command.split_once("$MYSIMBDP_SERVER").unwrap();
+        let path = path.trim_end_matches('"');
+        let body = command.split_whitespace().find_map(|word| word.strip_prefix('@'));
+        answers.push(match body {
+            None => scene.acme.get(path).good(),
+            Some(app) if app.ends_with(".so") => {
+                scene.acme.send("POST", path, &[], &fs::read(artefacts::villains()).unwrap()).good()
+            }
+            Some(_) => scene.acme.send("POST", path, &[], Rows::innocent(3).csv().as_bytes()).good(),
+        });
+    }
+    let [verdict, batch, letters] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!((&verdict["verdict"], &verdict["app"]), (&json!("live"), &json!("villains")));
+    assert!(batch["tasks"][0].is_u64() && letters["letters"].is_array(), "{batch} {letters}");
+}
