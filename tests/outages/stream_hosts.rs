@@ -129,7 +129,7 @@ fn a_host_that_has_nothing_to_do_leaves_the_whole_allowance_to_the_other() {
     until(&one, "the consumer", || (consumers(&one, "one") + consumers(&one, "two") == 1).then_some(()));
     publish(&one, 20 * LIMIT);
     let busy = if consumers(&one, "one") == 1 { &one } else { &two };
-    until(busy, "a window with all of it", || windows(busy).iter().any(|messages| *messages == LIMIT).then_some(()));
+    until(busy, "a window with all of it", || windows(busy).contains(&LIMIT).then_some(()));
     let all = windows(busy);
     assert!(all.iter().sum::<u64>() <= LIMIT * (all.len() as u64 + 1), "{all:?}");
     // The first of them by name looks after the tenant, and names what all have taken.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   GET /                        page/index.html
+//!   GET /docs                    page/api.html: the API, made readable
 //!   GET /dashboard/js/main.js    page/js/main.js, and so on for whatever that names
 //! ```
 //!
@@ -82,6 +83,7 @@ fn collect(folder: &Dir<'static>, files: &mut HashMap<&'static str, File>) {
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new()
         .route("/", get(async |headers: HeaderMap| answer("index.html", &headers)))
+        .route("/docs", get(async |headers: HeaderMap| answer("api.html", &headers)))
         .route("/dashboard/{*path}", get(async |Path(path): Path<String>, headers: HeaderMap| answer(&path, &headers)))
 }
 
