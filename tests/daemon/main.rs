@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
 
 mod apps;
+mod backup;
 mod bad_drops;
 mod disk;
 mod drops;

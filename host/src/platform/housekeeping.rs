@@ -5,6 +5,8 @@ use super::Platform;
 use super::error::ActionError;
 use crate::config::Keep;
 use crate::queue::TaskFilter;
+use crate::staging::open::trusted_directory;
+use crate::staging::upload;
 use crate::task::{BatchId, TaskState};
 use crate::tenant::TenantId;
 use std::collections::HashSet;
@@ -89,8 +91,8 @@ async fn collect(platform: &Platform) {
     }
 }
 
-/// At the start, before anything comes in: removes files of batches that never came into the queue. Those out of an inbox are
-/// still claimed, and come again.
+/// At the start, before anything comes in: removes files of batches that never came into the queue, and apps whose upload a kill
+/// has cut off. Files out of an inbox are still claimed, and come again.
 ///
 /// # Errors
 /// The queue cannot say, or something cannot be removed.
@@ -104,6 +106,23 @@ pub async fn sweep(platform: &Platform) -> Result<(), ActionError> {
             bytes = swept.bytes,
             "files of batches that were never queued were removed"
         );
+    }
+    sweep_uploads(platform).await
+}
+
+async fn sweep_uploads(platform: &Platform) -> Result<(), ActionError> {
+    let (staging, tenants) = (platform.staging.clone(), platform.batches.parts.tenants.all());
+    let swept = tokio::task::spawn_blocking(move || {
+        let staging = trusted_directory(&staging)?;
+        tenants.iter().map(|tenant| upload::sweep(&staging, &tenant.id)).sum::<std::io::Result<usize>>()
+    });
+    let swept = swept.await.map_err(|error| ActionError::internal(error.to_string()))?;
+    let swept = swept.map_err(|error| {
+        let sentence = format!("what a kill left of uploads cannot be removed from the staging directory: {error}");
+        ActionError::unavailable("staging_unavailable", sentence)
+    })?;
+    if swept > 0 {
+        tracing::info!(uploads = swept, "apps whose upload was cut off by a kill were removed");
     }
     Ok(())
 }

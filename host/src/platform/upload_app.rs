@@ -7,7 +7,7 @@
 //!
 //! The registry knows a file by where it lies and by which file it is, which a rename does not change: so the watcher that
 //! finds it under its name knows it already. A kill before the rename leaves a file whose name begins with a dot, which
-//! nobody looks at.
+//! nobody looks at and the next start removes.
 
 use super::Platform;
 use super::error::ActionError;

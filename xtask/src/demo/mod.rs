@@ -3,6 +3,9 @@
 //! A daemon has two tenants, `acme` and `globex`, drop the CSV app and submit five files of 4.3 MB each, then stream as much
 //! ([`streams`]). Then `acme` drops what nobody should: a broken `.so`, a file with bad rows, a row that kills. Everything is
 //! under `target/demo/`; running it again starts from nothing.
+//!
+//! It ends by naming the dashboard's address. Where somebody sits at a terminal (or with `--stay`) the daemon stays up until they
+//! have looked; anywhere else, as in CI, it is stopped.
 
 mod streams;
 
@@ -15,6 +18,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use mysimbdp_servers::{MongoDb, RabbitMq, Redis};
 use serde_json::Value;
 use std::fs;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -43,6 +47,9 @@ pub(crate) struct Arguments {
     /// On a Redis, a RabbitMQ and a MongoDB, which are installed where they are missing, instead of their embedded twins
     #[arg(long)]
     servers: bool,
+    /// Keep the daemon running until a line comes on standard input, as at a terminal
+    #[arg(long)]
+    stay: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -107,8 +114,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("In the end");
     daemon.show(&["status"])?;
     daemon.show(&["usage"])?;
-    daemon.stop()?;
     where_to_look(&folder, real.as_ref());
+    dashboard(&daemon, arguments.stay || is_watched())?;
+    daemon.stop()
+}
+
+/// Whether somebody sits there who could look at the dashboard.
+fn is_watched() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal() && std::env::var_os("CI").is_none()
+}
+
+/// Names the dashboard's address, and waits while somebody looks.
+fn dashboard(daemon: &Daemon, stay: bool) -> Result<()> {
+    let status = daemon.ask(&["status"])?;
+    let address = status["http"].as_str().context("the daemon should serve HTTP")?;
+    step("The dashboard");
+    if stay {
+        println!("  Open {address}/ in a browser on this machine: no token was issued, so nobody is asked for one.");
+        println!("  The daemon runs until you press Enter.");
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).context("cannot read standard input")?;
+    } else {
+        println!("  It was at {address}/; with --stay, or at a terminal, the daemon keeps running for whoever looks.");
+    }
     Ok(())
 }
 
@@ -263,7 +291,7 @@ fn where_to_look(folder: &Path, real: Option<&Real>) {
     step("Where to look");
     let folder = shown(folder);
     if real.is_some() {
-        println!("  Redis, RabbitMQ and MongoDB were stopped and their data removed with them.");
+        println!("  Redis, RabbitMQ and MongoDB are stopped at the end, and their data goes with them.");
     }
     for tenant in TENANTS.iter().filter(|_| real.is_none()) {
         println!("  {tenant}'s documents and dead letters:");
@@ -279,9 +307,6 @@ fn where_to_look(folder: &Path, real: Option<&Real>) {
     println!("  The verdicts beside the dropped files: {folder}/staging/");
     if real.is_none() {
         println!("  Go on with it:                       cd {folder} && ../release/mysimbdp serve");
-        println!(
-            "  And look at it in a browser:         http://127.0.0.1:7373 (or wherever it says that HTTP is served)"
-        );
     }
     println!(
         "  The apps that did it, in safe Rust:  tenant-plugins/{APP}/src/lib.rs, tenant-plugins/{}/src/lib.rs",

@@ -87,26 +87,7 @@ fn the_example_shows_the_defaults_and_is_read_as_it_says() {
     assert_eq!((globex.limits.consumers, globex.limits.on_breach), (2, OnBreach::Pause));
 }
 
-/// What other programs read: tests beside what they are about hold them to it.
-const OF_OTHERS: [&str; 2] = ["grafana-dashboard.json", "prometheus-alerts.yaml"];
-
-#[test]
-fn every_example_file_is_read() {
-    let mut count = 0;
-    for entry in fs::read_dir(workspace("config")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if !name.ends_with(".toml") {
-            assert!(OF_OTHERS.contains(&name.as_str()), "{name}: only configurations belong here");
-            continue;
-        }
-        let read = load(&format!("config/{name}"));
-        assert_eq!(config(&read.summary()), read, "{name}");
-        count += 1;
-    }
-    assert_eq!(count, 2);
-}
-
-fn load(path: &str) -> Config {
+pub(super) fn load(path: &str) -> Config {
     let nobody = std::iter::empty::<(String, String)>();
     Config::load(Some(Path::new(&workspace(path))), nobody).unwrap_or_else(|errors| panic!("\n{errors}"))
 }

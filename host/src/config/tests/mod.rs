@@ -5,6 +5,7 @@ mod environment;
 mod hostile;
 mod meant;
 mod mistakes;
+mod shipped;
 
 use super::{Config, ConfigErrors, Mistake, read};
 use std::path::{Path, PathBuf};
