@@ -103,7 +103,7 @@ enum Comparison {
 }
 
 impl Comparison {
-    const ALL: [Comparison; 22] = [
+    const ALL: [Comparison; 25] = [
         Comparison::Isolation,
         Comparison::Wasm,
         Comparison::Stream,

@@ -46,7 +46,7 @@ fn main() -> Result<()> {
     for line in std::io::stdin().lines() {
         let line = line?;
         let wanted = line.strip_prefix("until ").with_context(|| format!("what is {line:?}?"))?.parse()?;
-        say(&format!("{}", until(wanted)));
+        say(&until(wanted).to_string());
     }
     // Nobody may be there any more to read it.
     let _ = writeln!(std::io::stdout(), "{{\"documents\": {}}}", with_book(|book| book.documents));
