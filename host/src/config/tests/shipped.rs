@@ -77,7 +77,7 @@ fn the_variables_that_the_example_of_several_hosts_names_are_read() {
     let variables: Vec<(String, String)> = text.lines().filter_map(line).collect();
     assert_eq!(variables.len(), 5, "{variables:?}");
     let path = workspace("config/several-hosts.toml");
-    let read = Config::load(Some(&path), variables.into_iter()).unwrap_or_else(|errors| panic!("{errors}"));
+    let read = Config::load(Some(&path), variables).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(read.host, "ingest-1");
     assert_eq!(read.redis.url.shown(), "rediss://ingest:***@redis.internal:6379/");
 }
