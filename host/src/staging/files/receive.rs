@@ -7,10 +7,11 @@ use crate::task::{BatchId, StoredFile};
 use crate::tenant::TenantId;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::task::JoinError;
 
 impl FileStore {
     /// Keeps what `reader` gives, at most `limit` bytes, as number `index` of a batch. Where the batch has that file already,
@@ -30,31 +31,36 @@ impl FileStore {
         let shown = shown(name);
         let directory = {
             let (store, tenant) = (self.clone(), tenant.clone());
-            blocking(&shown, "kept", move || store.make_batch(&tenant, batch)).await?
+            blocking(&shown, move || store.make_batch(&tenant, batch)).await?
         };
         let part = Part::create(&directory.path, index).map_err(failed(&shown, "kept"))?;
-        let mut file = tokio::fs::File::from_std(part.file.try_clone().map_err(failed(&shown, "kept"))?);
-        let mut hasher = blake3::Hasher::new();
-        let mut chunk = vec![0; CHUNK];
+        let file = part.file.try_clone().map_err(failed(&shown, "kept"))?;
+        let pen = Pen { file, hasher: blake3::Hasher::new(), bytes: 0, piece: Vec::with_capacity(CHUNK) };
+        let mut written = tokio::task::spawn_blocking(move || Ok(pen));
+        let mut piece = Vec::with_capacity(CHUNK);
         let mut bytes = 0_u64;
-        loop {
-            let read = reader.read(&mut chunk).await.map_err(failed(&shown, "received"))?;
-            if read == 0 {
-                break;
+        let hashed = loop {
+            let mut is_whole = false;
+            while !is_whole && piece.len() < CHUNK {
+                let read = reader.read_buf(&mut piece).await.map_err(failed(&shown, "received"))?;
+                is_whole = read == 0;
+                bytes += read as u64;
+                if bytes > limit {
+                    return Err(FileStoreError::TooLarge { file: shown, limit });
+                }
             }
-            bytes += read as u64;
-            if bytes > limit {
-                return Err(FileStoreError::TooLarge { file: shown, limit });
+            let mut pen = done(written.await, &shown)?;
+            std::mem::swap(&mut pen.piece, &mut piece);
+            piece.clear();
+            written = tokio::task::spawn_blocking(move || pen.write());
+            if is_whole {
+                break done(written.await, &shown)?.end();
             }
-            hasher.update(&chunk[..read]);
-            file.write_all(&chunk[..read]).await.map_err(failed(&shown, "kept"))?;
-        }
-        file.flush().await.map_err(failed(&shown, "kept"))?;
-        let hashed = Hashed { bytes, content: hasher.finalize().to_hex().to_string() };
+        };
 
         let wanted = hashed.clone();
         let place = directory.path.join(index.to_string());
-        let there = blocking(&shown, "kept", move || {
+        let there = blocking(&shown, move || {
             let there = part.become_file(&place)?;
             directory.sync()?;
             Ok(there)
@@ -66,6 +72,27 @@ impl FileStore {
             Some(_) => return Err(FileStoreError::Different { file: shown, batch, index }),
         }
         Ok(stored(tenant, batch, index, shown, hashed))
+    }
+}
+
+/// Hashes and writes, off the runtime: while it is away with one piece, the next one comes in. No thread waits for a sender.
+struct Pen {
+    file: File,
+    hasher: blake3::Hasher,
+    bytes: u64,
+    piece: Vec<u8>,
+}
+
+impl Pen {
+    fn write(mut self) -> io::Result<Pen> {
+        self.hasher.update(&self.piece);
+        self.file.write_all(&self.piece)?;
+        self.bytes += self.piece.len() as u64;
+        Ok(self)
+    }
+
+    fn end(self) -> Hashed {
+        Hashed { bytes: self.bytes, content: self.hasher.finalize().to_hex().to_string() }
     }
 }
 
@@ -107,11 +134,14 @@ impl Drop for Part {
 
 async fn blocking<T: Send + 'static>(
     shown: &str,
-    doing: &'static str,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, FileStoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(failed(shown, doing)),
+    done(tokio::task::spawn_blocking(work).await, shown)
+}
+
+fn done<T>(ended: Result<io::Result<T>, JoinError>, shown: &str) -> Result<T, FileStoreError> {
+    match ended {
+        Ok(done) => done.map_err(failed(shown, "kept")),
         Err(lost) => Err(interrupted(shown, lost)),
     }
 }
