@@ -3,6 +3,7 @@
 use super::token::{Issued, read};
 use super::{Caller, Scope};
 use crate::durable;
+use crate::tenant::TenantId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -159,6 +160,23 @@ impl Tokens {
         })
     }
 
+    /// Takes all of a tenant's back: whoever is given its name later shall not be reached with them.
+    ///
+    /// # Errors
+    /// That cannot be kept.
+    pub fn revoke_all_of(&self, tenant: &TenantId, now: Timestamp) -> Result<(), TokenError> {
+        let is_its = |kept: &Kept| kept.token.scope == Scope::Tenant(tenant.clone());
+        if !self.read().values().any(is_its) {
+            return Ok(());
+        }
+        self.change(|all| {
+            for kept in all.values_mut().filter(|kept| is_its(kept)) {
+                kept.token.revoked.get_or_insert(now);
+            }
+            Ok(())
+        })
+    }
+
     fn change<T>(
         &self,
         change: impl FnOnce(&mut BTreeMap<String, Kept>) -> Result<T, TokenError>,
@@ -226,6 +244,10 @@ mod tests {
         assert_eq!(Tokens::open(&path).unwrap().who(&two.text, now), Err(Stranger::Revoked));
         assert!(!tokens.none_was_issued());
         assert!(matches!(tokens.revoke("nobody", now), Err(TokenError::NoToken(_))));
+        tokens.revoke_all_of(&"globex".parse().unwrap(), now).unwrap();
+        assert!(tokens.who(&one.text, now).is_ok());
+        tokens.revoke_all_of(&"acme".parse().unwrap(), now).unwrap();
+        assert_eq!(tokens.who(&one.text, now), Err(Stranger::Revoked));
     }
 
     #[test]

@@ -13,8 +13,9 @@ use crate::platform::error::ActionError;
 use crate::platform::{Change, Settlement, StreamLine};
 use crate::tenant::{Of, StreamName, TenantId, is_name};
 use axum::Json;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -80,19 +81,22 @@ async fn change_tenant(
 
 /// Remove a tenant
 ///
-/// Its tasks are cancelled, its queues deleted, its apps retired. Its documents, dead letters and files stay.
+/// Its tokens are revoked, its tasks cancelled, its queues deleted, its apps retired. Its documents, dead letters and files stay.
 #[utoipa::path(
     delete, path = "/v1/tenants/{tenant}", tag = "tenants",
     params(("tenant" = TenantId, Path), ("If-Match" = Option<String>, Header, description = "The version that was looked at")),
     responses((status = 204, description = "It is removed"))
 )]
 async fn remove_tenant(
+    State(served): State<Served>,
     acting: Acting,
     Wanted(Path(tenant)): Wanted<Path<TenantId>>,
     Seen(seen): Seen,
 ) -> Result<StatusCode, ActionError> {
     acting.operator()?;
-    acting.platform.remove(Of::Tenant(&tenant), seen).await.map(|()| StatusCode::NO_CONTENT)
+    acting.platform.remove(Of::Tenant(&tenant), seen).await?;
+    super::tokens::blocking(&served, move |tokens| tokens.revoke_all_of(&tenant, Timestamp::now())).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The profiles there are

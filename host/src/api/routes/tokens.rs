@@ -121,7 +121,7 @@ async fn revoke(
 }
 
 /// The file of tokens is synced: off the runtime's threads.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     served: &Served,
     work: impl FnOnce(crate::identity::tokens::Tokens) -> Result<T, TokenError> + Send + 'static,
 ) -> Result<T, ActionError> {
