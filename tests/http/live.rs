@@ -65,6 +65,18 @@ fn a_host_that_stops_lets_go_of_whoever_looks() {
 }
 
 #[test]
+fn whoever_listens_with_a_token_that_is_revoked_hears_nothing_more() {
+    let scene = Scene::set();
+    let mut events = Events::of(&scene.acme, "/v1/live");
+    events.until("status", |_| true);
+    let tokens = scene.operator.get("/v1/tokens").good();
+    let own = tokens.as_array().unwrap().iter().find(|token| token["name"] == "acme").unwrap();
+    scene.operator.send("DELETE", &format!("/v1/tokens/{}", own["id"].as_str().unwrap()), &[], b"").good();
+    // The stream ends; one that did not would be read until the test's patience ends.
+    assert!(events.lines.by_ref().all(|line| line.is_ok()));
+}
+
+#[test]
 fn another_tenants_events_are_not_there() {
     let scene = Scene::set();
     for path in ["/v1/live?tenant=acme", "/v1/logs/follow?tenant=acme"] {

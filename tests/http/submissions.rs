@@ -68,6 +68,16 @@ fn the_same_key_is_the_same_batch_even_over_a_restart() {
     scene.daemon.serve();
     assert_eq!(send(&scene, "k1", &text).good(), first.good());
     assert_eq!(scene.daemon.settled().len(), 1);
+    // One that is made from a key is nobody's to choose.
+    let batch = first.json()["batch"].clone();
+    let plan = serde_json::json!({ "batch": batch, "tenant": "globex", "app": "villains", "files": [{ "name": "a.csv", "bytes": 3 }] });
+    assert_eq!(scene.globex.at(&scene.daemon).post("/v1/batches", &plan).problem(), "unknown_batch");
+    // What was refused is tried again under the same key.
+    let wrong = format!("{path}&blake3={}", "0".repeat(64));
+    for _ in 0..2 {
+        let refused = scene.acme.at(&scene.daemon).send("POST", &wrong, &[("idempotency-key", "k2")], text.as_bytes());
+        assert_eq!((refused.problem().as_str(), refused.header("idempotency-replayed")), ("wrong_checksum", None));
+    }
     let reused = scene.acme.at(&scene.daemon).send(
         "POST",
         &format!("{FILES}?name=b.csv"),

@@ -134,3 +134,26 @@ fn a_stream_that_is_created_carries_messages_is_changed_without_loss_and_goes() 
     // One of the same name begins anew.
     assert_eq!(send("PUT", &json!({ "app": "obeys-messages" })).good()["state"], "started");
 }
+
+#[test]
+fn a_tenant_raises_no_limit_by_settling_a_stream() {
+    let scene = Scene::with(&format!(
+        "{CONFIG}[tenants.globex.streams.slow]\napp = \"villains\"\nlimits.messages_per_window = 7\n"
+    ));
+    let path = "/v1/tenants/globex/streams/slow";
+    let kind = [("content-type", "application/json")];
+    let send = |method: &str, body: &Value| scene.globex.send(method, path, &kind, body.to_string().as_bytes());
+    for body in
+        [json!({ "app": "villains", "limits": { "memory_bytes": "1TiB" } }), json!({ "max_queue_bytes": "1TiB" })]
+    {
+        assert_eq!(send("PUT", &body).problem(), "operators_only", "{body}");
+        assert_eq!(send("PATCH", &body).problem(), "operators_only", "{body}");
+    }
+    // What the operator has settled stays, whatever its owner settles besides.
+    let line = send("PUT", &json!({ "app": "villains", "consumers_max": 2 })).good();
+    assert_eq!((&line["limits"]["messages_per_window"], &line["bounds"]), (&json!(7), &json!([1, 2])));
+    // And the operator may.
+    let raised = json!({ "limits": { "messages_per_window": 9 } }).to_string();
+    let line = scene.operator.send("PATCH", path, &kind, raised.as_bytes()).good();
+    assert_eq!(line["limits"]["messages_per_window"], 9);
+}

@@ -71,6 +71,8 @@ impl Acting {
 
     /// A task that was named.
     pub(super) async fn task(&self, number: u64) -> Result<TaskRecord, ActionError> {
+        // One that is suspended or gone reaches nothing.
+        self.platform.exists(self.caller.tenant())?;
         let task = self.platform.task(number).await?;
         match self.caller.may_reach(&task.tenant) {
             true => Ok(task),

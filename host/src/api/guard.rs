@@ -32,6 +32,8 @@ use tracing::Instrument;
 pub(super) const REQUEST_ID: &str = "x-request-id";
 /// Longest id that is taken from a client.
 const MAX_ID: usize = 128;
+/// Characters of a path that are told.
+const MAX_PATH: usize = 256;
 /// In which the requests of a token are counted.
 const RATE_WINDOW: Duration = Duration::from_secs(10);
 /// Rates that are kept: of more tokens, those that have said nothing for longest begin anew.
@@ -170,11 +172,20 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
         };
         let (method, uri) = (request.method().clone(), request.uri().clone());
         request.extensions_mut().insert(caller.clone());
-        let response = next.run(request).await;
-        if is_told(&method, uri.path()) {
-            door.tell(&caller, &method, &uri, response.status(), &id).await;
+        if method.is_safe() {
+            return next.run(request).await;
         }
-        response
+        // What changes something comes to its end, and is told, although its client may be gone.
+        let (door, id) = (door.clone(), id.clone());
+        let deed = async move {
+            let response = next.run(request).await;
+            if is_told(uri.path()) {
+                door.tell(&caller, &method, &uri, response.status(), &id).await;
+            }
+            response
+        };
+        let done = tokio::spawn(deed.in_current_span()).await;
+        done.unwrap_or_else(|error| ActionError::internal(error.to_string()).into_response())
     };
     let mut response = Problem::stamped(work.instrument(span).await, &id);
     metrics.answered(response.status().as_u16());
@@ -193,7 +204,7 @@ impl Door {
             by: caller.name.clone(),
             token: caller.token.clone(),
             method: method.to_string(),
-            path: uri.path().to_owned(),
+            path: uri.path().chars().take(MAX_PATH).collect(),
             status: status.as_u16(),
             request_id: id.to_owned(),
         };
@@ -205,10 +216,10 @@ impl Door {
     }
 }
 
-/// Whether a request stands in the audit log.
-fn is_told(method: &Method, path: &str) -> bool {
-    let is_data = path.ends_with("/lines") || path.ends_with("/messages") || path.starts_with("/v1/batches/");
-    !method.is_safe() && !is_data
+/// Whether a request that may have changed something stands in the audit log.
+fn is_told(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    !matches!(parts[..], ["v1", "tenants", _, "streams", _, "lines"] | ["v1", "batches", _, "files", _])
 }
 
 fn request_id(headers: &HeaderMap) -> String {
@@ -240,6 +251,22 @@ mod tests {
             ["", "evil.example", "localhost.evil.example:7373", "127.0.0.1.evil.example", "10.0.0.1", "[fe80::1]"]
         {
             assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn messages_and_parts_of_uploads_are_not_told_and_everything_else_is() {
+        for path in ["/v1/tenants/acme/streams/clicks/lines", "/v1/batches/b/files/0"] {
+            assert!(!is_told(path), "{path}");
+        }
+        for path in [
+            "/v1/tenants/lines",
+            "/v1/tenants/acme/streams/lines",
+            "/v1/batches/b/commit",
+            "/v1/batches",
+            "/v1/tokens/x",
+        ] {
+            assert!(is_told(path), "{path}");
         }
     }
 

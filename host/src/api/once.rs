@@ -28,9 +28,9 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const MAX_KEY: usize = 255;
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(24 * 3_600);
-/// Answers that are kept; the oldest go.
-const MAX_ANSWERS: usize = 10_000;
-/// Largest answer that is kept, in bytes.
+/// Keys of one caller that are kept; of those that are answered, the oldest go.
+const MAX_KEYS: usize = 500;
+/// Largest answer that is kept, in bytes. No route that changes something answers more.
 const MAX_ANSWER: usize = 1 << 20;
 
 /// The key of a request, where it has one.
@@ -43,7 +43,8 @@ pub(super) struct Once {
 }
 
 struct Entry {
-    request: String,
+    /// BLAKE3 of method and address.
+    request: blake3::Hash,
     began: Instant,
     /// `None` while it is under way.
     answer: Option<(StatusCode, Option<HeaderValue>, Bytes)>,
@@ -83,16 +84,12 @@ impl Once {
     }
 
     /// Takes the key, or answers for whoever had it before.
-    fn begin(&self, key: &(String, String), request: &str) -> Option<Response> {
+    fn begin(&self, key: &(String, String), request: blake3::Hash) -> Option<Response> {
         let mut all = self.lock();
-        all.retain(|_, entry| entry.began.elapsed() < KEPT);
         match all.get(key) {
             None => {}
             Some(entry) if entry.request != request => {
-                let sentence = format!(
-                    "this Idempotency-Key was used for {}, and this is {request}: use another key for another request",
-                    entry.request
-                );
+                let sentence = "this Idempotency-Key was used for another request: use another key for each";
                 return Some(ActionError::conflict("idempotency_key_reused", sentence).into_response());
             }
             Some(Entry { answer: None, .. }) => {
@@ -108,12 +105,16 @@ impl Once {
                 return Some(response);
             }
         }
-        if all.len() >= MAX_ANSWERS
-            && let Some(oldest) = all.iter().min_by_key(|(_, entry)| entry.began).map(|(key, _)| key.clone())
-        {
-            all.remove(&oldest);
+        let own = all.iter().filter(|((whose, _), entry)| *whose == key.0 && entry.answer.is_some());
+        let mut own: Vec<_> = own.map(|(key, entry)| (entry.began, key.clone())).collect();
+        own.sort_by_key(|(began, _)| *began);
+        let too_many = (own.len() + 1).saturating_sub(MAX_KEYS);
+        for (place, (began, key)) in own.into_iter().enumerate() {
+            if place < too_many || began.elapsed() > KEPT {
+                all.remove(&key);
+            }
         }
-        all.insert(key.clone(), Entry { request: request.to_owned(), began: Instant::now(), answer: None });
+        all.insert(key.clone(), Entry { request, began: Instant::now(), answer: None });
         None
     }
 }
@@ -143,13 +144,14 @@ pub(super) async fn once(State(once): State<Once>, request: Request, next: Next)
     let caller = request.extensions().get::<Caller>();
     let whose = caller.map_or_else(String::new, |caller| caller.token.clone().unwrap_or_else(|| caller.name.clone()));
     let key = (whose, key);
-    if let Some(answer) = once.begin(&key, &format!("{} {}", request.method(), request.uri())) {
+    let asked = blake3::hash(format!("{} {}", request.method(), request.uri()).as_bytes());
+    if let Some(answer) = once.begin(&key, asked) {
         return answer;
     }
     let mut taken = Taken { once: once.clone(), key: key.clone(), is_answered: false };
     let response = next.run(request).await;
-    // What went wrong here, or may pass, may be tried again.
-    if response.status().is_server_error() {
+    // What was not done may be tried again.
+    if !response.status().is_success() {
         return response;
     }
     let (parts, body) = response.into_parts();

@@ -255,6 +255,8 @@ impl Daemon {
         let slots = Slots::start(config.slots, Arc::new(desk))?;
         streams.listen().await?;
         streams.keep_up().await;
+        let removed = platform.clone();
+        tokio::spawn(async move { removed.clear_removed().await });
         let stop_windows = CancellationToken::new();
         let windows = tokio::spawn(stream::run(streams.clone(), stop_windows.clone()));
         let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());

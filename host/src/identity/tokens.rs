@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::watch;
 
 /// How long a token that is revoked or expired is still listed.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24 * 90);
@@ -84,6 +85,9 @@ pub enum TokenError {
 pub struct Tokens {
     path: Arc<PathBuf>,
     kept: Arc<RwLock<BTreeMap<String, Kept>>>,
+    /// Whoever changes them. They are read meanwhile.
+    changing: Arc<Mutex<()>>,
+    changed: Arc<watch::Sender<()>>,
 }
 
 impl Tokens {
@@ -93,7 +97,8 @@ impl Tokens {
     /// It is there and cannot be read.
     pub fn open(path: &Path) -> io::Result<Tokens> {
         let kept = durable::read_json(path)?.unwrap_or_default();
-        Ok(Tokens { path: Arc::new(path.to_owned()), kept: Arc::new(RwLock::new(kept)) })
+        let (path, kept, changing) = (Arc::new(path.to_owned()), Arc::new(RwLock::new(kept)), Arc::default());
+        Ok(Tokens { path, kept, changing, changed: Arc::new(watch::Sender::new(())) })
     }
 
     /// Whether there is none, and never was one that is still remembered. One that was issued keeps the doors shut, even when
@@ -123,6 +128,16 @@ impl Tokens {
             return Err(Stranger::Expired);
         }
         Ok(Caller { name, token: Some(id.to_owned()), scope, read_only })
+    }
+
+    /// Whether the token of this id lets somebody in.
+    pub fn is_good(&self, id: &str, now: Timestamp) -> bool {
+        self.read().get(id).is_some_and(|kept| kept.token.is_good(now))
+    }
+
+    /// Hears of each change.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// All of them, with their ids.
@@ -181,11 +196,12 @@ impl Tokens {
         &self,
         change: impl FnOnce(&mut BTreeMap<String, Kept>) -> Result<T, TokenError>,
     ) -> Result<T, TokenError> {
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        let mut all = kept.clone();
+        let _turn = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.read().clone();
         let done = change(&mut all)?;
         durable::write_json(&self.path, &all)?;
-        *kept = all;
+        *self.kept.write().unwrap_or_else(PoisonError::into_inner) = all;
+        self.changed.send_replace(());
         Ok(done)
     }
 

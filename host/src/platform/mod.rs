@@ -50,8 +50,12 @@ use jiff::Timestamp;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uploads::Uploads;
+
+/// Apps that are uploaded at the same time; more wait.
+const APP_UPLOADS: usize = 4;
 
 /// The facade. Clones share everything.
 #[derive(Clone)]
@@ -72,6 +76,10 @@ pub struct Platform {
     staging: Arc<Path>,
     /// Where HTTP is served.
     address: Arc<OnceLock<String>>,
+    /// Each holds a copy of its app in memory.
+    app_uploads: Arc<Semaphore>,
+    /// What is settled is followed one after another.
+    settling: Arc<tokio::sync::Mutex<()>>,
     /// Comes when somebody asks the host to shut down.
     leave: CancellationToken,
     uploads: Uploads,
@@ -97,6 +105,8 @@ impl Platform {
             since: Timestamp::now(),
             staging: staging.into(),
             address: Arc::default(),
+            app_uploads: Arc::new(Semaphore::new(APP_UPLOADS)),
+            settling: Arc::default(),
             leave: CancellationToken::new(),
             uploads: Uploads::default(),
             runtime: Handle::current(),

@@ -4,7 +4,8 @@
 //! removed, however the request ends.
 
 use super::Platform;
-use super::error::{ActionError, Kind};
+use super::error::ActionError;
+use super::uploads::Turn;
 use crate::batch::submit::Submission;
 use crate::staging::files::FileStoreError;
 use crate::task::{BatchId, Origin, StoredFile};
@@ -23,6 +24,8 @@ pub struct Receiving {
     tasks: Vec<u64>,
     /// Something of it may lie among the files.
     is_loose: bool,
+    /// Nobody else sends it meanwhile.
+    turn: Option<Turn>,
 }
 
 impl Platform {
@@ -32,15 +35,32 @@ impl Platform {
     /// There is no such tenant, or the queue cannot answer.
     pub async fn receive(&self, batch: BatchId, tenant: TenantId, app: AppName) -> Result<Receiving, ActionError> {
         self.tenant(&tenant)?;
+        let turn = self.uploads.take(batch).ok_or_else(|| {
+            ActionError::conflict(
+                "request_under_way",
+                "this very batch is being sent by another request: ask again in a moment",
+            )
+        })?;
         let tasks = self.batches.parts.queue.batch(batch).await?;
-        Ok(Receiving { platform: self.clone(), batch, tenant, app, files: Vec::new(), tasks, is_loose: false })
+        let (platform, files) = (self.clone(), Vec::new());
+        Ok(Receiving { platform, batch, tenant, app, files, tasks, is_loose: false, turn: Some(turn) })
     }
 }
 
 impl Receiving {
-    /// Its tasks, where the very same batch came in before.
-    pub fn there(&self) -> Option<Vec<u64>> {
-        (!self.tasks.is_empty()).then(|| self.tasks.clone())
+    /// Its tasks, where the very same batch came in before: with a first file of this name, where one is said.
+    ///
+    /// # Errors
+    /// Another batch came in under its id, or the queue cannot answer.
+    pub async fn there(&self, name: Option<&str>) -> Result<Option<Vec<u64>>, ActionError> {
+        let Some(first) = self.tasks.first() else { return Ok(None) };
+        let task = self.platform.task(*first).await?;
+        let is_its = task.tenant == self.tenant && task.app == self.app;
+        if !is_its || name.is_some_and(|name| task.file.name != name) {
+            let sentence = "this Idempotency-Key was used for another file: use another key for each";
+            return Err(ActionError::conflict("idempotency_key_reused", sentence));
+        }
+        Ok(Some(self.tasks.clone()))
     }
 
     /// Takes one file in, of so many bytes where that was said.
@@ -112,11 +132,9 @@ impl Receiving {
         let files = std::mem::take(&mut self.files);
         let (id, tenant, app) = (self.batch, self.tenant.clone(), self.app.clone());
         let submission = Submission { id, tenant, app, origin: Origin::Submitted, files };
-        let submitted = self.platform.batches.submit(submission).await;
-        // It may be in the queue although nobody could say so: then its files are needed, and else swept at the next start.
-        self.is_loose =
-            !matches!(&submitted, Ok(_) | Err(ActionError { kind: Kind::Unavailable | Kind::Internal, .. }));
-        submitted
+        // From here on its files are the queue's, or removed where it is refused; a start sweeps what a kill left.
+        self.is_loose = false;
+        self.platform.batches.submit(submission).await
     }
 
     /// Holds the batch, with a file more of so many bytes, against the limits.
@@ -149,7 +167,9 @@ impl Drop for Receiving {
             return;
         }
         let (platform, tenant, batch) = (self.platform.clone(), self.tenant.clone(), self.batch);
+        let turn = self.turn.take();
         self.platform.runtime.spawn(async move {
+            let _until_they_are_gone = turn;
             if let Err(error) = platform.batches.parts.remove_files(&tenant, batch).await {
                 tracing::warn!(%error, %batch, "the files of a batch that was not committed could not be removed");
             }

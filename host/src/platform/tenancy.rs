@@ -12,12 +12,16 @@ use crate::broker::StreamKey;
 use crate::journal::{Event, Happening};
 use crate::queue::{Share, TaskFilter};
 use crate::stream::manager::StreamError;
-use crate::tenant::{AppName, Of, SettleError, Tenant, TenantId};
+use crate::tenant::{AppName, Of, SettleError, StreamName, Tenant, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Tasks that are cancelled at once.
 const PAGE: usize = 1_000;
+/// What counts against a tenant's limits, of the settings of a stream.
+const OPERATORS_KEYS: [&str; 2] = ["limits", "max_queue_bytes"];
+/// Streams that a tenant may have settled, however few it may start.
+const LEAST_STREAMS: u64 = 16;
 
 /// What is settled for a tenant or a profile.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -50,6 +54,7 @@ impl Platform {
         let name = match of {
             Of::Profile(name) => name.to_owned(),
             Of::Tenant(id) => id.to_string(),
+            Of::Stream(_, stream) => stream.to_string(),
         };
         Ok(Settlement { name, version: document.version, settings: document.settings })
     }
@@ -63,36 +68,62 @@ impl Platform {
         profiles.iter().map(|profile| self.settlement(Of::Profile(&profile.name))).collect()
     }
 
-    /// Settles a stream, or deletes it (`None`). `seen` is the version of the tenant that was looked at.
+    /// Settles a stream, or deletes it (`None`). `seen` is its version that was looked at. What counts against its tenant's
+    /// limits is the operator's to say: somebody else leaves that as it is.
     ///
     /// # Errors
-    /// There is no such tenant or stream, it will not do, or the tenant was changed meanwhile.
+    /// There is no such tenant or stream, it will not do, was changed since, or is not the caller's to say.
     pub async fn settle_stream(
         &self,
         key: &StreamKey,
         change: Option<Change>,
         seen: Option<u64>,
+        is_operator: bool,
     ) -> Result<(), ActionError> {
-        self.tenant(&key.tenant)?;
-        let Settlement { version, mut settings, .. } = self.settlement(Of::Tenant(&key.tenant))?;
+        let tenant = self.tenant(&key.tenant)?;
+        let of = Of::Stream(&key.tenant, &key.stream);
+        let there = self.batches.parts.tenants.document(of);
         let unknown = || ActionError::from(StreamError::Unknown(key.clone()));
-        let streams = settings.as_object_mut().map(|all| all.entry("streams").or_insert_with(|| json!({})));
-        let streams = streams.and_then(Value::as_object_mut).ok_or_else(unknown)?;
-        let name = key.stream.as_str();
-        match change {
-            Some(Change::Whole(stream)) => {
-                streams.insert(name.to_owned(), stream);
+        let (mut settings, patch) = match change {
+            None if there.is_none() => return Err(unknown()),
+            None => return self.say(of, None, seen).await,
+            Some(Change::Whole(settings)) => (json!({}), settings),
+            Some(Change::Part(patch)) => (there.clone().ok_or_else(unknown)?.settings, patch),
+        };
+        let named = OPERATORS_KEYS.iter().find(|key| patch.get(**key).is_some_and(|value| !value.is_null()));
+        if let Some(named) = named.filter(|_| !is_operator) {
+            let sentence =
+                format!("{named} of a stream is the operator's to settle: leave it out, or ask the operator");
+            return Err(ActionError::forbidden("operators_only", sentence));
+        }
+        merge(&mut settings, patch);
+        if !is_operator {
+            let (now, before) = (settings.as_object_mut(), there.as_ref().and_then(|there| there.settings.as_object()));
+            if let Some(now) = now {
+                for key in OPERATORS_KEYS {
+                    now.shift_remove(key);
+                    if let Some(said) = before.and_then(|before| before.get(key)) {
+                        now.insert(key.to_owned(), said.clone());
+                    }
+                }
             }
-            Some(Change::Part(patch)) => merge(streams.get_mut(name).ok_or_else(unknown)?, patch),
-            None => {
-                streams.shift_remove(name).ok_or_else(unknown)?;
+            let most = tenant.limits.streams.saturating_mul(4).max(LEAST_STREAMS);
+            if there.is_none() && tenant.streams.len() as u64 >= most {
+                let sentence = format!(
+                    "tenant {} has {} streams settled, where {most} are allowed (4 times its limit streams): delete one first",
+                    key.tenant,
+                    tenant.streams.len()
+                );
+                return Err(ActionError { kind: Kind::Limit, code: "streams", sentence });
             }
         }
         // Whoever was faster is not overwritten, whether a version was named or not.
-        self.settle(Of::Tenant(&key.tenant), Change::Whole(settings), Some(seen.unwrap_or(version))).await.map(|_| ())
+        let version = there.map_or_else(|| self.batches.parts.tenants.version(of), |there| there.version);
+        self.say(of, Some(settings), Some(seen.unwrap_or(version))).await
     }
 
-    /// Settles a tenant or a profile. `seen` is the version that was looked at.
+    /// Settles a tenant or a profile. `seen` is the version that was looked at. A tenant that was removed before, and of which
+    /// something is left, is cleared away first.
     ///
     /// # Errors
     /// It will not do, was changed since, or a part of what is not there was to be changed.
@@ -110,23 +141,33 @@ impl Platform {
                 format!("{of}: what is settled is a JSON object, with the keys of its table in the configuration");
             return Err(ActionError::invalid("bad_body", sentence));
         }
+        if let Of::Tenant(id) = of
+            && self.batches.parts.tenants.removed().contains(id)
+        {
+            self.clear(id).await?;
+        }
         self.say(of, Some(settings), seen).await?;
         self.settlement(of)
     }
 
-    /// Removes a tenant or a profile.
+    /// Removes a tenant or a profile. Of a tenant that was removed before, what is left is cleared away.
     ///
     /// # Errors
-    /// There is no such one, it was changed since, or something stands on it.
+    /// There is no such one, it was changed since, or something stands on it; or something of a tenant is left: ask again.
     pub async fn remove(&self, of: Of<'_>, seen: Option<u64>) -> Result<(), ActionError> {
-        let tenant = match of {
-            Of::Tenant(id) => self.batches.parts.tenants.get(id),
-            Of::Profile(_) => None,
-        };
         self.say(of, None, seen).await?;
-        match tenant {
-            Some(tenant) => self.clear(&tenant).await,
-            None => Ok(()),
+        match of {
+            Of::Tenant(id) => self.clear(id).await,
+            Of::Profile(_) | Of::Stream(..) => Ok(()),
+        }
+    }
+
+    /// Clears away what is left of tenants that were removed: for the start, after a kill amid it.
+    pub async fn clear_removed(&self) {
+        for id in self.batches.parts.tenants.removed() {
+            if let Err(error) = self.clear(&id).await {
+                tracing::warn!(%error, tenant = %id, "something is left of a tenant that was removed; it is tried again at the next start");
+            }
         }
     }
 
@@ -139,12 +180,13 @@ impl Platform {
         let what = if is_removed { "was removed" } else { "was settled anew" };
         let tenant = match of {
             Of::Tenant(id) if !is_removed => Some(id),
+            Of::Stream(id, _) => Some(id),
             _ => None,
         };
         let sentence = format!("{of} {what}");
         self.batches.parts.journal.record(Event::now(tenant, Happening::Deed { sentence })).await;
         match of {
-            Of::Tenant(id) => self.follow_settlement(id).await,
+            Of::Tenant(id) | Of::Stream(id, _) => self.follow_settlement(id).await,
             // Whoever has the profile has it as it is now.
             Of::Profile(_) => {
                 for tenant in self.batches.parts.tenants.all() {
@@ -157,6 +199,8 @@ impl Platform {
 
     /// Has queue and streams do as is settled for a tenant now.
     async fn follow_settlement(&self, id: &TenantId) -> Result<(), ActionError> {
+        let _turn = self.settling.lock().await;
+        // Whoever had the turn before may have settled it anew, or removed it.
         let Some(tenant) = self.batches.parts.tenants.get(id) else { return Ok(()) };
         self.welcome(&tenant).await?;
         if !tenant.enabled {
@@ -164,35 +208,42 @@ impl Platform {
                 self.running.stop(task.task, Why::Shutdown);
             }
         }
-        self.streams.settle(&tenant).await?;
+        self.streams.settle(id).await?;
         Ok(())
     }
 
-    /// Ends all that a tenant had under way.
-    async fn clear(&self, tenant: &Tenant) -> Result<(), ActionError> {
-        let id = &tenant.id;
+    /// Ends all that a tenant had under way, unless it was settled anew meanwhile. Done twice, it is as done once.
+    async fn clear(&self, id: &TenantId) -> Result<(), ActionError> {
+        let _turn = self.settling.lock().await;
+        if self.batches.parts.tenants.get(id).is_some() {
+            return Ok(());
+        }
+        let cancelled = self.cancel_all(id).await;
+        let apps: Vec<AppName> = self.apps(Some(id)).into_iter().map(|app| app.app).collect();
+        for app in apps {
+            // One that is retired already is as it should be.
+            if self.batches.parts.apps.retire(id, &app).await.is_ok() {
+                self.announce(id, &app).await;
+            }
+        }
         self.streams.forget(id).await?;
-        let parts = &self.batches.parts;
+        cancelled
+    }
+
+    async fn cancel_all(&self, id: &TenantId) -> Result<(), ActionError> {
+        let queue = &self.batches.parts.queue;
         let mut filter = TaskFilter { tenant: Some(id.clone()), ..TaskFilter::default() };
         loop {
-            let tasks = parts.queue.tasks(&filter, PAGE).await?;
-            let Some(last) = tasks.last() else { break };
+            let tasks = queue.tasks(&filter, PAGE).await?;
+            let Some(last) = tasks.last() else { return Ok(()) };
             filter.after = Some(last.number);
             for task in tasks.iter().filter(|task| !task.state.is_over()) {
                 // It may have come to its end meanwhile.
-                if parts.queue.cancel(task.number).await.is_ok() {
+                if queue.cancel(task.number).await.is_ok() {
                     self.running.stop(task.number, Why::Cancelled);
                 }
             }
         }
-        let apps: Vec<AppName> = self.apps(Some(id)).into_iter().map(|app| app.app).collect();
-        for app in apps {
-            // One that is retired already is as it should be.
-            if parts.apps.retire(id, &app).await.is_ok() {
-                self.announce(id, &app).await;
-            }
-        }
-        Ok(())
     }
 
     /// The share of the slots that a tenant has.
@@ -207,6 +258,7 @@ impl Platform {
 enum Owned {
     Profile(String),
     Tenant(TenantId),
+    Stream(TenantId, StreamName),
 }
 
 impl Owned {
@@ -214,6 +266,7 @@ impl Owned {
         match of {
             Of::Profile(name) => Owned::Profile(name.to_owned()),
             Of::Tenant(id) => Owned::Tenant(id.clone()),
+            Of::Stream(id, stream) => Owned::Stream(id.clone(), stream.clone()),
         }
     }
 
@@ -221,6 +274,7 @@ impl Owned {
         match self {
             Owned::Profile(name) => Of::Profile(name),
             Owned::Tenant(id) => Of::Tenant(id),
+            Owned::Stream(id, stream) => Of::Stream(id, stream),
         }
     }
 }

@@ -39,6 +39,8 @@ impl Platform {
         content: impl AsyncRead + Unpin + Send,
     ) -> Result<Verdict, ActionError> {
         self.tenant(tenant)?;
+        let place = self.app_uploads.acquire().await;
+        let _place = place.map_err(|error| ActionError::internal(error.to_string()))?;
         let failed = |error: std::io::Error| {
             ActionError::unavailable("staging_unavailable", format!("the app cannot be written into staging: {error}"))
         };

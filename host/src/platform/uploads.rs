@@ -16,7 +16,7 @@ use crate::batch::submit::Submission;
 use crate::task::{BatchId, Origin, StoredFile};
 use crate::tenant::{AppName, TenantId};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -60,6 +60,20 @@ pub struct OpenedBatch {
 #[derive(Clone, Default)]
 pub(super) struct Uploads {
     open: Arc<Mutex<HashMap<BatchId, Upload>>>,
+    /// Batches that come in one request each.
+    receiving: Arc<Mutex<HashSet<BatchId>>>,
+}
+
+/// That somebody sends a batch, and nobody else does; dropped, it is over.
+pub(super) struct Turn {
+    all: Arc<Mutex<HashSet<BatchId>>>,
+    batch: BatchId,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.batch);
+    }
 }
 
 struct Upload {
@@ -69,6 +83,13 @@ struct Upload {
 }
 
 impl Uploads {
+    /// Somebody begins to send a batch; `None` where somebody does already.
+    pub(super) fn take(&self, batch: BatchId) -> Option<Turn> {
+        let all = Arc::clone(&self.receiving);
+        let is_first = all.lock().unwrap_or_else(PoisonError::into_inner).insert(batch);
+        is_first.then(|| Turn { all, batch })
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<BatchId, Upload>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,6 +106,11 @@ impl Platform {
     /// # Errors
     /// Tenant or app are not there, a limit forbids it, or a name will not do: nothing is kept then.
     pub async fn open_batch(&self, plan: OpenBatch) -> Result<OpenedBatch, ActionError> {
+        if plan.batch.is_some_and(|batch| batch.is_derived()) {
+            let sentence =
+                "a batch that is chosen has a UUID of another version than 8, such as 7: those are made from keys";
+            return Err(ActionError::invalid("bad_batch", sentence));
+        }
         let sizes: Vec<(String, u64)> = plan.files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
         let batch = plan.batch.unwrap_or_default();
         // A batch that is there already is committed again, whatever its limits are now.

@@ -28,6 +28,9 @@ use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+/// How often is done what could not be done before, where no beat says so.
+const KEEP_UP: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// An allowance, and how much of it this host asks for.
 struct Ask {
     allowance: Arc<Allowance>,
@@ -206,6 +209,8 @@ pub(super) async fn run(streams: Streams, stop: CancellationToken) {
         loop {
             tokio::select! {
                 () = news.notified() => streams.keep_up().await,
+                // A host that is alone has no beat.
+                () = tokio::time::sleep(KEEP_UP) => streams.keep_up().await,
                 () = stop.cancelled() => return,
             }
         }

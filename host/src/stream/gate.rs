@@ -122,6 +122,11 @@ impl Allowance {
 }
 
 impl Gate {
+    /// This is the allowance of its tenant.
+    pub(super) fn takes_from(&self, tenant: &Arc<Allowance>) -> bool {
+        Arc::ptr_eq(&self.tenant, tenant)
+    }
+
     /// That of a stream with these limits, whose tenant's are those of the other.
     pub fn new(tenant: &Arc<Allowance>, limits: &Limits) -> Gate {
         let own = amount(limits);

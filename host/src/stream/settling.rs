@@ -9,66 +9,80 @@ use super::crew::Crew;
 use super::gate::Allowance;
 use super::manager::{StreamError, Streams};
 use crate::broker::StreamKey;
-use crate::tenant::{StreamName, StreamState, Tenant, TenantId};
+use crate::tenant::{Stream, StreamName, StreamState, Tenant, TenantId};
 use std::sync::Arc;
 
 /// What is said of a stream that is not settled any more.
 const REMOVED: &str = "it was removed";
 
 impl Streams {
-    /// Has a tenant's streams be as they are settled now.
+    /// Has a tenant's streams be as they are settled now. One that cannot be hinders no other.
     ///
     /// # Errors
-    /// One cannot be started or its queue cannot be deleted; those that came before are as settled.
-    pub async fn settle(&self, tenant: &Tenant) -> Result<(), StreamError> {
+    /// The first that could not be started, or whose queue could not be deleted.
+    pub async fn settle(&self, id: &TenantId) -> Result<(), StreamError> {
         let _turn = self.inner.turn.lock().await;
-        let (allowance, is_new) = self.allowance(tenant);
-        for key in self.keys(&tenant.id) {
-            if !tenant.streams.contains_key(&key.stream) {
-                self.give_up(&key).await?;
-            }
+        // Whoever had the turn before may have settled it anew.
+        let Some(tenant) = self.inner.desk.parts.tenants.get(id) else { return Ok(()) };
+        let mut first = Ok(());
+        for key in self.keys(id).into_iter().filter(|key| !tenant.streams.contains_key(&key.stream)) {
+            first = first.and(self.give_up(&key).await);
         }
+        let allowance = self.allowance(&tenant);
         for (stream, settings) in &tenant.streams {
-            let key = StreamKey { tenant: tenant.id.clone(), stream: stream.clone() };
-            let known = self.book().entries.get(&key).map(|entry| entry.crew.settings == *settings);
-            let changed = known != Some(true) || is_new;
-            if changed {
-                self.halt(&key).await;
-                let crew = Crew::new(key.clone(), settings.clone(), &allowance);
-                let mut book = self.book();
-                let total = book.entries.remove(&key).map(|entry| entry.counted()).unwrap_or_default();
-                book.entries.insert(key.clone(), Entry { total, ..Entry::new(crew) });
-            }
-            if known.is_none() && self.was_removed(&key) {
-                let state = if settings.enabled { StreamState::Started } else { StreamState::Stopped };
-                self.say(&key, state, "it was settled anew").await?;
-            }
-            let shall_run = tenant.enabled && self.get(&key)?.said.state == StreamState::Started;
-            match shall_run {
-                true if changed || !self.is_started(&key) => {
-                    self.prepare(&key).await?;
-                    self.begin(&key);
-                }
-                true => {}
-                false => self.halt(&key).await,
-            }
+            let key = StreamKey { tenant: id.clone(), stream: stream.clone() };
+            first = first.and(self.settle_one(&key, settings, &tenant, &allowance).await);
+        }
+        first
+    }
+
+    async fn settle_one(
+        &self,
+        key: &StreamKey,
+        settings: &Stream,
+        tenant: &Tenant,
+        allowance: &Arc<Allowance>,
+    ) -> Result<(), StreamError> {
+        let known = self
+            .book()
+            .entries
+            .get(key)
+            .map(|entry| entry.crew.settings == *settings && entry.crew.gate.takes_from(allowance));
+        if known != Some(true) {
+            self.halt(key).await;
+            let crew = Crew::new(key.clone(), settings.clone(), allowance);
+            let mut book = self.book();
+            let total = book.entries.remove(key).map(|entry| entry.counted()).unwrap_or_default();
+            book.entries.insert(key.clone(), Entry { total, ..Entry::new(crew) });
+        }
+        if known.is_none() && self.was_removed(key) {
+            let state = if settings.enabled { StreamState::Started } else { StreamState::Stopped };
+            self.say(key, state, "it was settled anew").await?;
+        }
+        if !tenant.enabled || self.get(key)?.said.state != StreamState::Started {
+            self.halt(key).await;
+        } else if !self.is_started(key) {
+            self.prepare(key).await?;
+            self.begin(key);
         }
         Ok(())
     }
 
-    /// Gives all streams of a tenant up, with their queues and whatever else the broker has of the tenant.
+    /// Gives all streams of a tenant up, with their queues and whatever else the broker has of the tenant. Done twice, it is
+    /// as done once.
     ///
     /// # Errors
-    /// A queue cannot be deleted; those that came before are gone.
+    /// Something may be left: ask again.
     pub async fn forget(&self, tenant: &TenantId) -> Result<(), StreamError> {
         let _turn = self.inner.turn.lock().await;
         let keys = self.keys(tenant);
+        let mut first = Ok(());
         for key in &keys {
-            self.give_up(key).await?;
+            first = first.and(self.give_up(key).await);
         }
         self.inner.allowances().remove(tenant);
         let streams: Vec<StreamName> = keys.into_iter().map(|key| key.stream).collect();
-        Ok(self.inner.desk.broker.forget_tenant(tenant, &streams).await?)
+        first.and(self.inner.desk.broker.forget_tenant(tenant, &streams).await.map_err(StreamError::from))
     }
 
     async fn give_up(&self, key: &StreamKey) -> Result<(), StreamError> {
@@ -92,21 +106,16 @@ impl Streams {
         self.book().entries.get(key).is_some_and(|entry| entry.is_started)
     }
 
-    /// What a tenant may take, and whether that is another allowance than before.
-    fn allowance(&self, tenant: &Tenant) -> (Arc<Allowance>, bool) {
+    /// What a tenant may take: another allowance than before where its limits are others.
+    fn allowance(&self, tenant: &Tenant) -> Arc<Allowance> {
         let mut allowances = self.inner.allowances();
         if tenant.streams.is_empty() {
             allowances.remove(&tenant.id);
+            return Arc::new(Allowance::new(&tenant.limits));
         }
-        match allowances.get(&tenant.id).filter(|known| known.is_of(&tenant.limits)) {
-            Some(known) => (Arc::clone(known), false),
-            None => {
-                let allowance = Arc::new(Allowance::new(&tenant.limits));
-                if !tenant.streams.is_empty() {
-                    allowances.insert(tenant.id.clone(), Arc::clone(&allowance));
-                }
-                (allowance, true)
-            }
-        }
+        let known = allowances.get(&tenant.id).filter(|known| known.is_of(&tenant.limits)).map(Arc::clone);
+        let allowance = known.unwrap_or_else(|| Arc::new(Allowance::new(&tenant.limits)));
+        allowances.insert(tenant.id.clone(), Arc::clone(&allowance));
+        allowance
     }
 }

@@ -20,7 +20,12 @@ impl BatchId {
         BatchId(uuid::Uuid::now_v7())
     }
 
-    /// The one that a text stands for: always the same for the same text.
+    /// Whether it is one that nobody chooses: [`derived`](BatchId::derived).
+    pub fn is_derived(&self) -> bool {
+        self.0.get_version_num() == 8
+    }
+
+    /// The one that a text stands for: always the same for the same text. A UUID of version 8, as no other is.
     pub fn derived(text: &str) -> BatchId {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..16]);

@@ -20,7 +20,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 /// All tenants. Clones share them.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub struct Tenants {
     written: Arc<Documents>,
     path: Arc<PathBuf>,
     now: Arc<RwLock<Now>>,
+    /// Whoever settles something. What is settled is read meanwhile.
+    settling: Arc<Mutex<()>>,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,8 @@ pub enum Of<'a> {
     Profile(&'a str),
     /// A tenant.
     Tenant(&'a TenantId),
+    /// A stream of a tenant.
+    Stream(&'a TenantId, &'a StreamName),
 }
 
 impl std::fmt::Display for Of<'_> {
@@ -86,6 +90,7 @@ impl std::fmt::Display for Of<'_> {
         match self {
             Of::Profile(name) => write!(f, "profile {name}"),
             Of::Tenant(name) => write!(f, "tenant {name}"),
+            Of::Stream(tenant, stream) => write!(f, "stream {tenant}/{stream}"),
         }
     }
 }
@@ -106,7 +111,8 @@ impl Tenants {
         let Roster { profiles, tenants } = roster;
         let known = tenants.into_iter().map(|(id, tenant)| (id, Arc::new(tenant))).collect();
         let now = Arc::new(RwLock::new(Now { settled, profiles, known }));
-        Ok(Tenants { config, written: Arc::new(written), path: Arc::new(path.to_owned()), now })
+        let (path, settling) = (Arc::new(path.to_owned()), Arc::default());
+        Ok(Tenants { config, written: Arc::new(written), path, now, settling })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Now> {
@@ -184,25 +190,51 @@ impl Tenants {
     /// It will not do (or something that stands on it would not), it was changed since, or it cannot be kept. Nothing has
     /// changed then.
     pub fn settle(&self, of: Of<'_>, settings: Option<Value>, seen: Option<u64>) -> Result<u64, SettleError> {
-        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        let there = now.document(of, &self.written);
+        let _turn = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut settled, there, adopted) = {
+            let now = self.read();
+            let adopted = match of {
+                Of::Stream(id, _) if !now.settled.over(&self.written).tenants.contains_key(id.as_str()) => {
+                    now.document(Of::Tenant(id), &self.written)
+                }
+                _ => None,
+            };
+            (now.settled.clone(), now.document(of, &self.written), adopted)
+        };
+        let version = settled.version(of);
         if settings.is_none() && there.is_none() {
-            return Err(SettleError::Missing(of.to_string()));
+            return match of {
+                // Removed before: whoever could not end everything then may try again.
+                Of::Tenant(id) if settled.is_removed(id) => Ok(version),
+                _ => Err(SettleError::Missing(of.to_string())),
+            };
         }
-        let version = now.settled.version(of);
         if let Some(seen) = seen.filter(|seen| *seen != version) {
             return Err(SettleError::Stale { what: of.to_string(), now: version, seen });
         }
-        let mut settled = now.settled.clone();
+        if let (Of::Stream(id, _), Some(adopted)) = (of, adopted) {
+            settled.say(Of::Tenant(id), Some(adopted.settings));
+        }
         let version = settled.say(of, settings);
         let Roster { profiles, tenants } = settled.over(&self.written).read().map_err(SettleError::Mistakes)?;
         durable::write_json(&self.path, &settled)?;
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         // Those that were adopted stand in no document.
         let adopted = now.known.iter().filter(|(id, _)| !tenants.contains_key(*id) && !settled.is_removed(id));
         let adopted: Vec<_> = adopted.map(|(id, tenant)| (id.clone(), Arc::clone(tenant))).collect();
         let known = tenants.into_iter().map(|(id, tenant)| (id, Arc::new(tenant))).chain(adopted).collect();
         *now = Now { settled, profiles, known };
         Ok(version)
+    }
+
+    /// The version of what is settled for one, there or not.
+    pub fn version(&self, of: Of<'_>) -> u64 {
+        self.read().settled.version(of)
+    }
+
+    /// The tenants that were removed, and not settled since.
+    pub fn removed(&self) -> Vec<TenantId> {
+        self.read().settled.removed().collect()
     }
 }
 
@@ -216,6 +248,10 @@ impl Now {
                 let adopted = self.known.get(id)?;
                 Some(Config::document(adopted, &self.profiles))
             }),
+            Of::Stream(id, stream) => {
+                let tenant = self.document(Of::Tenant(id), written)?.settings;
+                tenant.get("streams").and_then(|streams| streams.get(stream.as_str())).cloned()
+            }
         };
         settings.map(|settings| Document { settings, version })
     }
@@ -305,7 +341,33 @@ mod tests {
             assert!(tenants.get(&acme).is_none() && tenants.of_directory("stray").is_none());
         }
         let tenants = open(&folder, true);
+        assert_eq!(tenants.removed(), [acme.clone(), stray]);
+        assert_eq!(tenants.settle(Of::Tenant(&acme), None, None).unwrap(), 1, "removed twice is as once");
         assert_eq!(tenants.settle(Of::Tenant(&acme), Some(json!({})), None).unwrap(), 2);
         assert!(tenants.active(&acme).is_some());
+    }
+
+    #[test]
+    fn a_stream_that_is_settled_leaves_the_rest_of_its_tenant_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let tenants = open(&folder, true);
+        tenants.of_directory("stray").unwrap();
+        let (acme, stray, clicks) = (id("acme"), id("stray"), StreamName::parse("clicks").unwrap());
+        for tenant in [&acme, &stray] {
+            let of = Of::Stream(tenant, &clicks);
+            assert!(tenants.document(of).is_none());
+            assert_eq!(tenants.settle(of, Some(json!({ "app": "clicks" })), Some(0)).unwrap(), 1);
+            assert!(tenants.stream(tenant, &clicks).is_some());
+        }
+        // The file says something else of the tenant later.
+        let file = folder.path().join("c.toml");
+        std::fs::write(&file, "[profiles.large]\nrows_per_task = 5\n[tenants.acme]\nprofile = \"large\"\n").unwrap();
+        let config = Config::load(Some(&file), []).unwrap();
+        let tenants = Tenants::open(Arc::new(config), &folder.path().join("tenants.json")).unwrap();
+        let now = tenants.get(&acme).unwrap();
+        assert_eq!((now.limits.rows_per_task, now.streams.len()), (5, 1));
+        tenants.settle(Of::Stream(&acme, &clicks), None, None).unwrap();
+        assert!(tenants.stream(&acme, &clicks).is_none());
+        assert!(matches!(tenants.settle(Of::Stream(&acme, &clicks), None, None), Err(SettleError::Missing(_))));
     }
 }

@@ -41,6 +41,7 @@ async fn live(
     acting: Acting,
     Wanted(Query(OfTenant { tenant })): Wanted<Query<OfTenant>>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ActionError> {
+    let over = served.until_over(acting.caller.clone());
     let tenant = acting.whose(tenant)?;
     acting.platform.exists(tenant.as_ref())?;
     let (last, news) = served.live.look(tenant);
@@ -49,6 +50,6 @@ async fn live(
     let all = tokio_stream::iter(last)
         .chain(news)
         .map(|News { name, data }| Ok(Event::default().event(name).data(data.as_ref())));
-    let until_stopped = futures_util::StreamExt::take_until(all, served.stop.cancelled_owned());
+    let until_stopped = futures_util::StreamExt::take_until(all, over);
     Ok(Sse::new(until_stopped).keep_alive(KeepAlive::default()))
 }

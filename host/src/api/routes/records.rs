@@ -79,11 +79,12 @@ async fn follow(
     headers: HeaderMap,
     Wanted(Query(of)): Wanted<Query<Logs>>,
 ) -> Result<Response, ActionError> {
+    let over = served.until_over(acting.caller.clone());
     let scope = acting.scope(of.tenant.clone())?;
     let events = acting.platform.follow(scope, of.filter(), of.limit.unwrap_or(PAGE)).await?;
     let texts = events.map(|event| serde_json::to_string(&*event).unwrap_or_default());
     // Whoever follows is let go when the host stops; it would wait for them otherwise.
-    let texts = futures_util::StreamExt::take_until(texts, served.stop.cancelled_owned());
+    let texts = futures_util::StreamExt::take_until(texts, over);
     if accepts(&headers, "text/event-stream") {
         let events = texts.map(|text| Ok::<_, Infallible>(sse::Event::default().event("event").data(text)));
         return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());

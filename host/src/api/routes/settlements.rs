@@ -177,18 +177,20 @@ async fn settle(
     seen: Option<u64>,
 ) -> Result<(Acting, StreamKey), ActionError> {
     let key = acting.stream(named)?;
-    acting.platform.settle_stream(&key, change, seen).await?;
+    let is_operator = acting.caller.is_operator();
+    acting.platform.settle_stream(&key, change, seen, is_operator).await?;
     Ok((acting, key))
 }
 
 /// Create a stream, or settle it anew as a whole
 ///
-/// It starts at once, unless it is settled otherwise (`"enabled": false`).
+/// It starts at once, unless it is settled otherwise (`"enabled": false`). Its `limits` and `max_queue_bytes` are the operator's to
+/// settle.
 #[utoipa::path(
     put, path = "/v1/tenants/{tenant}/streams/{stream}", tag = "streams",
     params(
         ("tenant" = TenantId, Path), ("stream" = StreamName, Path),
-        ("If-Match" = Option<String>, Header, description = "The version of the tenant that was looked at")
+        ("If-Match" = Option<String>, Header, description = "The version that was looked at")
     ),
     request_body = Settings, responses((status = 200, body = StreamLine))
 )]
@@ -209,7 +211,7 @@ async fn settle_stream(
     patch, path = "/v1/tenants/{tenant}/streams/{stream}", tag = "streams",
     params(
         ("tenant" = TenantId, Path), ("stream" = StreamName, Path),
-        ("If-Match" = Option<String>, Header, description = "The version of the tenant that was looked at")
+        ("If-Match" = Option<String>, Header, description = "The version that was looked at")
     ),
     request_body = Settings, responses((status = 200, body = StreamLine))
 )]
@@ -230,7 +232,7 @@ async fn change_stream(
     delete, path = "/v1/tenants/{tenant}/streams/{stream}", tag = "streams",
     params(
         ("tenant" = TenantId, Path), ("stream" = StreamName, Path),
-        ("If-Match" = Option<String>, Header, description = "The version of the tenant that was looked at")
+        ("If-Match" = Option<String>, Header, description = "The version that was looked at")
     ),
     responses((status = 204, description = "It is deleted"))
 )]

@@ -14,7 +14,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Query, 
 use axum::http::header;
 use serde::Deserialize;
 use tokio_stream::StreamExt as _;
-use tokio_util::io::StreamReader;
+use tokio_util::io::{ReaderStream, StreamReader};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -56,7 +56,7 @@ async fn submit(
     let tenant = acting.tenant(tenant)?;
     let batch = key.batch(&tenant, &app);
     let mut receiving = acting.platform.receive(batch, tenant, app).await?;
-    if let Some(tasks) = receiving.there() {
+    if let Some(tasks) = receiving.there(name.as_deref()).await? {
         return Ok(Json(Committed { batch, tasks }));
     }
     let is_form = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
@@ -78,10 +78,16 @@ async fn submit(
     Ok(Json(Committed { batch, tasks }))
 }
 
+/// A form is read under the same deadline as any other body.
+fn in_time(request: Request) -> Request {
+    let (parts, body) = request.into_parts();
+    Request::from_parts(parts, Body::from_stream(ReaderStream::new(reader(body))))
+}
+
 async fn receive_form(request: Request, receiving: &mut crate::platform::Receiving) -> Result<(), ActionError> {
     let bad =
         |error: &dyn std::fmt::Display| ActionError::invalid("bad_form", format!("the form cannot be read: {error}"));
-    let mut form = Multipart::from_request(request, &()).await.map_err(|error| bad(&error.body_text()))?;
+    let mut form = Multipart::from_request(in_time(request), &()).await.map_err(|error| bad(&error.body_text()))?;
     let mut count = 0;
     while let Some(part) = form.next_field().await.map_err(|error| bad(&error.body_text()))? {
         let Some(name) = part.file_name().map(str::to_owned) else { continue };
