@@ -71,7 +71,7 @@ fn the_same_key_is_the_same_batch_even_over_a_restart() {
     // One that is made from a key is nobody's to choose.
     let batch = first.json()["batch"].clone();
     let plan = serde_json::json!({ "batch": batch, "tenant": "globex", "app": "villains", "files": [{ "name": "a.csv", "bytes": 3 }] });
-    assert_eq!(scene.globex.at(&scene.daemon).post("/v1/batches", &plan).problem(), "unknown_batch");
+    assert_eq!(scene.globex.at(&scene.daemon).post("/v1/batches", &plan).problem(), "bad_batch");
     // What was refused is tried again under the same key.
     let wrong = format!("{path}&blake3={}", "0".repeat(64));
     for _ in 0..2 {

@@ -106,11 +106,6 @@ impl Platform {
     /// # Errors
     /// Tenant or app are not there, a limit forbids it, or a name will not do: nothing is kept then.
     pub async fn open_batch(&self, plan: OpenBatch) -> Result<OpenedBatch, ActionError> {
-        if plan.batch.is_some_and(|batch| batch.is_derived()) {
-            let sentence =
-                "a batch that is chosen has a UUID of another version than 8, such as 7: those are made from keys";
-            return Err(ActionError::invalid("bad_batch", sentence));
-        }
         let sizes: Vec<(String, u64)> = plan.files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
         let batch = plan.batch.unwrap_or_default();
         // A batch that is there already is committed again, whatever its limits are now.

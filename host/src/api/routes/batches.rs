@@ -4,6 +4,7 @@ use super::super::acting::Acting;
 use super::super::asks::{Wanted, reader};
 use super::super::served::Served;
 use super::Answer;
+use crate::platform::error::ActionError;
 use crate::platform::{BatchView, OpenBatch, OpenedBatch};
 use crate::task::{BatchId, StoredFile};
 use axum::Json;
@@ -35,6 +36,12 @@ pub(super) struct Committed {
 async fn open(acting: Acting, Wanted(Json(plan)): Wanted<Json<OpenBatch>>) -> Answer<OpenedBatch> {
     acting.tenant(plan.tenant.clone())?;
     if let Some(batch) = plan.batch {
+        // Whoever could choose those would learn, or take, what others make from their keys.
+        if batch.is_derived() {
+            let sentence =
+                "a batch that is chosen has a UUID of another version than 8, such as 7: those are made from keys";
+            return Err(ActionError::invalid("bad_batch", sentence));
+        }
         acting.batch(batch).await?;
     }
     acting.platform.open_batch(plan).await.map(Json)
