@@ -78,6 +78,10 @@ fn of_another_tenants_things_each_route_says_what_it_says_of_what_never_was() {
         }
     }
     for ((method, path), (_, other)) in theirs.iter().zip(&nobodys) {
+        if method == "GET" && path == other {
+            // It names nothing, and was looked at above.
+            continue;
+        }
         let (status, told) = ask(&scene.globex, method, path, "", &body(path, "acme"));
         let (never_status, never_told) = ask(&scene.globex, method, other, "", &body(other, "nobody"));
         let leveled = told.replace("acme", "T").replace(&batch, "B").replace(&format!("task {task}"), "task N");
