@@ -74,7 +74,10 @@ fn a_host_that_dies_has_its_tasks_finished_by_another_and_the_documents_are_the_
     fill(&undisturbed);
     let expected = undisturbed.outcome("acme", FILES);
 
-    let (mut one, other, _servers, _depot) = two();
+    // The other one comes when the first is at work: it could have all that the tenant may run at once otherwise.
+    let (servers, depot) = (Servers::start(), TempDir::new().unwrap());
+    let (mut one, mut other) = (host("one", &servers, &depot), host("other", &servers, &depot));
+    one.serve();
     one.drop_app("acme", &artefacts::villains());
     fill(&one);
     one.until("all of them in the queue", || {
@@ -84,6 +87,7 @@ fn a_host_that_dies_has_its_tasks_finished_by_another_and_the_documents_are_the_
         let running = one.ask(&["status"], &[0]);
         running["running"].as_array()?.first().map(|_| ())
     });
+    other.serve();
     one.kill();
     assert_eq!(other.outcome("acme", FILES), expected);
     let told = other.ask(&["logs", "acme", "--limit", "1000"], &[0]).to_string();
