@@ -94,9 +94,12 @@ async fn remove_tenant(
     Seen(seen): Seen,
 ) -> Result<StatusCode, ActionError> {
     acting.operator()?;
-    acting.platform.remove(Of::Tenant(&tenant), seen).await?;
-    super::tokens::blocking(&served, move |tokens| tokens.revoke_all_of(&tenant, Timestamp::now())).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let removed = acting.platform.remove(Of::Tenant(&tenant), seen).await;
+    // Also where something of it is left to be cleared away: it is not there any more.
+    if acting.platform.settlement(Of::Tenant(&tenant)).is_err() {
+        super::tokens::blocking(&served, move |tokens| tokens.revoke_all_of(&tenant, Timestamp::now())).await?;
+    }
+    removed.map(|()| StatusCode::NO_CONTENT)
 }
 
 /// The profiles there are
