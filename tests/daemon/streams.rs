@@ -2,23 +2,11 @@
 
 use mysimbdp_tests::artefacts::obeys_messages;
 use mysimbdp_tests::daemon::Daemon;
+pub(crate) use mysimbdp_tests::data::OBEY;
 use mysimbdp_tests::expect::exit;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::time::Instant;
-
-/// One stream, `acme/obey`, of an app that does what messages say, under a profile that lets everything pass.
-pub(crate) const OBEY: &str = r#"
-[profiles.generous]
-messages_per_window = "unlimited"
-bytes_per_window = "unlimited"
-
-[tenants.acme]
-profile = "generous"
-
-[tenants.acme.streams.obey]
-app = "obeys-messages"
-"#;
 
 /// A daemon with this configuration, and the app live for `acme`.
 pub(crate) fn obeying(config: &str) -> Daemon {

@@ -12,18 +12,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// One stream, `acme/obey`, of an app that does what messages say, under a profile that lets everything pass.
-pub(crate) const CONFIG: &str = r#"
-[profiles.generous]
-messages_per_window = "unlimited"
-bytes_per_window = "unlimited"
+pub(crate) use mysimbdp_tests::data::OBEY as CONFIG;
 
-[tenants.acme]
-profile = "generous"
-
-[tenants.acme.streams.obey]
-app = "obeys-messages"
-"#;
 /// Nothing that a test waits for takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 

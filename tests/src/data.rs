@@ -3,6 +3,19 @@
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// One stream, `acme/obey`, of an app that does what messages say, under a profile that lets everything pass.
+pub const OBEY: &str = r#"
+[profiles.generous]
+messages_per_window = "unlimited"
+bytes_per_window = "unlimited"
+
+[tenants.acme]
+profile = "generous"
+
+[tenants.acme.streams.obey]
+app = "obeys-messages"
+"#;
+
 /// A file for the app `villains`: rows `n,deed`, all of them innocent but those that are told otherwise.
 #[derive(Clone, Debug)]
 pub struct Rows {
