@@ -37,7 +37,8 @@ fn a_tenant_that_is_created_works_at_once_and_after_a_restart() {
 #[test]
 fn a_tenant_that_is_suspended_runs_nothing_until_it_is_resumed_and_loses_nothing() {
     let scene = Scene::set();
-    let rows = Rows::innocent(400).with(200, "crawl=700");
+    // Long enough to be met at work, however busy this machine is.
+    let rows = Rows::innocent(400).with(200, "crawl=5000");
     let path = "/v1/tenants/acme/apps/villains/files?name=a.csv";
     let task = scene.acme.send("POST", path, &[], rows.csv().as_bytes()).good()["tasks"][0].as_u64().unwrap();
     let told = patch(&scene, "/v1/tenants/acme", &json!({ "enabled": false })).good();

@@ -118,6 +118,10 @@ pub(super) async fn work(
         stopper.stop(Why::Shutdown);
     }
     let entry = desk.running.enter(slot, task, ready.generation.hash(), stopper.clone());
+    // Whoever suspended the tenant until now did not find this task among what runs.
+    if desk.parts.tenants.active(&task.tenant).is_none() {
+        stopper.stop(Why::Shutdown);
+    }
     let of = ready.used_for(task);
     let mut worker = shelf.take(&of);
     let mut keeper = QueueKeeper::new(Arc::clone(&desk.parts.queue), key, stopper.clone());
