@@ -2,8 +2,9 @@
 
 use crate::scene::Scene;
 use mysimbdp_tests::http::{Http, Reply};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 #[test]
 fn whatever_is_no_request_is_answered_or_closed_and_the_host_goes_on() {
@@ -75,4 +76,63 @@ fn health_needs_no_token_and_says_nothing_else() {
     assert_eq!(http.get("/healthz").good(), json!({ "status": "live" }));
     assert_eq!(http.get("/readyz").good(), json!({ "ready": true }));
     assert_eq!(http.get("/healthz").header("x-content-type-options"), Some("nosniff"));
+}
+
+#[test]
+fn ten_thousand_connections_keep_nobody_out_and_leave_nothing_behind() {
+    const MANY: usize = 10_000;
+    let scene = Scene::set();
+    let may_be = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: may_be, maximum: may_be }).unwrap();
+    let files = || scene.daemon.files();
+    let before = files();
+    let mut held = Vec::new();
+    for number in 0..MANY {
+        let mut connection = scene.operator.connect();
+        if number % 2 == 0 {
+            // The host may have closed it already.
+            let _sent = connection.write_all(b"GET /v1/me HTTP/1.1\r\nho");
+        }
+        held.push(connection);
+        if number % 1_000 == 999 {
+            assert_eq!(scene.operator.get("/v1/status").status, 200, "with {number} connections");
+            assert_eq!(scene.acme.get("/v1/apps").status, 200);
+        }
+    }
+    let path = "/v1/tenants/acme/apps/villains/files?name=a.csv";
+    let rows = mysimbdp_tests::data::Rows::innocent(50).csv();
+    let task = scene.acme.send("POST", path, &[], rows.as_bytes()).good()["tasks"][0].as_u64().unwrap();
+    let state = |wanted: &str| scene.acme.get(&format!("/v1/tasks/{task}")).good()["state"] == wanted;
+    scene.daemon.until("its end", || state("done").then_some(()));
+    assert!(files() < before + 1_200, "{} files are open, where {before} were", files());
+    drop(held);
+    scene.daemon.until("as many open files as before", || (files() < before + 20).then_some(()));
+}
+
+#[test]
+fn one_token_does_not_take_all_places_and_whoever_finds_none_is_told() {
+    let scene = Scene::with(&format!("{}connections = 8\n", crate::scene::CONFIG));
+    let look = |who: &Http| {
+        let mut stream = who.connect();
+        stream.write_all(format!("{}\r\n", who.head("GET", "/v1/live", &[])).as_bytes()).unwrap();
+        let mut begun = [0; 12];
+        stream.read_exact(&mut begun).unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 200");
+        stream
+    };
+    // A quarter of the places.
+    let of_acme = [look(&scene.acme), look(&scene.acme)];
+    assert_eq!(scene.acme.get("/v1/me").problem(), "too_many_at_once");
+    assert_eq!(scene.globex.get("/v1/me").status, 200);
+    let mut others = vec![look(&scene.globex), look(&scene.globex), look(&scene.operator), look(&scene.operator)];
+    others.extend([look(&scene.looker), look(&scene.looker)]);
+    let refused = Reply::read(&mut scene.globex.connect());
+    assert_eq!((refused.status, refused.problem()), (503, "no_place".to_owned()));
+    drop(of_acme);
+    scene.daemon.until("a place", || {
+        let mut stream = scene.acme.connect();
+        stream.write_all(format!("{}\r\n", scene.acme.head("GET", "/v1/me", &[])).as_bytes()).ok()?;
+        Reply::try_read(&mut stream).ok().filter(|reply| reply.status == 200)
+    });
+    drop(others);
 }

@@ -163,6 +163,15 @@ impl Daemon {
         self.child.as_ref().map_or_else(|| panic!("no daemon runs"), Child::id)
     }
 
+    /// Files that it has open.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn files(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        open.unwrap_or_else(|error| panic!("the daemon's files: {error}")).count()
+    }
+
     /// Ends it as a power failure would.
     ///
     /// # Panics

@@ -128,7 +128,11 @@ impl Reply {
         Reply::try_read(stream).unwrap_or_else(|error| panic!("no answer: {error}"))
     }
 
-    fn try_read(stream: &mut TcpStream) -> io::Result<Reply> {
+    /// Reads an answer to its end.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn try_read(stream: &mut TcpStream) -> io::Result<Reply> {
         let mut bytes = Vec::new();
         match stream.read_to_end(&mut bytes) {
             // What came before the connection was reset is an answer, if it is whole.

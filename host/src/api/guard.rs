@@ -1,18 +1,21 @@
 //! What stands before the routes: who asks, whether that one may, how often, and what is written down of it.
 //!
 //! ```text
-//!   request ─ id ─ origin ─ who? ─ may it write? ─ its rate ─▶ route ─▶ id on the answer ─ audit, where it changed something
+//!   request ─ id ─ origin ─ who? ─ may it write? ─ its rate and share ─▶ route ─▶ id on the answer ─ audit, where it changed something
 //! ```
 //!
 //! - Whoever comes by the control socket is an operator: the socket has mode 0600. Whoever comes by HTTP needs a token, unless
 //!   no token was ever issued *and* the port is on loopback.
 //! - A browser on this machine obeys whatever page it shows. So a request that says it comes from another origin is refused,
 //!   and without tokens one that calls this host by another name than loopback's, too (DNS rebinding).
-//! - The audit log is the journal: a `request` for each that may have changed something, with who, what, and what came of it.
+//! - The audit log is the journal: a `request` for each that may have changed something, or was to by somebody who may only
+//!   read, with who, what, and what came of it.
 //!   Messages that are published and parts of uploads are not in it: they are data.
 
+use super::held::held;
 use super::problem::Problem;
 use super::served::Served;
+use super::shares::{Shares, Turn};
 use crate::identity::Caller;
 use crate::journal::{Event, Happening};
 use crate::platform::error::{ActionError, Kind};
@@ -45,6 +48,7 @@ pub(super) struct Door {
     served: Served,
     way: Way,
     rates: Arc<Rates>,
+    shares: Shares,
 }
 
 /// How somebody comes.
@@ -66,9 +70,10 @@ struct Rates {
 }
 
 impl Door {
-    pub(super) fn new(served: Served, way: Way, requests: u64) -> Door {
+    /// To a port with so many places for connections, at which so many requests of a token are answered in a window.
+    pub(super) fn new(served: Served, way: Way, requests: u64, connections: usize) -> Door {
         let rates = Rates { most: requests, began: Instant::now(), of: Mutex::default() };
-        Door { served, way, rates: Arc::new(rates) }
+        Door { served, way, rates: Arc::new(rates), shares: Shares::new(connections) }
     }
 
     /// Whether whoever comes this way needs no token.
@@ -148,15 +153,14 @@ impl Door {
         Err(ActionError { kind: Kind::TooMany, code: "too_many_requests", sentence })
     }
 
-    fn admit(&self, request: &Request) -> Result<Caller, ActionError> {
-        self.origin(request.headers(), request.uri())?;
-        let caller = self.who(request.headers())?;
-        if caller.read_only && !request.method().is_safe() {
+    fn admit(&self, request: &Request, caller: &Caller) -> Result<Option<Turn>, ActionError> {
+        let changes = !request.method().is_safe();
+        if caller.read_only && changes {
             let sentence = "your token may only read: ask the operator for one that may write";
             return Err(ActionError::forbidden("read_only", sentence));
         }
-        self.rate(&caller)?;
-        Ok(caller)
+        self.rate(caller)?;
+        self.shares.begin(caller, changes)
     }
 }
 
@@ -166,14 +170,26 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.uri().path());
     let metrics = door.served.metrics.clone();
     let work = async {
-        let caller = match door.admit(&request) {
+        let known = door.origin(request.headers(), request.uri()).and_then(|()| door.who(request.headers()));
+        let caller = match known {
             Ok(caller) => caller,
             Err(error) => return error.into_response(),
         };
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        let turn = match door.admit(&request, &caller) {
+            Ok(turn) => turn,
+            Err(error) => {
+                let is_refused = error.kind == Kind::Forbidden;
+                let response = error.into_response();
+                if is_refused && is_told(uri.path()) {
+                    door.tell(&caller, &method, &uri, response.status(), &id).await;
+                }
+                return response;
+            }
+        };
         request.extensions_mut().insert(caller.clone());
         if method.is_safe() {
-            return next.run(request).await;
+            return held(next.run(request).await, turn);
         }
         // What changes something comes to its end, and is told, although its client may be gone.
         let (door, id) = (door.clone(), id.clone());
@@ -182,7 +198,7 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
             if is_told(uri.path()) {
                 door.tell(&caller, &method, &uri, response.status(), &id).await;
             }
-            response
+            held(response, turn)
         };
         let done = tokio::spawn(deed.in_current_span()).await;
         done.unwrap_or_else(|error| ActionError::internal(error.to_string()).into_response())

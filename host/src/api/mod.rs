@@ -14,14 +14,17 @@ mod asks;
 pub mod client;
 mod dashboard;
 mod guard;
+mod held;
 mod live;
 mod once;
 mod openapi;
 mod pages;
+mod places;
 pub mod problem;
 mod routes;
 mod served;
 mod server;
+mod shares;
 mod socket;
 mod versions;
 

@@ -1,18 +1,23 @@
 //! HTTP over TCP, with TLS where there is a certificate.
 //!
-//! - At most so many connections at once (`api.connections`): more wait in the kernel until one ends. One on which no request
-//!   comes whole within [`HEAD`] is closed, so that those who only hold a connection hold it for a moment.
+//! - At most so many connections at once (`api.connections`, [`places`](super::places)): those that do nothing make room for
+//!   newcomers. One on which no request comes whole within [`PATIENCE`], or that reads nothing of its answer for so long, is
+//!   closed.
 //! - A handshake has its own task and deadline: nobody waits for somebody else's.
 //! - At a stop, requests under way are finished, for at most [`GRACE`].
 
 use super::guard::{Door, Way};
+use super::held::held;
+use super::places::{Place, Places};
+use super::problem;
 use super::routes;
 use super::served::Served;
 use crate::config::{Api, Listen};
 use axum::Router;
+use axum::http::StatusCode;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io;
@@ -22,13 +27,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
 
 /// Where HTTP is served where nothing is said.
 pub const USUAL_PORT: u16 = 7373;
-/// How long the head of a request may take, and a connection be idle.
-const HEAD: Duration = Duration::from_secs(30);
+/// How long the head of a request may take, a connection be idle, and a client read nothing of its answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
@@ -109,33 +115,46 @@ impl HttpServer {
     /// Answers requests until the routes are to stop.
     pub async fn serve(self, served: Served) {
         let stop = served.stop.clone();
-        let router = routes::router(Door::new(served.clone(), self.way, self.requests), served);
-        let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(self.connections)));
+        let metrics = served.metrics.clone();
+        let door = Door::new(served.clone(), self.way, self.requests, self.connections);
+        let router = routes::router(door, served);
+        let (graceful, places) = (GracefulShutdown::new(), Places::new(self.connections));
         loop {
-            let accepted = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, self.listener.accept().await)
-            };
-            let (place, accepted) = tokio::select! {
-                accepted = accepted => accepted,
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
                 () = stop.cancelled() => break,
             };
             let Ok((stream, _)) = accepted else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
+            let Some(place) = places.take() else {
+                if self.tls.is_none() {
+                    // Whether it still hears that or not.
+                    let _told = stream.try_write(problem::no_place().as_bytes());
+                }
+                metrics.answered(StatusCode::SERVICE_UNAVAILABLE.as_u16());
+                continue;
+            };
             // Answers are small and whole; waiting to fill a packet helps nobody.
             let _is_faster = stream.set_nodelay(true);
             let (router, watcher, tls) = (router.clone(), graceful.watcher(), self.tls.clone());
             tokio::spawn(async move {
-                let _place = place;
-                match tls {
-                    None => answer(stream, router, watcher).await,
-                    Some(tls) => {
-                        if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                            answer(stream, router, watcher).await;
+                let place = Arc::new(place);
+                let seat = Arc::clone(&place);
+                let work = async move {
+                    match tls {
+                        None => answer(stream, router, watcher, place).await,
+                        Some(tls) => {
+                            if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                                answer(stream, router, watcher, place).await;
+                            }
                         }
                     }
+                };
+                tokio::select! {
+                    () = work => {}
+                    () = seat.unseated() => {}
                 }
             });
         }
@@ -148,10 +167,17 @@ async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
+    place: Arc<Place>,
 ) {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(PATIENCE));
+    let service = service_fn(move |request| {
+        let (router, under_way) = (router.clone(), place.begin());
+        async move { router.oneshot(request).await.map(|response| held(response, under_way)) }
+    });
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MAX_HEAD);
+    let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
     // Whatever ends a connection early is its client's doing.
     let _ended = watcher.watch(connection).await;
 }

@@ -72,7 +72,7 @@ impl ControlSocket {
     /// Answers requests until the routes are to stop; those under way are finished.
     pub async fn serve(self, served: Served) {
         let stop = served.stop.clone();
-        let router = routes::router(Door::new(served.clone(), Way::ControlSocket, u64::MAX), served);
+        let router = routes::router(Door::new(served.clone(), Way::ControlSocket, u64::MAX, usize::MAX), served);
         let ControlSocket { path, listener } = self;
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {

@@ -6,6 +6,7 @@ use crate::app::daemon::Daemon;
 use crate::config::{Config, variables};
 use crate::telemetry;
 use crate::worker::protocol::Isolation;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &Serve) -> Exit {
         }
     };
     telemetry::init(args.log_json);
+    open_as_many_files_as_allowed();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(serve(config)),
@@ -76,6 +78,16 @@ pub(crate) fn run(args: &Serve) -> Exit {
             out::note(format_args!("the event loop cannot be started: {error}"));
             Exit::Failed
         }
+    }
+}
+
+/// Connections, workers and apps each hold files open, and the usual limit of 1,024 is one for interactive programs.
+fn open_as_many_files_as_allowed() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, "no more than the usual number of files can be open at once (LimitNOFILE, ulimit -n)");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::worker::protocol::{
 use mysimbdp_abi::RowV1;
 
 /// A buffer that grew above this for one large row is given back after it.
-const KEPT_CAPACITY: usize = 4 * FLUSH_BYTES;
+const KEPT_CAPACITY: usize = 2 * FLUSH_BYTES;
 
 /// See the module.
 #[derive(Debug)]

@@ -64,18 +64,18 @@ mod tests {
         let mut worker = Tray::map(memory.as_fd()).unwrap().unwrap();
         let mut host = HostTray::new(Arc::new(memory));
         let frame = |number: u8| vec![number; PLACE_BYTES - usize::from(number)];
-        for number in 0..4 {
+        for number in 0..2 {
             assert!(worker.put(&frame(number)));
         }
-        assert!(!worker.put(&frame(4)), "all places are taken");
+        assert!(!worker.put(&frame(2)), "all places are taken");
         for number in 0..40 {
             assert_eq!(host.take(frame(number).len()).unwrap(), frame(number));
-            assert!(worker.put(&frame(number + 4)));
+            assert!(worker.put(&frame(number + 2)));
             assert!(!worker.put(&[1]), "all places are taken");
         }
         assert_eq!(host.take(frame(40).len()).unwrap(), frame(40));
         assert!(!worker.put(&vec![1; PLACE_BYTES + 1]), "longer than a place");
-        assert!(worker.put(&frame(44)));
+        assert!(worker.put(&frame(42)));
     }
 
     #[test]

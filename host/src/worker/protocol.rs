@@ -33,8 +33,9 @@ pub const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 pub const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
 /// Most documents of one row: what the two index bytes of a numbered `_id` can tell apart.
 pub const MAX_ROW_DOCUMENTS: usize = 1 << 16;
-/// A worker sends its rows when it holds this much, so that frames stay in the processor's cache.
-pub const FLUSH_BYTES: usize = 64 * 1024;
+/// A worker sends its rows when it holds this much: little enough for the processor's caches, and so much that to wake the
+/// host for it costs little beside the work on it.
+pub const FLUSH_BYTES: usize = 1024 * 1024;
 /// Largest payload of a [`GuestKind::Rows`] frame: a frame begun below [`FLUSH_BYTES`] and one largest row.
 pub const MAX_ROWS_PAYLOAD: usize = FLUSH_BYTES + MAX_ROW_BYTES + ROW_HEADER_LEN + MAX_REASON;
 /// Largest payload of a control frame.

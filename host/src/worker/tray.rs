@@ -8,7 +8,7 @@
 //! ```text
 //!   0     the flight recorder's page
 //!   4096  taken: u64     frames that the host has taken out of the tray so far; the host writes it
-//!   8192  place | place | place | place     the n-th frame stands in place n % 4
+//!   8192  place | place     the n-th frame stands in place n % 2
 //! ```
 //!
 //! The worker puts a frame into the next place if the one that stood there has been taken; where it has not, or the frame
@@ -18,22 +18,21 @@
 //! What lies in the tray is hostile, and may change at any time. The host maps none of it: it copies a frame out, looks only at
 //! its copy, and a worker that scribbles meanwhile has garbled its own documents.
 
-use bytes::{Bytes, BytesMut};
-use rustix::buffer::spare_capacity;
+use bytes::BytesMut;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// Frames that the tray holds.
-pub const PLACES: u64 = 4;
+pub const PLACES: u64 = 2;
 /// Bytes of a place: a frame that is full at [`FLUSH_BYTES`](super::protocol::FLUSH_BYTES), and a usual last row.
-pub const PLACE_BYTES: usize = 80 * 1024;
+pub const PLACE_BYTES: usize = 1040 * 1024;
 /// Where `taken` stands.
 pub const TAKEN: usize = 4096;
 /// Where the first place begins.
 pub const FIRST_PLACE: usize = 8192;
 /// Bytes of recorder and tray together.
-#[expect(clippy::cast_possible_truncation, reason = "four")]
+#[expect(clippy::cast_possible_truncation, reason = "two")]
 pub const SHARED_BYTES: usize = FIRST_PLACE + PLACES as usize * PLACE_BYTES;
 
 /// Where the place of the `n`-th frame begins.
@@ -47,12 +46,14 @@ pub fn place(n: u64) -> usize {
 pub struct Tray {
     memory: Arc<OwnedFd>,
     taken: u64,
+    /// Where frames are copied to: once more in the same memory, where the frame that was there has been dropped.
+    buffer: BytesMut,
 }
 
 impl Tray {
     /// The tray of a new worker, in `memory` of [`SHARED_BYTES`].
     pub fn new(memory: Arc<OwnedFd>) -> Tray {
-        Tray { memory, taken: 0 }
+        Tray { memory, taken: 0, buffer: BytesMut::new() }
     }
 
     /// Takes the next frame, of `length` bytes: a copy. `length` is at most [`PLACE_BYTES`].
@@ -61,21 +62,24 @@ impl Tray {
     /// The memory cannot be read or written, which only a lack of memory can cause.
     pub fn take(&mut self, length: usize) -> io::Result<BytesMut> {
         let place = place(self.taken);
-        let mut frame = Vec::with_capacity(length);
-        while frame.len() < length {
-            let at = (place + frame.len()) as u64;
-            match rustix::io::pread(&self.memory, spare_capacity(&mut frame), at) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        self.buffer.reserve(length);
+        while self.buffer.len() < length {
+            let have = self.buffer.len();
+            let room = &mut self.buffer.spare_capacity_mut()[..length - have];
+            match rustix::io::pread(&self.memory, room, (place + have) as u64) {
+                Ok(([], _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok((read, _)) => {
+                    let have = have + read.len();
+                    // SAFETY: the kernel has written the buffer up to here.
+                    unsafe { self.buffer.set_len(have) };
+                }
+                Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        // The allocator may have given more than was asked for.
-        frame.truncate(length);
         self.taken += 1;
         rustix::io::pwrite(&self.memory, &self.taken.to_ne_bytes(), TAKEN as u64)?;
-        // Neither of these copies.
-        Ok(BytesMut::from(Bytes::from(frame)))
+        Ok(self.buffer.split())
     }
 }
 
@@ -99,7 +103,7 @@ mod tests {
         let mut tray = Tray::new(Arc::clone(&memory));
         for number in 0..3 * PLACES {
             let byte = u8::try_from(number).unwrap() + 1;
-            let length = 1 + usize::try_from(number).unwrap() * 7_000 % PLACE_BYTES;
+            let length = 1 + usize::try_from(number).unwrap() * 97_000 % PLACE_BYTES;
             rustix::io::pwrite(&memory, &vec![byte; length], place(number) as u64).unwrap();
             assert_eq!(tray.take(length).unwrap(), vec![byte; length]);
             let mut taken = [0; 8];
