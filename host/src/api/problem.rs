@@ -92,7 +92,8 @@ impl Problem {
 /// What a connection is told for which there is no place, as it goes over the wire.
 pub(super) fn no_place() -> String {
     let sentence = "each connection of this port has a request under way (api.connections): try again in a second";
-    let problem = Problem::of(ActionError::unavailable("no_place", sentence));
+    let request_id = Some(uuid::Uuid::now_v7().to_string());
+    let problem = Problem { request_id, ..Problem::of(ActionError::unavailable("no_place", sentence)) };
     let body = serde_json::to_string(&problem).unwrap_or_default();
     format!(
         "HTTP/1.1 {} {}\r\n{}: {MEDIA_TYPE}\r\n{}: {}\r\n{}: 1\r\n{}: close\r\n\r\n{body}",
