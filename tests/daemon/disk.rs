@@ -3,48 +3,12 @@
 use mysimbdp_tests::artefacts;
 use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::data::Rows;
+use mysimbdp_tests::disk::SmallDisk;
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 const CONFIG: &str = "adopt_tenants = true\nlease = \"2s\"\nretry_pause = \"200ms\"\n";
-
-/// A file system in memory, of its own size. Needs the right to mount, which root has; the tests of the sandbox do too.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: PathBuf, megabytes: u32) -> SmallDisk {
-        fs::create_dir_all(&at).unwrap();
-        let disk = SmallDisk(at);
-        disk.run("mount", &["-t", "tmpfs", "-o", &format!("size={megabytes}m,mode=0700"), "tmpfs"]);
-        disk
-    }
-
-    fn remount(&self, how: &str) {
-        self.run("mount", &["-o", &format!("remount,{how}")]);
-    }
-
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let done = Command::new(program).args(arguments).arg(&self.0).output().unwrap();
-        assert!(done.status.success(), "{program}: {} (run the tests as root)", String::from_utf8_lossy(&done.stderr));
-    }
-
-    /// Leaves so many bytes of room.
-    fn fill(&self, room: u64) -> PathBuf {
-        let told = Command::new("df").args(["--output=avail", "-B1"]).arg(&self.0).output().unwrap();
-        let free: u64 = String::from_utf8_lossy(&told.stdout).lines().nth(1).unwrap().trim().parse().unwrap();
-        let ballast = self.0.join("ballast");
-        fs::write(&ballast, vec![1; usize::try_from(free - room).unwrap()]).unwrap();
-        ballast
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 fn drop_file(daemon: &Daemon, rows: &Rows) {
     let inbox = daemon.staging("acme").join("inbox/villains");

@@ -83,6 +83,7 @@ fn ten_thousand_connections_keep_nobody_out_and_leave_nothing_behind() {
     const MANY: usize = 10_000;
     let scene = Scene::set();
     let may_be = getrlimit(Resource::Nofile).maximum;
+    assert!(may_be.is_none_or(|most| most > 11_000), "the test opens {MANY} files: ulimit -Hn 20000");
     setrlimit(Resource::Nofile, Rlimit { current: may_be, maximum: may_be }).unwrap();
     let files = || scene.daemon.files();
     let before = files();

@@ -83,3 +83,28 @@ fn another_tenants_events_are_not_there() {
         assert_eq!(scene.globex.get(path).problem(), "unknown_tenant", "{path}");
     }
 }
+
+#[test]
+fn the_log_is_read_page_by_page_with_nothing_twice_and_nothing_left_out() {
+    let scene = Scene::set();
+    for number in 0..3 {
+        scene.ingested(&format!("{number}.csv"), &Rows::innocent(3 + number).csv());
+    }
+    // What happens from now on is on no page.
+    let now = scene.acme.get("/v1/logs?limit=1").good()[0]["at"].as_str().unwrap().to_owned();
+    let all = scene.acme.get(&format!("/v1/logs?until={now}&limit=10000"));
+    assert_eq!(all.header("link"), None);
+    let all = all.good().as_array().unwrap().clone();
+    let (mut pages, mut next) = (Vec::new(), Some(format!("/v1/logs?until={now}&limit=4")));
+    while let Some(path) = next {
+        let reply = scene.acme.get(&path);
+        next = reply.header("link").map(|link| link[1..link.find('>').unwrap()].to_owned());
+        pages.push(reply.good().as_array().unwrap().clone());
+    }
+    assert!(pages.len() >= all.len() / 4 && pages.iter().all(|page| page.len() <= 4));
+    pages.reverse();
+    assert_eq!(pages.concat(), all);
+    for path in ["/v1/logs?after=x", "/v1/logs?limit=0", "/v1/logs/follow?after=1.1"] {
+        assert_eq!(scene.acme.get(path).problem(), "bad_query", "{path}");
+    }
+}

@@ -37,7 +37,11 @@ impl Scene {
     }
 
     pub(crate) fn with(config: &str) -> Scene {
-        let daemon = Daemon::start(config);
+        Scene::of(Daemon::start(config))
+    }
+
+    /// Of a daemon that runs.
+    pub(crate) fn of(daemon: Daemon) -> Scene {
         for tenant in ["acme", "globex"] {
             std::fs::create_dir_all(daemon.staging(tenant)).unwrap();
             assert_eq!(daemon.drop_app(tenant, &artefacts::villains())["verdict"], "live");

@@ -3,6 +3,7 @@
 use crate::scene::{CONFIG, Scene};
 use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::data::Rows;
+use mysimbdp_tests::disk::SmallDisk;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -154,4 +155,33 @@ fn unicode_look_alikes_and_paths_are_no_names_of_tenants_apps_or_streams() {
             assert!(matches!(reply.status, 400 | 404 | 414 | 431), "{path}: {} {}", reply.status, reply.text());
         }
     }
+}
+
+#[test]
+fn a_disk_that_is_full_during_an_upload_is_told_and_the_same_upload_is_taken_when_there_is_room() {
+    let mut daemon = Daemon::prepare(CONFIG);
+    let disk = SmallDisk::mount(daemon.path("data"), 256);
+    daemon.serve();
+    let scene = Scene::of(daemon);
+    // It is unmounted before the daemon's directory is removed.
+    let disk = disk;
+    let text = Rows::innocent(200_000).csv();
+    assert!(text.len() > 2 << 20, "{} bytes do not fill the disk", text.len());
+    let ballast = disk.fill(1 << 20);
+    let path = format!("{FILES}?name=a.csv");
+    let submit = || scene.acme.send("POST", &path, &[("idempotency-key", "one")], text.as_bytes());
+    for _ in 0..2 {
+        let refused = submit();
+        assert_eq!((refused.status, refused.problem()), (503, "files_unavailable".to_owned()));
+        assert!(refused.text().contains("No space left"), "{}", refused.text());
+        assert_eq!(kept(&scene.daemon), Vec::<String>::new());
+    }
+    assert_eq!(scene.acme.get("/v1/tasks").good(), json!([]));
+    fs::remove_file(ballast).unwrap();
+    let task = submit().good()["tasks"][0].as_u64().unwrap();
+    let record = scene.daemon.until("its end", || {
+        let record = scene.acme.get(&format!("/v1/tasks/{task}")).good();
+        (record["state"] == "done").then_some(record)
+    });
+    assert_eq!(record["checkpoint"]["counts"]["documents"]["stored"], 200_000);
 }

@@ -27,6 +27,7 @@ pub mod client;
 pub mod command;
 pub mod daemon;
 pub mod data;
+pub mod disk;
 pub mod expect;
 pub mod fixtures;
 pub mod http;

@@ -1,12 +1,14 @@
 //! What a request says: its path, query and body, of which every mistake is told as a problem.
 
+use super::shares::Turn;
 use crate::platform::error::ActionError;
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use serde::Deserialize;
 use std::fmt::Display;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio_stream::StreamExt as _;
@@ -14,6 +16,9 @@ use tokio_util::io::StreamReader;
 
 /// How long the sender of a body may say nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// For how many bytes a body stands whose sender does not say how many come.
+const UNSAID: u64 = 8 << 20;
 
 /// A path, a query or a body of JSON.
 pub(super) struct Wanted<T>(pub(super) T);
@@ -64,6 +69,9 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
     type Rejection = ActionError;
 
     async fn from_request(request: Request, state: &S) -> Result<Whole, ActionError> {
+        if let Some(turn) = request.extensions().get::<Arc<Turn>>() {
+            turn.hold(request.body().size_hint().upper().unwrap_or(UNSAID))?;
+        }
         let whole = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await;
         let whole = whole.map_err(|_| {
             let sentence = format!("the body did not come within {} s: send it faster", PATIENCE.as_secs());

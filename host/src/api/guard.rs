@@ -1,7 +1,7 @@
 //! What stands before the routes: who asks, whether that one may, how often, and what is written down of it.
 //!
 //! ```text
-//!   request ─ id ─ origin ─ who? ─ may it write? ─ its rate and share ─▶ route ─▶ id on the answer ─ audit, where it changed something
+//!   request ─ id ─ origin ─ who? ─ its rate ─ may it write? ─ its share ─▶ route ─▶ id on the answer ─ audit, where it changed something
 //! ```
 //!
 //! - Whoever comes by the control socket is an operator: the socket has mode 0600. Whoever comes by HTTP needs a token, unless
@@ -13,6 +13,7 @@
 //!   Messages that are published and parts of uploads are not in it: they are data.
 
 use super::held::held;
+use super::places::Place;
 use super::problem::Problem;
 use super::served::Served;
 use super::shares::{Shares, Turn};
@@ -154,12 +155,12 @@ impl Door {
     }
 
     fn admit(&self, request: &Request, caller: &Caller) -> Result<Option<Turn>, ActionError> {
+        self.rate(caller)?;
         let changes = !request.method().is_safe();
         if caller.read_only && changes {
             let sentence = "your token may only read: ask the operator for one that may write";
             return Err(ActionError::forbidden("read_only", sentence));
         }
-        self.rate(caller)?;
         self.shares.begin(caller, changes)
     }
 }
@@ -177,7 +178,7 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
         };
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let turn = match door.admit(&request, &caller) {
-            Ok(turn) => turn,
+            Ok(turn) => turn.map(Arc::new),
             Err(error) => {
                 let is_refused = error.kind == Kind::Forbidden;
                 let response = error.into_response();
@@ -187,9 +188,13 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
                 return response;
             }
         };
+        let under_way = (turn.clone(), request.extensions().get::<Arc<Place>>().map(|place| place.begin()));
         request.extensions_mut().insert(caller.clone());
+        if let Some(turn) = turn {
+            request.extensions_mut().insert(turn);
+        }
         if method.is_safe() {
-            return held(next.run(request).await, turn);
+            return held(next.run(request).await, under_way);
         }
         // What changes something comes to its end, and is told, although its client may be gone.
         let (door, id) = (door.clone(), id.clone());
@@ -198,7 +203,7 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
             if is_told(uri.path()) {
                 door.tell(&caller, &method, &uri, response.status(), &id).await;
             }
-            held(response, turn)
+            held(response, under_way)
         };
         let done = tokio::spawn(deed.in_current_span()).await;
         done.unwrap_or_else(|error| ActionError::internal(error.to_string()).into_response())

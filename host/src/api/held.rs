@@ -1,4 +1,4 @@
-//! The body of an answer that holds something until it has been sent, or its client is gone.
+//! The body of an answer that holds something until all of it is with the connection that sends it, or its client is gone.
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;

@@ -82,7 +82,7 @@ fn finish(operation: &mut Operation) {
         ("404", "What it names is not there, or not yours"),
         ("409", "It cannot be done in the state things are in"),
         ("422", "A limit forbids it"),
-        ("429", "The token asks too often"),
+        ("429", "The token asks too often, or has too much under way"),
         ("503", "It may work later"),
     ];
     for (status, words) in problems {

@@ -92,18 +92,14 @@ impl Problem {
 /// What a connection is told for which there is no place, as it goes over the wire.
 pub(super) fn no_place() -> String {
     let sentence = "each connection of this port has a request under way (api.connections): try again in a second";
-    let request_id = Some(uuid::Uuid::now_v7().to_string());
-    let problem = Problem { request_id, ..Problem::of(ActionError::unavailable("no_place", sentence)) };
+    let id = uuid::Uuid::now_v7().to_string();
+    let problem =
+        Problem { request_id: Some(id.clone()), ..Problem::of(ActionError::unavailable("no_place", sentence)) };
     let body = serde_json::to_string(&problem).unwrap_or_default();
+    let (status, title, length) = (problem.status, problem.title, body.len());
     format!(
-        "HTTP/1.1 {} {}\r\n{}: {MEDIA_TYPE}\r\n{}: {}\r\n{}: 1\r\n{}: close\r\n\r\n{body}",
-        problem.status,
-        problem.title,
-        header::CONTENT_TYPE,
-        header::CONTENT_LENGTH,
-        body.len(),
-        header::RETRY_AFTER,
-        header::CONNECTION,
+        "HTTP/1.1 {status} {title}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {length}\r\ncache-control: no-store\r\n\
+         retry-after: 1\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n{body}"
     )
 }
 

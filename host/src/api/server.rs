@@ -7,7 +7,6 @@
 //! - At a stop, requests under way are finished, for at most [`GRACE`].
 
 use super::guard::{Door, Way};
-use super::held::held;
 use super::places::{Place, Places};
 use super::problem;
 use super::routes;
@@ -15,12 +14,13 @@ use super::served::Served;
 use crate::config::{Api, Listen};
 use axum::Router;
 use axum::http::StatusCode;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -129,9 +129,11 @@ impl HttpServer {
                 continue;
             };
             let Some(place) = places.take() else {
-                if self.tls.is_none() {
-                    // Whether it still hears that or not.
-                    let _told = stream.try_write(problem::no_place().as_bytes());
+                if self.tls.is_none()
+                    && let Ok(mut stream) = stream.into_std()
+                {
+                    // It does not block: a new connection has room for it. Whether it still hears that or not.
+                    let _told = stream.write(problem::no_place().as_bytes());
                 }
                 metrics.answered(StatusCode::SERVICE_UNAVAILABLE.as_u16());
                 continue;
@@ -171,9 +173,9 @@ async fn answer(
 ) {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(PATIENCE));
-    let service = service_fn(move |request| {
-        let (router, under_way) = (router.clone(), place.begin());
-        async move { router.oneshot(request).await.map(|response| held(response, under_way)) }
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&place));
+        router.clone().oneshot(request)
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MAX_HEAD);

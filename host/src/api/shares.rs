@@ -1,13 +1,16 @@
-//! How many requests of one token are under way at once: no token takes all places of the port, nor, with bodies that are
-//! held in memory, all memory.
+//! What one token may have under way at once: so many requests, and so many bytes of bodies that are held in memory. So none
+//! takes all places of the port, nor the host's memory.
 
 use crate::identity::Caller;
 use crate::platform::error::{ActionError, Kind};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Requests of one token that change something, at once.
 const CHANGING: usize = 64;
+/// Bytes of bodies of one token that are held as a whole, at once: two of the largest.
+const BYTES: u64 = 64 << 20;
 
 /// All tokens' requests. Clones share them.
 #[derive(Clone)]
@@ -21,6 +24,7 @@ pub(super) struct Shares {
 struct Held {
     all: usize,
     changing: usize,
+    bytes: u64,
 }
 
 /// A request that is under way, until this is dropped.
@@ -28,6 +32,7 @@ pub(super) struct Turn {
     shares: Shares,
     token: String,
     changes: bool,
+    bytes: AtomicU64,
 }
 
 impl Shares {
@@ -45,20 +50,42 @@ impl Shares {
         let Some(token) = &caller.token else { return Ok(None) };
         let mut of = self.lock();
         let held = of.get(token).copied().unwrap_or_default();
-        let (now, most) = if changes { (held.changing, self.most.min(CHANGING)) } else { (held.all, self.most) };
-        if now >= most || held.all >= self.most {
-            let what = if changes { "requests that change something" } else { "requests" };
-            let sentence =
-                format!("{now} {what} of this token are under way, and no more are taken: wait for one to end");
-            return Err(ActionError { kind: Kind::TooMany, code: "too_many_at_once", sentence });
+        if held.all >= self.most {
+            return Err(too_many(&format!("{} requests of this token", held.all)));
         }
-        of.insert(token.clone(), Held { all: held.all + 1, changing: held.changing + usize::from(changes) });
-        Ok(Some(Turn { shares: self.clone(), token: token.clone(), changes }))
+        if changes && held.changing >= CHANGING {
+            return Err(too_many(&format!("{CHANGING} requests of this token that change something")));
+        }
+        let (all, changing) = (held.all + 1, held.changing + usize::from(changes));
+        of.insert(token.clone(), Held { all, changing, ..held });
+        Ok(Some(Turn { shares: self.clone(), token: token.clone(), changes, bytes: AtomicU64::new(0) }))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Held>> {
         self.of.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Turn {
+    /// A body of so many bytes is held in memory until the turn is over. One is always allowed.
+    ///
+    /// # Errors
+    /// The token has too many already.
+    pub(super) fn hold(&self, bytes: u64) -> Result<(), ActionError> {
+        let mut of = self.shares.lock();
+        let held = of.entry(self.token.clone()).or_default();
+        if held.bytes > 0 && held.bytes.saturating_add(bytes) > BYTES {
+            return Err(too_many(&format!("bodies of {} bytes of this token", held.bytes)));
+        }
+        held.bytes += bytes;
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn too_many(what: &str) -> ActionError {
+    let sentence = format!("{what} are under way, and no more are taken at once: wait for one to end");
+    ActionError { kind: Kind::TooMany, code: "too_many_at_once", sentence }
 }
 
 impl Drop for Turn {
@@ -67,6 +94,7 @@ impl Drop for Turn {
         let Some(held) = of.get_mut(&self.token) else { return };
         held.all -= 1;
         held.changing -= usize::from(self.changes);
+        held.bytes -= self.bytes.load(Ordering::Relaxed);
         if held.all == 0 {
             of.remove(&self.token);
         }
@@ -88,6 +116,7 @@ mod tests {
         let mut turns: Vec<_> = (0..4).map(|_| shares.begin(&one, false).unwrap()).collect();
         let refused = shares.begin(&one, true).err().unwrap();
         assert_eq!((refused.kind, refused.code), (Kind::TooMany, "too_many_at_once"));
+        assert!(refused.sentence.starts_with("4 requests of this token are under way"), "{}", refused.sentence);
         assert!(shares.begin(&other, true).is_ok());
         turns.pop();
         let _again = shares.begin(&one, true).unwrap();
@@ -103,9 +132,23 @@ mod tests {
         let shares = Shares::new(100_000);
         let one = caller("one");
         let turns: Vec<_> = (0..CHANGING).map(|_| shares.begin(&one, true).unwrap()).collect();
-        assert!(shares.begin(&one, true).is_err());
+        let refused = shares.begin(&one, true).err().unwrap();
+        assert!(refused.sentence.contains("64 requests of this token that change something"), "{}", refused.sentence);
         assert!(shares.begin(&one, false).is_ok());
         drop(turns);
+        assert!(shares.lock().is_empty());
+    }
+
+    #[test]
+    fn bodies_are_held_up_to_a_sum_and_one_at_least() {
+        let shares = Shares::new(100);
+        let begin = |token: &str| shares.begin(&caller(token), true).unwrap().unwrap();
+        let (first, second, other) = (begin("one"), begin("one"), begin("other"));
+        assert!(first.hold(BYTES - 1).is_ok());
+        assert!(second.hold(2).is_err() && second.hold(1).is_ok() && other.hold(2 * BYTES).is_ok());
+        drop(first);
+        assert!(second.hold(BYTES - 1).is_ok() && second.hold(1).is_err());
+        drop((second, other));
         assert!(shares.lock().is_empty());
     }
 }

@@ -307,18 +307,21 @@ impl Ready {
     async fn prepare(desk: &Desk, task: &TaskRecord, key: ClaimKey) -> Result<Ready, Obstacle> {
         let TaskRecord { tenant, app, .. } = task;
         let missing = |cause, sentence| Obstacle::Missing { cause, sentence };
-        let settings = desk.parts.tenants.app(tenant, app).ok_or_else(|| match desk.parts.tenants.get(tenant) {
-            Some(_) => Obstacle::Passing {
-                cause: "tenant",
-                sentence: format!("tenant {tenant} is suspended: it goes on when it is enabled again"),
-            },
-            None => missing("tenant", format!("tenant {tenant} is not registered any more: register it, then retry")),
+        // Looked up once: it may be settled anew meanwhile.
+        let settled = desk.parts.tenants.get(tenant).ok_or_else(|| {
+            missing("tenant", format!("tenant {tenant} is not registered any more: register it, then retry"))
         })?;
+        if !settled.enabled {
+            let sentence = format!("tenant {tenant} is suspended: it goes on when it is enabled again");
+            return Err(Obstacle::Passing { cause: "tenant", sentence });
+        }
+        let settings = settled.app(app);
         let generation = generation(desk, task).await?;
         if task.generation.is_none() {
             desk.parts.queue.pin(key, generation.hash()).await?;
         }
-        let collection = desk.parts.tenants.collection(tenant, &settings.sink).ok_or_else(|| {
+        let wanted = settled.sinks.get(&settings.sink);
+        let collection = wanted.map(|sink| sink.collection.clone()).ok_or_else(|| {
             missing(
                 "sink",
                 format!("tenant {tenant} has no sink {}: name it in the configuration, then retry", settings.sink),

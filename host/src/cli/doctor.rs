@@ -151,7 +151,8 @@ async fn sandbox() -> Finding {
 }
 
 fn descriptors() -> Finding {
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    // `serve` opens as many as it may be allowed.
+    let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let found = format!("{limit} open files allowed");
     if limit >= DESCRIPTORS {
         return Finding::good("open files", found);
@@ -159,7 +160,7 @@ fn descriptors() -> Finding {
     Finding::missing(
         "open files",
         found,
-        format!("for many tenants raise it: ulimit -n {DESCRIPTORS}, or LimitNOFILE="),
+        format!("for many tenants raise it: ulimit -Hn {DESCRIPTORS}, or LimitNOFILE="),
     )
 }
 

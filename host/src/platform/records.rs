@@ -3,7 +3,7 @@
 use super::Platform;
 use super::error::ActionError;
 use crate::journal::stats::Stats;
-use crate::journal::{Event, Filter, JournalError, Order, Scope};
+use crate::journal::{Cursor, Event, Filter, JournalError, Order, Page, Scope};
 use crate::quota::UsageLine;
 use crate::tenant::TenantId;
 use jiff::Timestamp;
@@ -39,17 +39,23 @@ impl Platform {
         report.map_err(|error| ActionError::internal(error.to_string()))
     }
 
-    /// The last events that pass the filter, oldest first.
+    /// The last events that pass the filter, oldest first; those before the ones of an earlier page, where `after` is its
+    /// [`Page::next`].
     ///
     /// # Errors
     /// There is no such tenant, or its journal cannot be read.
-    pub async fn logs(&self, scope: Scope, filter: Filter, limit: usize) -> Result<Vec<Event>, ActionError> {
+    pub async fn logs(
+        &self,
+        scope: Scope,
+        filter: Filter,
+        limit: usize,
+        after: Option<Cursor>,
+    ) -> Result<Page, ActionError> {
         self.known(&scope)?;
         let limit = limit.min(MAX_PAGE);
-        let page = self.batches.parts.journal.read(&scope, &filter, Order::NewestFirst, limit, None).await?;
-        let mut events = page.events;
-        events.reverse();
-        Ok(events)
+        let mut page = self.batches.parts.journal.read(&scope, &filter, Order::NewestFirst, limit, after).await?;
+        page.events.reverse();
+        Ok(page)
     }
 
     /// The last events that pass the filter, and then every one that happens.

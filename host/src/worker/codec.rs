@@ -75,7 +75,7 @@ pub fn encode_header(kind: u8, tag: u32, payload_len: usize) -> [u8; HEADER_LEN]
 /// # Panics
 /// Where they do not fit 32 bits: no place of the tray is so large.
 pub fn encode_tray_word(length: usize) -> [u8; TRAY_WORD_LEN] {
-    #[expect(clippy::expect_used, reason = "a place of the tray has a few thousand bytes")]
+    #[expect(clippy::expect_used, reason = "a place of the tray has a million bytes")]
     let length = u32::try_from(length).expect("a place of the tray is shorter than 4 GiB");
     length.to_le_bytes()
 }

@@ -1,4 +1,4 @@
-//! The host's end of a worker's socket: frames in and out, never more in memory than one frame and one read.
+//! The host's end of a worker's socket: frames in and out, never more in memory than one frame of each way in and one read.
 
 use super::codec::{self, CodecError, FrameHeader};
 use super::protocol::{
@@ -22,7 +22,7 @@ use tokio::net::UnixStream;
 const MAX_FDS: usize = 2;
 /// Most parts of what is posted that are written at once.
 const PARTS_AT_ONCE: usize = 16;
-/// How much is asked of the socket at once: a few of the worker's flushes, small enough for a second-level cache.
+/// How much is asked of the socket at once: small enough for a second-level cache.
 const READ_BYTES: usize = 256 * 1024;
 
 /// A frame from a worker, decoded as far as its kind tells. The words in it are fit to be shown.

@@ -62,6 +62,8 @@ impl Tray {
     /// The memory cannot be read or written, which only a lack of memory can cause.
     pub fn take(&mut self, length: usize) -> io::Result<BytesMut> {
         let place = place(self.taken);
+        // What an error left there.
+        self.buffer.clear();
         self.buffer.reserve(length);
         while self.buffer.len() < length {
             let have = self.buffer.len();

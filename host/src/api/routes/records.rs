@@ -2,16 +2,17 @@
 
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
+use super::super::pages::{Page, Paged};
 use super::super::served::Served;
 use super::{Answer, PAGE};
 use crate::journal::stats::Stats;
-use crate::journal::{Event, Filter};
+use crate::journal::{Cursor, Event, Filter};
 use crate::platform::error::ActionError;
 use crate::quota::UsageLine;
 use crate::tenant::{AppName, TenantId};
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
+use axum::extract::{OriginalUri, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -45,30 +46,56 @@ struct Logs {
     /// About this task.
     task: Option<u64>,
     /// The last so many, and never more than 10,000; 100 where nothing is said.
+    #[param(minimum = 1, maximum = 10_000)]
+    limit: Option<usize>,
+    /// Before those of an earlier page, whose `Link` says this.
+    #[param(value_type = Option<String>, pattern = r"^\d{1,19}\.\d{1,19}$")]
+    after: Option<Cursor>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Follow {
+    /// The log of this tenant; the general one where an operator names none.
+    tenant: Option<TenantId>,
+    /// These kinds of events, with commas between them.
+    event: Option<String>,
+    /// About this app.
+    app: Option<AppName>,
+    /// About this task.
+    task: Option<u64>,
+    /// Not before then.
+    since: Option<Timestamp>,
+    /// Those that were the last so far, and never more than 10,000; 100 where nothing is said.
     limit: Option<usize>,
 }
 
-impl Logs {
-    fn filter(&self) -> Filter {
-        let kinds = self.event.iter().flat_map(|events| events.split(',')).map(str::to_owned).collect();
-        Filter { since: self.since, until: self.until, kinds, app: self.app.clone(), task: self.task }
-    }
+fn kinds(named: Option<String>) -> Vec<String> {
+    named.iter().flat_map(|events| events.split(',')).map(str::to_owned).collect()
 }
 
 /// The log: the last events, oldest first
 ///
-/// The page before ends where this one begins: ask for `until` = `at` of the first event.
+/// The address of the page with those before stands in the `Link` header (`rel="next"`), where there may be one.
 #[utoipa::path(get, path = "/v1/logs", tag = "log", params(Logs), responses((status = 200, body = Vec<Event>)))]
-async fn logs(acting: Acting, Wanted(Query(of)): Wanted<Query<Logs>>) -> Answer<Vec<Event>> {
-    let scope = acting.scope(of.tenant.clone())?;
-    acting.platform.logs(scope, of.filter(), of.limit.unwrap_or(PAGE)).await.map(Json)
+async fn logs(
+    acting: Acting,
+    OriginalUri(uri): OriginalUri,
+    Wanted(Query(of)): Wanted<Query<Logs>>,
+) -> Result<Paged<Vec<Event>>, ActionError> {
+    let Logs { tenant, since, until, event, app, task, limit, after } = of;
+    let scope = acting.scope(tenant)?;
+    let filter = Filter { since, until, kinds: kinds(event), app, task };
+    let page = acting.platform.logs(scope, filter, Page::size(limit, PAGE, 10_000)?, after).await?;
+    Ok(Paged { body: page.events, next: page.next.map(|next| Page::next(&uri, next)) })
 }
 
 /// The log, as it grows
 ///
 /// One JSON object on each line, without an end; as server-sent events (`event: event`) where the client accepts those.
 #[utoipa::path(
-    get, path = "/v1/logs/follow", tag = "log", params(Logs),
+    get, path = "/v1/logs/follow", tag = "log", params(Follow),
     responses((status = 200, description = "A stream without an end", content(
         (String = "application/x-ndjson"), (String = "text/event-stream")
     )))
@@ -77,11 +104,13 @@ async fn follow(
     State(served): State<Served>,
     acting: Acting,
     headers: HeaderMap,
-    Wanted(Query(of)): Wanted<Query<Logs>>,
+    Wanted(Query(of)): Wanted<Query<Follow>>,
 ) -> Result<Response, ActionError> {
     let over = served.until_over(acting.caller.clone());
-    let scope = acting.scope(of.tenant.clone())?;
-    let events = acting.platform.follow(scope, of.filter(), of.limit.unwrap_or(PAGE)).await?;
+    let Follow { tenant, event, app, task, since, limit } = of;
+    let scope = acting.scope(tenant)?;
+    let filter = Filter { since, until: None, kinds: kinds(event), app, task };
+    let events = acting.platform.follow(scope, filter, limit.unwrap_or(PAGE)).await?;
     let texts = events.map(|event| serde_json::to_string(&*event).unwrap_or_default());
     // Whoever follows is let go when the host stops; it would wait for them otherwise.
     let texts = futures_util::StreamExt::take_until(texts, over);
