@@ -9,7 +9,9 @@ use super::ledger::{Ledger, Position, Row, RowCounts};
 use crate::document::{self, DocumentId, Fault};
 use crate::sink::{DocumentBatch, DocumentRef};
 use crate::worker::codec::{self, CodecError, RowCursor};
-use crate::worker::protocol::{FLUSH_BYTES, LOOSE_ROWS, MAX_ROW_DOCUMENTS, ROW_HEADER_LEN, RowFate, RowHeader, Start};
+use crate::worker::protocol::{
+    LARGE_FLUSH_BYTES, LOOSE_ROWS, MAX_ROW_DOCUMENTS, ROW_HEADER_LEN, RowFate, RowHeader, Start,
+};
 use crate::worker::recorder::ClaimedRow;
 use crate::worker::words;
 use bytes::BytesMut;
@@ -88,7 +90,7 @@ pub enum Violation {
     #[error("it sent a frame of rows without a row")]
     Empty,
     /// A frame that goes on after it was full.
-    #[error("it began a row at byte {0} of a frame, where a frame is full at byte {FLUSH_BYTES}")]
+    #[error("it began a row at byte {0} of a frame, where a frame is full at byte {LARGE_FLUSH_BYTES}")]
     Overfull(usize),
     /// More documents than a row may have.
     #[error("it reported {0} documents in one row, where {MAX_ROW_DOCUMENTS} are allowed")]
@@ -184,7 +186,7 @@ impl Intake {
         let mut cursor = RowCursor::new();
         while let Some((header, range)) = cursor.next(&payload)? {
             let began = range.start - ROW_HEADER_LEN;
-            if began > FLUSH_BYTES {
+            if began > LARGE_FLUSH_BYTES {
                 return Err(Violation::Overfull(began));
             }
             match header.fate {
@@ -527,7 +529,7 @@ mod tests {
     fn a_frame_that_is_empty_or_goes_on_after_it_is_full_ends_the_worker() {
         let mut intake = Intake::new(&Ledger::new(1, &Checkpoint::default()), SIZE, None);
         assert!(matches!(intake.take(BytesMut::new()), Err(Violation::Empty)));
-        let large = doc! { "_id": 1, "text": "x".repeat(FLUSH_BYTES) };
+        let large = doc! { "_id": 1, "text": "x".repeat(LARGE_FLUSH_BYTES) };
         let mut intake = Intake::new(&Ledger::new(1, &Checkpoint::default()), SIZE, None);
         let overfull = Frame::default().row(1, &[large]).row(2, &[]).payload();
         assert!(matches!(intake.take(overfull), Err(Violation::Overfull(_))));

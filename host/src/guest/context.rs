@@ -12,7 +12,7 @@ use super::plan::{Begin, Next, Plan};
 use super::recorder::Recorder;
 use super::rows::Rows;
 use super::{Exit, clock, leave, text};
-use crate::worker::protocol::{Ending, FLUSH_BYTES, GuestKind, Log, Progress, Start};
+use crate::worker::protocol::{Ending, FLUSH_BYTES, GuestKind, LARGE_FLUSH_BYTES, Log, Progress, SMALL_FRAMES, Start};
 use crate::worker::recorder::State;
 use mysimbdp_abi::{RowV1, level, status};
 use std::time::Duration;
@@ -41,7 +41,7 @@ enum Work {
     /// Nothing: an instance is made or ended.
     Nothing,
     /// A file.
-    File { rows: Box<Rows>, plan: Plan, begun: u64 },
+    File { rows: Box<Rows>, plan: Plan, begun: u64, frames: u32 },
     /// Messages.
     Messages,
 }
@@ -65,7 +65,7 @@ impl Context {
     pub(super) fn begin_file(&mut self, size: u64, plan: Plan) {
         self.stopped = false;
         self.sent_at = clock::coarse();
-        self.work = Work::File { rows: Box::new(Rows::new(size)), plan, begun: 0 };
+        self.work = Work::File { rows: Box::new(Rows::new(size)), plan, begun: 0, frames: 0 };
     }
 
     /// The file is done: sends what is left of it and answers how far the app came. What an app that failed had left open
@@ -166,7 +166,7 @@ impl Context {
             self.recorder.set_state(State::InApp);
             self.send_if_due();
         }
-        let Work::File { rows, plan, begun } = &mut self.work else { return status::STOP };
+        let Work::File { rows, plan, begun, .. } = &mut self.work else { return status::STOP };
         match rows.check(row).and_then(|()| plan.begin(row.number)) {
             Ok(Begin::Run(number)) => {
                 rows.begin(number, row);
@@ -278,17 +278,19 @@ impl Context {
 
     #[inline]
     fn send_if_due(&mut self) {
-        let Work::File { rows, .. } = &self.work else { return };
-        if rows.pending() >= FLUSH_BYTES || clock::coarse().saturating_sub(self.sent_at) >= FLUSH_AFTER {
+        let Work::File { rows, frames, .. } = &self.work else { return };
+        let full = if *frames < SMALL_FRAMES { FLUSH_BYTES } else { LARGE_FLUSH_BYTES };
+        if rows.pending() >= full || clock::coarse().saturating_sub(self.sent_at) >= FLUSH_AFTER {
             self.send_rows();
         }
     }
 
     fn send_rows(&mut self) {
-        let Work::File { rows, .. } = &mut self.work else { return };
+        let Work::File { rows, frames, .. } = &mut self.work else { return };
         if rows.pending() > 0 {
             deliver(self.outbox.send_rows(self.tag, rows.frame()));
             rows.sent();
+            *frames = frames.saturating_add(1);
         }
         self.sent_at = clock::coarse();
     }

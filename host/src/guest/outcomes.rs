@@ -5,7 +5,7 @@ use crate::worker::delivery::{OUTCOME_HEAD, OutcomeFate, OutcomeHead};
 use crate::worker::protocol::{FLUSH_BYTES, HEADER_LEN, MAX_ROW_BYTES, MAX_ROW_DOCUMENTS};
 
 /// A buffer that grew above this for one large message is given back after it.
-const KEPT_CAPACITY: usize = 2 * FLUSH_BYTES;
+const KEPT_CAPACITY: usize = 4 * FLUSH_BYTES;
 
 /// See the module.
 #[derive(Debug)]

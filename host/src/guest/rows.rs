@@ -10,12 +10,13 @@
 
 use super::document;
 use crate::worker::protocol::{
-    FLUSH_BYTES, HEADER_LEN, LOOSE_ROWS, MAX_ROW_BYTES, MAX_ROW_DOCUMENTS, ROW_HEADER_LEN, RowFate, RowHeader,
+    FLUSH_BYTES, HEADER_LEN, LARGE_FLUSH_BYTES, LOOSE_ROWS, MAX_ROW_BYTES, MAX_ROW_DOCUMENTS, ROW_HEADER_LEN, RowFate,
+    RowHeader,
 };
 use mysimbdp_abi::RowV1;
 
 /// A buffer that grew above this for one large row is given back after it.
-const KEPT_CAPACITY: usize = 2 * FLUSH_BYTES;
+const KEPT_CAPACITY: usize = 2 * LARGE_FLUSH_BYTES;
 
 /// See the module.
 #[derive(Debug)]

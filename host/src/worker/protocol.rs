@@ -33,11 +33,16 @@ pub const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 pub const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
 /// Most documents of one row: what the two index bytes of a numbered `_id` can tell apart.
 pub const MAX_ROW_DOCUMENTS: usize = 1 << 16;
-/// A worker sends its rows when it holds this much: little enough for the processor's caches, and so much that to wake the
-/// host for it costs little beside the work on it.
-pub const FLUSH_BYTES: usize = 1024 * 1024;
-/// Largest payload of a [`GuestKind::Rows`] frame: a frame begun below [`FLUSH_BYTES`] and one largest row.
-pub const MAX_ROWS_PAYLOAD: usize = FLUSH_BYTES + MAX_ROW_BYTES + ROW_HEADER_LEN + MAX_REASON;
+/// A worker sends its rows, or what became of messages, when it holds this much: a file is begun to be stored, and kept account
+/// of, early.
+pub const FLUSH_BYTES: usize = 64 * 1024;
+/// The rows of a large file, behind the first [`SMALL_FRAMES`]: little enough for the processor's caches, and so much that to
+/// wake the host for it costs little beside the work on it.
+pub const LARGE_FLUSH_BYTES: usize = 1024 * 1024;
+/// Frames of a file that are full at [`FLUSH_BYTES`].
+pub const SMALL_FRAMES: u32 = 32;
+/// Largest payload of a [`GuestKind::Rows`] frame: a frame begun below [`LARGE_FLUSH_BYTES`] and one largest row.
+pub const MAX_ROWS_PAYLOAD: usize = LARGE_FLUSH_BYTES + MAX_ROW_BYTES + ROW_HEADER_LEN + MAX_REASON;
 /// Largest payload of a control frame.
 pub const MAX_CONTROL_PAYLOAD: usize = 64 * 1024;
 /// Largest payload that the host sends: a list of rows, or a batch of messages.

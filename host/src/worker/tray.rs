@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 /// Frames that the tray holds.
 pub const PLACES: u64 = 2;
-/// Bytes of a place: a frame that is full at [`FLUSH_BYTES`](super::protocol::FLUSH_BYTES), and a usual last row.
+/// Bytes of a place: a frame that is full at [`LARGE_FLUSH_BYTES`](super::protocol::LARGE_FLUSH_BYTES), and a usual last row.
 pub const PLACE_BYTES: usize = 1040 * 1024;
 /// Where `taken` stands.
 pub const TAKEN: usize = 4096;
@@ -88,12 +88,12 @@ impl Tray {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::protocol::{FLUSH_BYTES, ROW_HEADER_LEN};
+    use crate::worker::protocol::{LARGE_FLUSH_BYTES, ROW_HEADER_LEN};
     use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
     #[test]
     fn a_full_frame_of_usual_rows_fits_a_place() {
-        const { assert!(FLUSH_BYTES + ROW_HEADER_LEN + 8 * 1024 <= PLACE_BYTES) };
+        const { assert!(LARGE_FLUSH_BYTES + ROW_HEADER_LEN + 8 * 1024 <= PLACE_BYTES) };
         assert_eq!(place(PLACES - 1) + PLACE_BYTES, SHARED_BYTES);
     }
 

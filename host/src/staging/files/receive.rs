@@ -5,11 +5,9 @@ use super::{FileStore, FileStoreError, PART, failed, interrupted, stored};
 use crate::staging::name::shown;
 use crate::task::{BatchId, StoredFile};
 use crate::tenant::TenantId;
-use rustix::fs::Advice;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -89,11 +87,7 @@ impl Pen {
     fn write(mut self) -> io::Result<Pen> {
         self.hasher.update(&self.piece);
         self.file.write_all(&self.piece)?;
-        let (at, more) = (self.bytes, self.piece.len() as u64);
-        self.bytes += more;
-        // Begins to put it on the disk, so that the sync at the end has little left to wait for. What is on its way there stays
-        // in memory, whatever the name of the advice says; where it is not taken, nothing is lost.
-        let _is_taken = rustix::fs::fadvise(&self.file, at, NonZeroU64::new(more), Advice::DontNeed);
+        self.bytes += self.piece.len() as u64;
         Ok(self)
     }
 
