@@ -17,8 +17,9 @@ use tokio_util::io::StreamReader;
 /// How long the sender of a body may say nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// For how many bytes a body stands whose sender does not say how many come.
-const UNSAID: u64 = 8 << 20;
+/// Bytes of the largest body that is needed as a whole: lines of messages, the largest message and then some. A body stands for
+/// so many while its sender does not say how many come.
+pub(super) const LARGEST: usize = 32 << 20;
 
 /// A path, a query or a body of JSON.
 pub(super) struct Wanted<T>(pub(super) T);
@@ -70,7 +71,8 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
 
     async fn from_request(request: Request, state: &S) -> Result<Whole, ActionError> {
         if let Some(turn) = request.extensions().get::<Arc<Turn>>() {
-            turn.hold(request.body().size_hint().upper().unwrap_or(UNSAID))?;
+            let most = LARGEST as u64;
+            turn.hold(request.body().size_hint().upper().map_or(most, |bytes| bytes.min(most)))?;
         }
         let whole = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await;
         let whole = whole.map_err(|_| {

@@ -9,8 +9,7 @@
 //! - A browser on this machine obeys whatever page it shows. So a request that says it comes from another origin is refused,
 //!   and without tokens one that calls this host by another name than loopback's, too (DNS rebinding).
 //! - The audit log is the journal: a `request` for each that may have changed something, or was to by somebody who may only
-//!   read, with who, what, and what came of it.
-//!   Messages that are published and parts of uploads are not in it: they are data.
+//!   read, with who, what, and what came of it. Messages that are published and parts of uploads are not in it: they are data.
 
 use super::held::held;
 use super::places::Place;

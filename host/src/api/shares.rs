@@ -1,6 +1,7 @@
 //! What one token may have under way at once: so many requests, and so many bytes of bodies that are held in memory. So none
 //! takes all places of the port, nor the host's memory.
 
+use super::asks::LARGEST;
 use crate::identity::Caller;
 use crate::platform::error::{ActionError, Kind};
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Requests of one token that change something, at once.
 const CHANGING: usize = 64;
 /// Bytes of bodies of one token that are held as a whole, at once: two of the largest.
-const BYTES: u64 = 64 << 20;
+const BYTES: u64 = 2 * LARGEST as u64;
 
 /// All tokens' requests. Clones share them.
 #[derive(Clone)]

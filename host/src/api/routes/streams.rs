@@ -1,7 +1,7 @@
 //! Streams: listed, started, stopped, purged; messages published.
 
 use super::super::acting::Acting;
-use super::super::asks::{Wanted, Whole};
+use super::super::asks::{LARGEST, Wanted, Whole};
 use super::super::served::Served;
 use super::{Answer, PAGE};
 use crate::broker::Credentials;
@@ -15,11 +15,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Bytes of lines that are published at once: the largest message, and then some.
-const MAX_LINES: usize = 32 << 20;
-
 pub(super) fn routes() -> OpenApiRouter<Served> {
-    let lines = OpenApiRouter::new().routes(routes!(publish_lines)).layer(DefaultBodyLimit::max(MAX_LINES));
+    let lines = OpenApiRouter::new().routes(routes!(publish_lines)).layer(DefaultBodyLimit::max(LARGEST));
     OpenApiRouter::new()
         .routes(routes!(streams))
         .routes(routes!(start))
