@@ -11,6 +11,7 @@
 //! - The audit log is the journal: a `request` for each that may have changed something, or was to by somebody who may only
 //!   read, with who, what, and what came of it. Messages that are published and parts of uploads are not in it: they are data.
 
+use super::deed::Deed;
 use super::held::held;
 use super::places::Place;
 use super::problem::Problem;
@@ -204,8 +205,7 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
             }
             held(response, under_way)
         };
-        let done = tokio::spawn(deed.in_current_span()).await;
-        done.unwrap_or_else(|error| ActionError::internal(error.to_string()).into_response())
+        Deed::new(deed.in_current_span()).await
     };
     let mut response = Problem::stamped(work.instrument(span).await, &id);
     metrics.answered(response.status().as_u16());

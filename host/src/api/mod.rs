@@ -13,6 +13,7 @@ mod acting;
 mod asks;
 pub mod client;
 mod dashboard;
+mod deed;
 mod guard;
 mod held;
 mod live;

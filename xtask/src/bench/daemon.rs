@@ -22,7 +22,9 @@ const LIVE_MS: f64 = 300.0;
 const IDLE_CORE: f64 = 0.01;
 const IDLE_BYTES: f64 = 100e6;
 
+/// Files of a batch, the most that the profile `normal` allows, and batches.
 const FILES: usize = 10;
+const BATCHES: usize = 3;
 const FILE_BYTES: u64 = 4_300_000;
 const APP: &str = "clientbatchingestapp-csv";
 
@@ -32,7 +34,7 @@ const PICTURE: scaling::Words =
 pub(super) fn path(shop: &Shop) -> Result<Section> {
     step("The daemon's path, and mysimbdp run, on the same files");
     let file = shop.data(FILE_BYTES)?;
-    let files = (0..FILES).map(|number| distinct(shop, &file, number)).collect::<Result<Vec<PathBuf>>>()?;
+    let files = (0..BATCHES * FILES).map(|number| distinct(shop, &file, number)).collect::<Result<Vec<PathBuf>>>()?;
     let directly = || {
         let sink = shop.folder.join("run.sqlite");
         remove(&sink)?;
@@ -46,10 +48,11 @@ pub(super) fn path(shop: &Shop) -> Result<Section> {
     Ok(Section {
         title: "The daemon's path",
         meaning: format!(
-            "Ten files of 4.3 MB. `mysimbdp run` takes them one after another; the daemon is started, has the app dropped, \
-             is sent the files over its socket, keeps, hashes and queues them, runs three at a time with checkpoints, writes \
-             journal and bill, and is stopped. CPU seconds are those of everything: daemon, workers, and the command that \
-             submits; the start of the daemon and the probe of the app included. Submitted to stored takes {:.2} s.",
+            "{} files of 4.3 MB. `mysimbdp run` takes them one after another; the daemon is sent them over its socket in {BATCHES} \
+             batches, keeps, hashes and queues them, runs three at a time with checkpoints, writes journal and bill, and is \
+             stopped. CPU seconds are those of everything from the first submission on: daemon, workers, and the commands that \
+             submit. Submitted to stored takes {:.2} s.",
+            BATCHES * FILES,
             median(pairs.second.iter().map(|run| run.number("/submit_seconds").unwrap_or(f64::NAN)))
         ),
         commands: vec![
@@ -75,14 +78,20 @@ fn through_the_daemon(shop: &Shop, files: &[PathBuf]) -> Result<Run> {
     let started = Instant::now();
     let daemon = Daemon::start(&shop.host, &folder)?;
     drop_app(&daemon, &folder, "acme", &shop.rust_app)?;
-    let mut submit = std::process::Command::new(&shop.host);
-    submit.args(["submit", "acme", APP, "--json"]).args(files).current_dir(&folder);
-    let submitted = measure::run(&mut submit, DONE)?;
-    let cpu = daemon.stop_and_count()?;
+    let before = daemon.tree_cpu_seconds()?;
+    let (mut cpu, mut submit_seconds) = (0.0, 0.0);
+    for batch in files.chunks(FILES) {
+        let mut submit = std::process::Command::new(&shop.host);
+        submit.args(["submit", "acme", APP, "--json"]).args(batch).current_dir(&folder);
+        let submitted = measure::run(&mut submit, DONE)?;
+        cpu += submitted.cpu_seconds;
+        submit_seconds += submitted.wall_seconds;
+    }
+    cpu += daemon.stop_and_count()? - before;
     Ok(Run {
         wall_seconds: started.elapsed().as_secs_f64(),
-        cpu_seconds: cpu + submitted.cpu_seconds,
-        account: json!({ "submit_seconds": submitted.wall_seconds }),
+        cpu_seconds: cpu,
+        account: json!({ "submit_seconds": submit_seconds }),
     })
 }
 

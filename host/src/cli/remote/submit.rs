@@ -9,17 +9,16 @@ use crate::platform::{BatchView, OpenBatch, OpenedBatch, PlannedFile, TaskView};
 use crate::task::{BatchId, StoredFile, TaskState};
 use crate::tenant::{AppName, TenantId};
 use crate::worker::words::one_line;
-use futures_util::StreamExt as _;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{IsTerminal, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio_util::io::ReaderStream;
 
 /// How often a batch that runs is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// Bytes of a file that are sent at once.
-const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 64 * 1024;
 
 /// Submit files to an app of a tenant, as one batch
 #[derive(clap::Args, Debug)]
@@ -85,14 +84,19 @@ async fn send(
     bars: &Bars,
 ) -> Result<(), ClientError> {
     let unreadable = |error: std::io::Error| ClientError::Broken(format!("{} cannot be read: {error}", path.display()));
-    let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+    let mut file = File::open(path).map_err(unreadable)?;
     let bar = bars.of(index);
     bar.set_message("sending");
     let sent = bar.clone();
-    let chunks = ReaderStream::with_capacity(file, CHUNK);
-    let content = chunks.inspect(move |chunk| sent.inc(chunk.as_ref().map_or(0, |bytes| bytes.len() as u64)));
-    let _stored: StoredFile =
-        client.put(&format!("/v1/batches/{batch}/files/{index}"), reqwest::Body::wrap_stream(content)).await?;
+    // Read where it is sent, on the one thread there is, which has nothing else to do.
+    let chunks = std::iter::from_fn(move || {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let read = file.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
+        sent.inc(chunk.len() as u64);
+        read.map(|read| (read > 0).then_some(chunk)).transpose()
+    });
+    let content = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+    let _stored: StoredFile = client.put(&format!("/v1/batches/{batch}/files/{index}"), content).await?;
     bar.set_position(0);
     bar.set_message(if planned.bytes == 0 { "empty" } else { "waiting" });
     Ok(())

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD};
 
 /// Bytes that are read at a time.
-pub(super) const CHUNK: usize = 256 * 1024;
+const CHUNK: usize = 256 * 1024;
 
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

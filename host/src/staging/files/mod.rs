@@ -31,12 +31,16 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 
 /// Directory of a tenant's files, in the tenant's directory.
 const FILES: &str = "files";
 
 /// End of a temporary name.
 const PART: &str = ".part";
+
+/// How many write at the same time what they receive.
+const PENS: usize = 32;
 
 /// Why a file is not kept or not found.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +86,8 @@ pub enum FileStoreError {
 pub struct FileStore {
     tenants: PathBuf,
     kept: Mutex<HashMap<TenantId, u64>>,
+    /// Turns at writing what comes in, far fewer than the runtime has threads for: a slow disk holds up senders, not everything.
+    pens: Semaphore,
 }
 
 /// What a sweep found.
@@ -96,7 +102,7 @@ pub struct Swept {
 impl FileStore {
     /// A store beneath this directory, which has (or will have) one directory for each tenant.
     pub fn new(tenants: PathBuf) -> Arc<FileStore> {
-        Arc::new(FileStore { tenants, kept: Mutex::default() })
+        Arc::new(FileStore { tenants, kept: Mutex::default(), pens: Semaphore::new(PENS) })
     }
 
     /// Keeps a claimed file as number `index` of its batch; where that was done before, finds it there. The claim stays.
@@ -291,7 +297,7 @@ fn failed(file: &str, doing: &'static str) -> impl FnOnce(io::Error) -> FileStor
     move |source| FileStoreError::Io { file, doing, source }
 }
 
-fn interrupted(file: &str, lost: tokio::task::JoinError) -> FileStoreError {
+fn interrupted(file: &str, lost: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> FileStoreError {
     failed(file, "kept")(io::Error::other(lost))
 }
 

@@ -1,17 +1,19 @@
 //! A file that comes in as a stream: written as it comes, under its name only when it is whole.
 
-use super::copy::{self, CHUNK, Hashed};
+use super::copy::{self, Hashed};
 use super::{FileStore, FileStoreError, PART, failed, interrupted, stored};
 use crate::staging::name::shown;
 use crate::task::{BatchId, StoredFile};
 use crate::tenant::TenantId;
+use rustix::fs::Advice;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::task::JoinError;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 impl FileStore {
     /// Keeps what `reader` gives, at most `limit` bytes, as number `index` of a batch. Where the batch has that file already,
@@ -34,29 +36,23 @@ impl FileStore {
             blocking(&shown, move || store.make_batch(&tenant, batch)).await?
         };
         let part = Part::create(&directory.path, index).map_err(failed(&shown, "kept"))?;
-        let file = part.file.try_clone().map_err(failed(&shown, "kept"))?;
-        let pen = Pen { file, hasher: blake3::Hasher::new(), bytes: 0, piece: Vec::with_capacity(CHUNK) };
-        let mut written = tokio::task::spawn_blocking(move || Ok(pen));
-        let mut piece = Vec::with_capacity(CHUNK);
-        let mut bytes = 0_u64;
-        let hashed = loop {
-            let mut is_whole = false;
-            while !is_whole && piece.len() < CHUNK {
+        let mut pen = Pen::new(part.file.try_clone().map_err(failed(&shown, "kept"))?);
+        let mut piece = Vec::with_capacity(PIECE);
+        let mut is_whole = false;
+        while !is_whole {
+            piece.clear();
+            while !is_whole && piece.len() < PIECE {
                 let read = reader.read_buf(&mut piece).await.map_err(failed(&shown, "received"))?;
                 is_whole = read == 0;
-                bytes += read as u64;
-                if bytes > limit {
+                if pen.bytes + piece.len() as u64 > limit {
                     return Err(FileStoreError::TooLarge { file: shown, limit });
                 }
             }
-            let mut pen = done(written.await, &shown)?;
-            std::mem::swap(&mut pen.piece, &mut piece);
-            piece.clear();
-            written = tokio::task::spawn_blocking(move || pen.write());
-            if is_whole {
-                break done(written.await, &shown)?.end();
-            }
-        };
+            let _turn = self.pens.acquire().await.map_err(|closed| interrupted(&shown, closed))?;
+            here(|| pen.write(&piece)).map_err(failed(&shown, "kept"))?;
+        }
+        let bytes = pen.bytes;
+        let hashed = pen.end();
 
         let wanted = hashed.clone();
         let place = directory.path.join(index.to_string());
@@ -75,24 +71,53 @@ impl FileStore {
     }
 }
 
-/// Hashes and writes, off the runtime: while it is away with one piece, the next one comes in. No thread waits for a sender.
+/// Bytes that are gathered before they are written: each piece costs the runtime a change of threads.
+const PIECE: usize = 1024 * 1024;
+/// Bytes after which the disk is given what has been written, so that the sync at the end finds little left to do.
+const WRITE_BACK: u64 = 8 * 1024 * 1024;
+/// Bytes that are written at a time. For more the kernel looks for larger pages, and where a virtual machine has given those
+/// back it has to fetch them from its host again.
+const WRITE: usize = 64 * 1024;
+
+/// Hashes and writes, on the thread that the bytes came in on: another one would have to fetch them from its caches, which costs
+/// more than it gains.
 struct Pen {
     file: File,
     hasher: blake3::Hasher,
     bytes: u64,
-    piece: Vec<u8>,
+    /// So many of them are on their way to the disk.
+    begun: u64,
 }
 
 impl Pen {
-    fn write(mut self) -> io::Result<Pen> {
-        self.hasher.update(&self.piece);
-        self.file.write_all(&self.piece)?;
-        self.bytes += self.piece.len() as u64;
-        Ok(self)
+    fn new(file: File) -> Pen {
+        Pen { file, hasher: blake3::Hasher::new(), bytes: 0, begun: 0 }
+    }
+
+    fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.hasher.update(piece);
+        for part in piece.chunks(WRITE) {
+            self.file.write_all(part)?;
+        }
+        self.bytes += piece.len() as u64;
+        if let Some(length) = NonZeroU64::new(self.bytes - self.begun).filter(|length| length.get() >= WRITE_BACK) {
+            // The kernel begins to write what is dirty in this range, and waits for none of it. A hint: no file system owes us it.
+            let _ = rustix::fs::fadvise(&self.file, self.begun, Some(length), Advice::DontNeed);
+            self.begun = self.bytes;
+        }
+        Ok(())
     }
 
     fn end(self) -> Hashed {
         Hashed { bytes: self.bytes, content: self.hasher.finalize().to_hex().to_string() }
+    }
+}
+
+/// Blocks this thread; the runtime's other tasks go on elsewhere, where it has more than one.
+fn here<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 
@@ -136,11 +161,7 @@ async fn blocking<T: Send + 'static>(
     shown: &str,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, FileStoreError> {
-    done(tokio::task::spawn_blocking(work).await, shown)
-}
-
-fn done<T>(ended: Result<io::Result<T>, JoinError>, shown: &str) -> Result<T, FileStoreError> {
-    match ended {
+    match tokio::task::spawn_blocking(work).await {
         Ok(done) => done.map_err(failed(shown, "kept")),
         Err(lost) => Err(interrupted(shown, lost)),
     }

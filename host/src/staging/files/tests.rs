@@ -110,10 +110,10 @@ async fn a_file_from_another_file_system_is_copied() {
     assert_eq!(stored.content, blake3::hash(b"a,b\n").to_hex().to_string());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_is_kept_whole_and_the_same_again_is_the_same() {
     let bench = Bench::new();
-    let content = vec![7; 3 * copy::CHUNK + 1];
+    let content = vec![7; 1_600_000];
     let batch = BatchId::new();
     let stored = bench.receive(batch, &content, content.len() as u64).await.unwrap();
     assert_eq!(stored.name, "a\\n.csv");

@@ -42,7 +42,7 @@ pub(in crate::bench) fn measure(shop: &Shop) -> Result<Section> {
     let python = Python::need(shop)?;
     let station = Station::start(shop)?;
     let load =
-        if shop.quick { Load { messages: 30_000, python: 4_000 } } else { Load { messages: 80_000, python: 12_000 } };
+        if shop.quick { Load { messages: 30_000, python: 4_000 } } else { Load { messages: 200_000, python: 12_000 } };
     let (mut rows, mut figures) = (Vec::new(), Vec::new());
     for kind in KINDS {
         let runs = alternate(&station, &python, kind, &load)?;
