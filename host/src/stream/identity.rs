@@ -10,13 +10,14 @@
 use crate::broker::StreamKey;
 use crate::document::DocumentId;
 use crate::worker::delivery::Message;
+use ring::digest::{Context, SHA256};
 
 /// Tells this use of the hash from every other.
-const CONTEXT: &str = "mysimbdp 2026-11-26 identity of a message";
+const CONTEXT: &str = "mysimbdp 2026-11-27 identity of a message";
 
 /// Knows the messages of one stream.
-#[derive(Clone, Debug)]
-pub struct Identities(blake3::Hasher);
+#[derive(Clone)]
+pub struct Identities(Context);
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,8 @@ pub struct Identity {
 impl Identities {
     /// Those of this stream.
     pub fn of(key: &StreamKey) -> Identities {
-        let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
+        let mut hasher = Context::new(&SHA256);
+        part(&mut hasher, CONTEXT.as_bytes());
         part(&mut hasher, key.tenant.as_str().as_bytes());
         part(&mut hasher, key.stream.as_str().as_bytes());
         Identities(hasher)
@@ -44,12 +46,12 @@ impl Identities {
         part(&mut hasher, id);
         hasher.update(message.body);
         let mut hash = [0; 16];
-        hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        hash.copy_from_slice(&hasher.finish().as_ref()[..16]);
         Identity { hash: u128::from_le_bytes(hash), is_named: true }
     }
 }
 
-fn part(hasher: &mut blake3::Hasher, bytes: &[u8]) {
+fn part(hasher: &mut Context, bytes: &[u8]) {
     hasher.update(&(bytes.len() as u64).to_le_bytes());
     hasher.update(bytes);
 }
