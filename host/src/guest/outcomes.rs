@@ -2,10 +2,10 @@
 
 use super::document;
 use crate::worker::delivery::{OUTCOME_HEAD, OutcomeFate, OutcomeHead};
-use crate::worker::protocol::{FLUSH_BYTES, HEADER_LEN, MAX_ROW_BYTES, MAX_ROW_DOCUMENTS};
+use crate::worker::protocol::{HEADER_LEN, MAX_ROW_BYTES, MAX_ROW_DOCUMENTS, OUTCOMES_FLUSH_BYTES};
 
 /// A buffer that grew above this for one large message is given back after it.
-const KEPT_CAPACITY: usize = 4 * FLUSH_BYTES;
+const KEPT_CAPACITY: usize = 2 * OUTCOMES_FLUSH_BYTES;
 
 /// See the module.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use super::host_table::HostTable;
 use super::message::Message;
 use crate::worker::codec::CodecError;
 use crate::worker::delivery::{Delivered, OutcomeFate};
-use crate::worker::protocol::{Done, Ending, FLUSH_BYTES, GuestKind};
+use crate::worker::protocol::{Done, Ending, GuestKind, OUTCOMES_FLUSH_BYTES};
 use crate::worker::recorder::State;
 use core::ffi::c_void;
 use mysimbdp_abi::{PluginV1, StreamV1, status};
@@ -104,7 +104,7 @@ impl Stream {
                 context.send(GuestKind::Done, &Done { ending, app_nanos: 0, position: 0 });
                 return Ok(false);
             }
-            if outcomes.pending() >= FLUSH_BYTES || now.saturating_sub(sent_at) >= patience {
+            if outcomes.pending() >= OUTCOMES_FLUSH_BYTES || now.saturating_sub(sent_at) >= patience {
                 context.send_outcomes();
                 before = self.ticks.now();
                 sent_at = before;

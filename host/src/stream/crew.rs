@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Bundles that a consumer may hold: some with the worker, some on their way into the sink, some on their way here.
-const BUNDLES_HELD: u64 = 12;
+const BUNDLES_HELD: u64 = 6;
 /// How long a consumer may need for all that it holds.
 const HELD_TIME: Duration = Duration::from_secs(1);
 /// What it may hold however long that takes.

@@ -78,7 +78,7 @@ impl Stream {
     /// Consumers at most, unless the configuration says otherwise.
     pub const CONSUMERS_MAX: usize = 4;
     /// Messages that travel together at most, unless the configuration says otherwise.
-    pub const BATCH_MESSAGES: usize = 256;
+    pub const BATCH_MESSAGES: usize = 512;
     /// Bytes that travel together at most, unless the configuration says otherwise.
     pub const BATCH_BYTES: usize = 1 << 20;
 

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! One `Deliver` is answered by one `Outcomes` or by several that continue each other (a worker sends one as soon as it
-//! holds `FLUSH_BYTES`, or a tenth of a second after the one before), with one outcome per message, in the order of the
+//! holds `OUTCOMES_FLUSH_BYTES`, or a tenth of a second after the one before), with one outcome per message, in the order of the
 //! messages. An app that panics ends the answer: its message is the last outcome, with [`OutcomeFate::Panicked`], and a
 //! `Done` follows.
 

@@ -33,9 +33,10 @@ pub const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 pub const MAX_ROW_BYTES: usize = 32 * 1024 * 1024;
 /// Most documents of one row: what the two index bytes of a numbered `_id` can tell apart.
 pub const MAX_ROW_DOCUMENTS: usize = 1 << 16;
-/// A worker sends its rows, or what became of messages, when it holds this much: a file is begun to be stored, and kept account
-/// of, early.
+/// A worker sends its rows when it holds this much: a file is begun to be stored, and kept account of, early.
 pub const FLUSH_BYTES: usize = 64 * 1024;
+/// A worker sends what became of messages when it holds this much: what a usual bundle makes is stored in one piece.
+pub const OUTCOMES_FLUSH_BYTES: usize = 256 * 1024;
 /// The rows of a large file, behind the first [`SMALL_FRAMES`]: little enough for the processor's caches, and so much that to
 /// wake the host for it costs little beside the work on it.
 pub const LARGE_FLUSH_BYTES: usize = 1024 * 1024;
