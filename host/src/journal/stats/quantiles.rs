@@ -95,6 +95,9 @@ impl Quantiles {
             sorted.sort_unstable_by(f64::total_cmp);
             return sorted[usize::try_from(rank - 1).unwrap_or(0)];
         }
+        if rank == self.count {
+            return self.max;
+        }
         let mut passed = 0;
         for (bucket, count) in &self.buckets {
             passed += count;
