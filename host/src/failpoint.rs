@@ -2,7 +2,7 @@
 //! first.
 //!
 //! `MYSIMBDP_FAILPOINT=<name>` (or `<name>:<n>`, for the n-th time it comes by) kills the process there with SIGKILL. Without that
-//! variable a place costs one load of a pointer and does nothing. A name that is not in [`ALL`] is told at the start.
+//! variable a place costs one load of a pointer and does nothing. A name that is in neither [`ALL`] nor [`OF_STREAMS`] is told at the start.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

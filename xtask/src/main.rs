@@ -29,7 +29,7 @@ struct Arguments {
 enum Command {
     /// See it work: builds everything in release, then a daemon ingests ten files of two tenants and meets what nobody should drop
     Demo(demo::Arguments),
-    /// Run every test; on a fresh Debian machine a Rust toolchain is all it needs
+    /// Run every test; as root on Debian it installs the servers and the browser that are missing, else it says which
     Test(test::Arguments),
     /// What a change must pass before the tests: format, clippy and documentation, with warnings as errors
     Lint,

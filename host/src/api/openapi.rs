@@ -110,14 +110,14 @@ mod tests {
     fn the_description_is_the_one_that_was_agreed() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
         let now = serde_json::to_string_pretty(&*DESCRIPTION).unwrap() + "\n";
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        if std::env::var_os("MYSIMBDP_BLESS").is_some() {
             std::fs::write(&path, &now).unwrap();
         }
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
         let agreed = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
             read(&now) == read(&agreed),
-            "the API is another than docs/openapi.json says: run this test with UPDATE_GOLDEN=1, and look at the change"
+            "the API is another than docs/openapi.json says: run this test with MYSIMBDP_BLESS=1, and look at the change"
         );
     }
 }

@@ -37,8 +37,8 @@ pub const USUAL_PORT: u16 = 7373;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Bytes of the largest head of a request, and most that are read of a body at once.
-const MAX_READ: usize = 128 << 10;
+/// Largest head of a request, in bytes.
+const MAX_HEAD: usize = 64 << 10;
 /// How long requests under way may take at a stop.
 const GRACE: Duration = Duration::from_secs(10);
 /// Pause where no connection can be accepted: the process may have too many files open.
@@ -178,7 +178,7 @@ async fn answer(
         router.clone().oneshot(request)
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MAX_READ);
+    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MAX_HEAD);
     let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
     // Whatever ends a connection early is its client's doing.
     let _ended = watcher.watch(connection).await;

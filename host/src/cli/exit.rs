@@ -12,7 +12,7 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line is wrong (also what clap exits with).
     Usage = 2,
-    /// The file was read to its end, but rows became dead letters.
+    /// All was read to its end, but rows became dead letters, or messages were refused.
     DeadLetters = 3,
     /// The app ended before the end of the file.
     Partial = 4,
@@ -26,7 +26,7 @@ Exit status:
   0  done, and no row is missing
   1  failed; the last line on standard error tells why
   2  the command line is wrong
-  3  done, but some rows became dead letters
+  3  done, but some rows became dead letters, or messages were refused
   4  partial: the app ended before the end of the file
   5  this machine cannot isolate a worker: see `mysimbdp doctor`";
 

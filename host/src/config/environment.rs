@@ -16,7 +16,8 @@ const CONFIG: &str = "MYSIMBDP_CONFIG";
 /// The file that is read where none is named, if it is there.
 const USUAL: &str = "mysimbdp.toml";
 /// Variables that are meant for something else, without the prefix.
-const OTHERS: [&str; 8] = ["CONFIG", "TOKEN", "SOCKET", "FAILPOINT", "PREBUILT", "BLESS", "LOG", "PORT"];
+const OTHERS: [&str; 10] =
+    ["CONFIG", "SERVER", "TOKEN", "CA", "SOCKET", "FAILPOINT", "PREBUILT", "BLESS", "LOG", "PORT"];
 /// Beginnings of such: what Kubernetes sets for a service with this name, and what tests set for their own processes.
 const OTHERS_BEGIN: [&str; 4] = ["SERVICE_HOST", "SERVICE_PORT", "PORT_", "TEST_"];
 

@@ -42,7 +42,8 @@ pub(super) fn markdown(sections: &[Section], pairs: usize) -> String {
     let mut text = format!(
         "# Speed and memory\n\n\
          Written by `cargo xtask bench`; running it again writes it anew. Programs that are compared ran alternately \
-         (A B A B …), one uncounted run of each first, then {pairs} pairs; each figure is the median; \
+         (A B A B …), one uncounted run of each first, then {pairs} pairs; each figure is the median \
+         (a ratio that of the pairs' ratios, not the ratio of two medians); \
          behind a ratio stand the least and the greatest of the pairs, which lie far apart where the machine was not \
          quiet. CPU seconds are user and system time of the whole process tree, as the kernel counts it. Ratios bind; \
          absolute figures drift by a third from machine to machine and from hour to hour.\n\n\

@@ -1,5 +1,5 @@
-//! Commands that ask a running host over its control socket: one file by subject. Each prints text for people, or with
-//! `--json` what the host answered, as it is.
+//! Commands that ask a running host over its control socket, or from afar over HTTP: one file by subject. Each prints text for
+//! people, or with `--json` what the host answered, as it is.
 
 pub(crate) mod apps;
 pub(crate) mod going;

@@ -54,7 +54,9 @@ fn a_variable_finds_the_name_that_is_written_with_a_dash() {
 fn variables_that_are_meant_for_something_else_are_passed_over() {
     let others = [
         "CONFIG",
+        "SERVER",
         "TOKEN",
+        "CA",
         "SOCKET",
         "FAILPOINT",
         "PREBUILT",

@@ -72,9 +72,9 @@ impl FileStore {
 }
 
 /// Bytes that are gathered before they are written: each piece costs the runtime a change of threads.
-const PIECE: usize = 1024 * 1024;
+pub(super) const PIECE: usize = 1024 * 1024;
 /// Bytes after which the disk is given what has been written, so that the sync at the end finds little left to do.
-const WRITE_BACK: u64 = 8 * 1024 * 1024;
+pub(super) const WRITE_BACK: usize = 8 * 1024 * 1024;
 /// Bytes that are written at a time. For more the kernel looks for larger pages, and where a virtual machine has given those
 /// back it has to fetch them from its host again.
 const WRITE: usize = 64 * 1024;
@@ -100,7 +100,9 @@ impl Pen {
             self.file.write_all(part)?;
         }
         self.bytes += piece.len() as u64;
-        if let Some(length) = NonZeroU64::new(self.bytes - self.begun).filter(|length| length.get() >= WRITE_BACK) {
+        if let Some(length) =
+            NonZeroU64::new(self.bytes - self.begun).filter(|length| length.get() >= WRITE_BACK as u64)
+        {
             // The kernel begins to write what is dirty in this range, and waits for none of it. A hint: no file system owes us it.
             let _ = rustix::fs::fadvise(&self.file, self.begun, Some(length), Advice::DontNeed);
             self.begun = self.bytes;

@@ -113,7 +113,9 @@ async fn a_file_from_another_file_system_is_copied() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_is_kept_whole_and_the_same_again_is_the_same() {
     let bench = Bench::new();
-    let content = vec![7; 1_600_000];
+    // Several pieces, and more than is given to the disk before the end.
+    let size = receive::WRITE_BACK + receive::PIECE + 1;
+    let content: Vec<u8> = (0_u8..251).cycle().take(size).collect();
     let batch = BatchId::new();
     let stored = bench.receive(batch, &content, content.len() as u64).await.unwrap();
     assert_eq!(stored.name, "a\\n.csv");
