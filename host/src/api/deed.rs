@@ -1,7 +1,7 @@
 //! What changes something: done as part of its connection's task, and come to its end although its client may be gone.
 //!
-//! A task of its own would come to its end too, but each piece of a body would then cross from one thread to another, which costs
-//! more than all else that is done with it.
+//! A task of its own would come to its end too, but each piece of a body would then cross from one thread to another, and that was
+//! a good part of what an upload cost.
 
 use crate::platform::error::ActionError;
 use axum::response::{IntoResponse as _, Response};
