@@ -9,6 +9,7 @@ mod disk;
 mod drops;
 mod failpoints;
 mod fairness;
+mod keeping;
 mod kept_files;
 mod kills;
 mod letters;

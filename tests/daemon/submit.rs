@@ -49,6 +49,30 @@ fn a_batch_submitted_twice_under_one_id_is_one_batch() {
 }
 
 #[test]
+fn the_same_content_is_ingested_once_even_in_one_batch_or_at_the_same_time() {
+    let daemon = with_villains();
+    for name in ["a.csv", "b.csv", "c.csv", "d.csv"] {
+        daemon.write(name, Rows::innocent(1_000).csv());
+    }
+    let told = daemon.command(["submit", "acme", "villains", "a.csv", "b.csv"]);
+    assert_eq!(told.code, exit::FAILED);
+    let sentence = "b.csv has the content of a.csv of the same batch: to ingest it once, leave one of them out";
+    assert!(told.stderr.contains(sentence), "{}", told.stderr);
+    assert!(daemon.settled().is_empty());
+    let daemon = &daemon;
+    let codes = std::thread::scope(|scope| {
+        let submit = |name| scope.spawn(move || daemon.command(["submit", "acme", "villains", name]));
+        ["a.csv", "b.csv", "c.csv", "d.csv"].map(submit).map(|submitted| submitted.join().unwrap())
+    });
+    for refused in codes.iter().filter(|told| told.code != exit::DONE) {
+        assert!(refused.stderr.contains("has the content of task 1 ("), "{}", refused.stderr);
+    }
+    assert_eq!(codes.iter().filter(|told| told.code == exit::DONE).count(), 1, "{codes:?}");
+    assert_eq!(daemon.settled().len(), 1);
+    assert_eq!(daemon.documents("acme", "documents").len(), 1_000);
+}
+
+#[test]
 fn killing_rows_become_dead_letters_and_the_rest_is_stored() {
     let daemon = with_villains();
     let rows = Rows::innocent(2_000).with(50, "segfault").with(1_500, "abort");

@@ -2,7 +2,7 @@
 
 use crate::scene::CONFIG;
 use mysimbdp_tests::artefacts;
-use mysimbdp_tests::daemon::Daemon;
+use mysimbdp_tests::daemon::{Daemon, Outcome};
 use mysimbdp_tests::data::Rows;
 use mysimbdp_tests::servers::Servers;
 use serde_json::Value;
@@ -56,7 +56,28 @@ fn an_app_that_is_dropped_on_one_is_live_on_all_and_so_is_whatever_becomes_of_it
 
 #[test]
 fn a_host_that_dies_has_its_tasks_finished_by_another_and_the_documents_are_the_same() {
-    const FILES: usize = 8;
+    is_succeeded(|one, other, expected| {
+        one.kill();
+        assert_eq!(other.outcome("acme", FILES), expected);
+    });
+}
+
+#[test]
+fn a_host_that_is_held_up_for_longer_than_its_lease_changes_nothing_that_its_successor_wrote() {
+    is_succeeded(|one, other, expected| {
+        one.signal("STOP");
+        assert_eq!(other.outcome("acme", FILES), expected);
+        one.signal("CONT");
+        one.until("that it hears of it", || one.log().contains("has taken this task over").then_some(()));
+        one.until("its end", || one.ask(&["status"], &[0])["running"].as_array()?.is_empty().then_some(()));
+        assert_eq!(other.outcome("acme", FILES), expected);
+    });
+}
+
+const FILES: usize = 8;
+
+/// One host is at work when another one comes; `what` happens to the first, and what the files become undisturbed.
+fn is_succeeded(what: impl FnOnce(&mut Daemon, &Daemon, Vec<Outcome>)) {
     // None of them is over before it was seen to run.
     let rows = |file: usize| {
         let rows = Rows::innocent(4_000 + file as u64).with(30, "reject").with(2_000, "segfault");
@@ -88,8 +109,7 @@ fn a_host_that_dies_has_its_tasks_finished_by_another_and_the_documents_are_the_
         running["running"].as_array()?.first().map(|_| ())
     });
     other.serve();
-    one.kill();
-    assert_eq!(other.outcome("acme", FILES), expected);
+    what(&mut one, &other, expected);
     let told = other.ask(&["logs", "acme", "--limit", "1000"], &[0]).to_string();
     assert!(told.contains("task_began") || told.contains("task_ended"), "the other one has worked: {told}");
 }

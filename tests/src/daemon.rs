@@ -190,9 +190,7 @@ impl Daemon {
     /// Where it does not end, or leaves a worker.
     pub fn stop(&mut self) -> i32 {
         let Some(mut child) = self.child.take() else { return 0 };
-        let pid = child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(told.is_ok_and(|status| status.success()), "cannot tell the daemon to stop");
+        send(child.id(), "TERM");
         let until = Instant::now() + PATIENCE;
         loop {
             match child.try_wait() {
@@ -207,6 +205,14 @@ impl Daemon {
                 _ => std::thread::sleep(Duration::from_millis(10)),
             }
         }
+    }
+
+    /// Sends it a signal of this name.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn signal(&self, name: &str) {
+        send(self.pid(), name);
     }
 
     /// Waits for an end that comes by itself.
@@ -392,6 +398,11 @@ impl Daemon {
     pub fn log(&self) -> String {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
+}
+
+fn send(process: u32, signal: &str) {
+    let sent = Command::new("kill").args([format!("-{signal}"), process.to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "cannot send {signal} to the daemon");
 }
 
 impl Drop for Daemon {

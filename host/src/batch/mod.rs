@@ -19,6 +19,7 @@ mod ending;
 mod flights;
 pub mod intake;
 mod keeping;
+mod lease;
 pub mod ledger;
 pub mod parts;
 pub mod report;

@@ -13,10 +13,11 @@ use crate::config::OnKnown;
 use crate::failpoint;
 use crate::journal::{Event, Happening};
 use crate::platform::error::{ActionError, Kind};
-use crate::queue::NewBatch;
+use crate::queue::{NewBatch, QueueError};
 use crate::quota::check::{self, Candidate};
 use crate::task::{BatchId, Origin, StoredFile, Work};
 use crate::tenant::{AppName, TenantId};
+use std::collections::HashMap;
 
 /// Takes batches in. Clones share everything.
 #[derive(Clone)]
@@ -91,6 +92,9 @@ impl Batches {
     pub async fn submit(&self, submission: Submission) -> Result<Vec<u64>, ActionError> {
         let accepted = self.accept(&submission).await;
         let Submission { id, tenant, app, origin, files } = submission;
+        if accepted.is_ok() {
+            self.parts.files.settled(id);
+        }
         match &accepted {
             Ok((tasks, true)) => {
                 let (tasks, bytes) = (tasks.clone(), files.iter().map(|file| file.bytes).sum());
@@ -127,7 +131,12 @@ impl Batches {
         let sizes: Vec<(String, u64)> = files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
         let kept = files.iter().map(|file| file.bytes).sum();
         self.check_kept(tenant, app, &sizes, kept).await?;
-        if self.on_known == OnKnown::Refuse {
+        let refuse_known = self.on_known == OnKnown::Refuse;
+        if refuse_known {
+            if let Some((first, second)) = same_content(files) {
+                return Err(twice_in_a_batch(first, second));
+            }
+            // Before it is shared; what comes in at the same time is met by the queue.
             for file in files {
                 if let Some(known) = self.parts.queue.known(tenant, app, &file.content).await? {
                     return Err(known_content(file, &known));
@@ -136,11 +145,16 @@ impl Batches {
         }
         let shared = self.parts.share_files(files).await;
         shared.map_err(|sentence| ActionError::unavailable("depot_unavailable", sentence))?;
-        let files = files.iter().map(|file| (file.clone(), Work::Ingest)).collect();
+        let work = files.iter().map(|file| (file.clone(), Work::Ingest)).collect();
         let (id, tenant, app, origin) = (*id, tenant.clone(), app.clone(), *origin);
-        let batch = NewBatch { id, tenant, app, origin, files, generation: None };
+        let batch = NewBatch { id, tenant, app, origin, files: work, generation: None, refuse_known };
         failpoint::cross("batch.before_enqueue");
-        let numbers = self.parts.queue.enqueue(batch).await?;
+        let numbers = self.parts.queue.enqueue(batch).await.map_err(|error| match error {
+            QueueError::Known { file, ref known } => files
+                .get(file)
+                .map_or_else(|| ActionError::internal(error.to_string()), |file| known_content(file, known)),
+            error => error.into(),
+        })?;
         failpoint::cross("batch.after_enqueue");
         Ok((numbers, true))
     }
@@ -151,6 +165,21 @@ pub fn unknown_tenant(tenant: &TenantId) -> ActionError {
     let sentence =
         format!("there is no tenant {tenant}, or it is disabled: the operator registers tenants in the configuration");
     ActionError::not_found("unknown_tenant", sentence)
+}
+
+/// Two files of the same content.
+fn same_content(files: &[StoredFile]) -> Option<(&StoredFile, &StoredFile)> {
+    let mut seen = HashMap::with_capacity(files.len());
+    files.iter().find_map(|file| seen.insert(file.content.as_str(), file).map(|first| (first, file)))
+}
+
+fn twice_in_a_batch(first: &StoredFile, second: &StoredFile) -> ActionError {
+    let sentence = format!(
+        "{} has the content of {} of the same batch: to ingest it once, leave one of them out; to ingest it twice, set \
+         staging_rules.on_known = \"new-batch\"",
+        second.name, first.name
+    );
+    ActionError::conflict("known_content", sentence)
 }
 
 fn known_content(file: &StoredFile, known: &crate::task::TaskRecord) -> ActionError {

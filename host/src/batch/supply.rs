@@ -43,9 +43,11 @@ impl Parts {
         let StoredFile { name, bytes, content, key } = &task.file;
         let path = self.files.path(key).map_err(|error| Missing::Lasting(error.to_string()))?;
         let Some(depot) = self.depot.as_ref().filter(|_| !path.exists()) else { return Ok(path) };
-        let (batch, index) = place_of(key).ok_or_else(|| Missing::Lasting(format!("{key} is no key of a file")))?;
+        let place = task.file.place();
+        let (batch, index) = place.ok_or_else(|| Missing::Lasting(format!("{key} is no key of a file")))?;
         let reader = depot.file_content(key).await.map_err(Missing::of)?;
         let got = self.files.receive(&task.tenant, batch, index, OsStr::new(name), reader, *bytes).await;
+        self.files.settled(batch);
         let got = got.map_err(|error| Missing::Passing(error.to_string()))?;
         if got.content != *content {
             return Err(Missing::Lasting(format!(
@@ -118,13 +120,6 @@ impl Missing {
             _ => Missing::Passing(error.to_string()),
         }
     }
-}
-
-/// Batch and index in the key of a file.
-fn place_of(key: &str) -> Option<(BatchId, u32)> {
-    let mut parts = key.rsplit('/');
-    let index = parts.next()?.parse().ok()?;
-    Some((parts.next()?.parse().ok()?, index))
 }
 
 /// Bytes as a snapshot, which nobody can change.

@@ -42,7 +42,7 @@ pub fn ending(report: &TaskReport, stopped: Option<&Why>, patience: &Patience) -
     match (report.outcome, stopped) {
         (TaskOutcome::Done, _) => Some(Ending::Done),
         (TaskOutcome::Partial, _) => Some(Ending::Partial(reason())),
-        (TaskOutcome::Interrupted, Some(Why::Lost)) => None,
+        (_, Some(Why::Lost)) => None,
         (TaskOutcome::Interrupted, Some(Why::Cancelled)) => Some(Ending::Cancelled),
         (TaskOutcome::Interrupted, _) => Some(Ending::Released),
         (TaskOutcome::Failed, _) => {

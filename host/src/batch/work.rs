@@ -14,6 +14,7 @@ use super::attempt::Deadlines;
 use super::cast::{Bounds, Cast, Tolerance};
 use super::data_file::DataFile;
 use super::keeping::QueueKeeper;
+use super::lease::{FencedSink, Lease};
 use super::parts::Parts;
 use super::runner::{self, Assignment, RunError};
 use super::running::Running;
@@ -101,7 +102,9 @@ pub(super) async fn work(
     let began = Instant::now();
     let (key, task) = (claim.key(), &claim.task);
     let patience = |attempts| Patience { failed: task.attempts, attempts, pause: desk.retry_pause };
-    let ready = match Ready::prepare(desk, task, key).await {
+    let lease = Lease::new(Arc::clone(&desk.parts.queue), &claim, desk.lease);
+    let (stopper, stop) = Stop::pair();
+    let ready = match Ready::prepare(desk, task, key, &lease, &stopper).await {
         Ok(ready) => ready,
         Err(obstacle) => {
             let (cause, ending) = obstacle.ending(&patience(u32::MAX));
@@ -113,7 +116,6 @@ pub(super) async fn work(
     let (app, generation) = (task.app.clone(), ready.generation.hash().to_owned());
     let began_now = Happening::TaskBegan { task: key.task, app, generation, epoch: key.epoch };
     desk.parts.journal.record(Event::now(Some(&task.tenant), began_now)).await;
-    let (stopper, stop) = Stop::pair();
     if *stopping.borrow() {
         stopper.stop(Why::Shutdown);
     }
@@ -142,7 +144,7 @@ pub(super) async fn work(
     };
     let result = tokio::select! {
         result = run => result,
-        never = watch_over(desk, task, key, &ready.settings.limits, &stopper) => match never {},
+        never = watch_over(desk, task, &lease, &ready.settings.limits, &stopper) => match never {},
     };
     shelf.put(of, worker, Instant::now()).await;
     drop(listener);
@@ -150,13 +152,13 @@ pub(super) async fn work(
     let (ending, checkpoint, entry) = match result {
         Ok(report) => {
             let Some(ending) = verdict::ending(&report, why.as_ref(), &patience(ready.settings.limits.attempts)) else {
-                tracing::warn!(task = key.task, epoch = key.epoch, "another attempt has taken this task over");
-                return Over::default();
+                return taken_over(key);
             };
             let checkpoint = report.checkpoint.clone();
             let entry = telling::entry(task, ready.generation.hash(), &report, &ending, why.as_ref(), began.elapsed());
             (ending, checkpoint, entry)
         }
+        Err(_) if why == Some(Why::Lost) => return taken_over(key),
         Err(error) => {
             let ending = unavailable(&error, &patience(u32::MAX));
             let checkpoint = keeper.last().unwrap_or_else(|| task.checkpoint.clone());
@@ -166,6 +168,11 @@ pub(super) async fn work(
     };
     tell(desk, task, entry).await;
     end(desk, key, ending, checkpoint, &stopping).await
+}
+
+fn taken_over(key: ClaimKey) -> Over {
+    tracing::warn!(task = key.task, epoch = key.epoch, "another attempt has taken this task over");
+    Over::default()
 }
 
 /// What a run that could not be brought to a report means: what may pass is tried again without counting as an attempt.
@@ -182,11 +189,10 @@ fn unavailable(error: &RunError, patience: &Patience) -> Ending {
 async fn watch_over(
     desk: &Desk,
     task: &TaskRecord,
-    key: ClaimKey,
+    lease: &Lease,
     limits: &Limits,
     stopper: &Stopper,
 ) -> std::convert::Infallible {
-    let mut held_until = Instant::now() + desk.lease;
     let mut renew_at = Instant::now() + desk.lease / 3;
     loop {
         sleep(STORAGE.min(renew_at.saturating_duration_since(Instant::now()))).await;
@@ -202,12 +208,12 @@ async fn watch_over(
             continue;
         }
         let asked = Instant::now();
-        match desk.parts.queue.renew(key, desk.lease).await {
-            Ok(Standing::Held) => held_until = asked + desk.lease,
+        match lease.renew().await {
+            Ok(Standing::Held) => {}
             Ok(Standing::Cancel) => stopper.stop(Why::Cancelled),
-            Err(QueueError::Transient(_)) if Instant::now() < held_until => {}
+            Err(QueueError::Transient(_)) if !lease.left().is_zero() => {}
             Err(error) => {
-                tracing::warn!(%error, task = key.task, "the claim is lost");
+                tracing::warn!(%error, task = task.number, "the claim is lost");
                 stopper.stop(Why::Lost);
             }
         }
@@ -304,7 +310,13 @@ struct Ready {
 }
 
 impl Ready {
-    async fn prepare(desk: &Desk, task: &TaskRecord, key: ClaimKey) -> Result<Ready, Obstacle> {
+    async fn prepare(
+        desk: &Desk,
+        task: &TaskRecord,
+        key: ClaimKey,
+        lease: &Arc<Lease>,
+        stopper: &Stopper,
+    ) -> Result<Ready, Obstacle> {
         let TaskRecord { tenant, app, .. } = task;
         let missing = |cause, sentence| Obstacle::Missing { cause, sentence };
         // Looked up once: it may be settled anew meanwhile.
@@ -331,6 +343,8 @@ impl Ready {
             SinkError::Transient { .. } => Obstacle::Passing { cause: "sink", sentence: error.to_string() },
             SinkError::Permanent { .. } => missing("sink", error.to_string()),
         })?;
+        let sink: Arc<dyn DocumentSink> =
+            Arc::new(FencedSink { sink, lease: Arc::clone(lease), stopper: stopper.clone() });
         let path = desk.parts.file(task).await.map_err(|why| Obstacle::of("file", why))?;
         let file = open(&path, task).map_err(|sentence| missing("file", sentence))?;
         let limits = &settings.limits;

@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -130,7 +131,7 @@ fn keep(root: &mut Table<'_>, default: Keep) -> Keep {
     let files = Count { of: "whole number", least: 1, most: 10_000, such_as: default.journal_files.into() };
     let bytes = Size { least: 1 << 16, most: 1 << 40, such_as: default.journal_bytes };
     let keep = Keep {
-        tasks: time(&mut table, "tasks", MINUTE, DAY * 3_650, default.tasks),
+        tasks: time(&mut table, "tasks", SECOND, DAY * 3_650, default.tasks),
         journal_bytes: table.take("journal_bytes", &bytes).unwrap_or(default.journal_bytes),
         journal_files: table.number("journal_files", &files).unwrap_or(default.journal_files),
         journal_age: time(&mut table, "journal_age", MINUTE, DAY * 3_650, default.journal_age),

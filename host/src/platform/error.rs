@@ -104,6 +104,7 @@ impl From<QueueError> for ActionError {
             QueueError::Permanent(_) => ActionError::internal(sentence),
             QueueError::Fenced { .. } => ActionError::conflict("fenced", sentence),
             QueueError::Unknown(_) => ActionError::not_found("unknown_task", sentence),
+            QueueError::Known { .. } => ActionError::conflict("known_content", sentence),
             QueueError::NotNow { .. } => ActionError::conflict("wrong_state", sentence),
         }
     }

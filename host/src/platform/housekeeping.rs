@@ -1,21 +1,25 @@
 //! What is looked after from time to time: idle sinks closed, old tasks and their files forgotten, old generations removed,
-//! storage sampled for the bill, abandoned uploads dropped.
+//! storage sampled for the bill, abandoned uploads dropped, copies removed of what other hosts have forgotten.
 
 use super::Platform;
 use super::error::ActionError;
 use crate::config::Keep;
-use crate::queue::TaskFilter;
+use crate::queue::{QueueError, TaskFilter, TaskQueue};
+use crate::staging::files::Swept;
 use crate::staging::open::trusted_directory;
 use crate::staging::upload;
-use crate::task::{BatchId, TaskState};
+use crate::task::{BatchId, Origin, TaskState};
 use crate::tenant::TenantId;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(30);
+/// So many rounds to one in which copies of other hosts' files are looked through: each is asked for.
+const ROUNDS_TO_PRUNE: u32 = 20;
 /// A sink that nobody used for so long is closed.
 const IDLE_SINK: Duration = Duration::from_secs(60);
 /// Tasks that are forgotten in one step.
@@ -25,87 +29,149 @@ const AT_ONCE: usize = 500;
 pub async fn run(platform: Platform, keep: Keep, stop: CancellationToken) {
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    for round in 0_u32.. {
         tokio::select! {
-            _ = tick.tick() => once(&platform, &keep).await,
+            _ = tick.tick() => once(&platform, &keep, round % ROUNDS_TO_PRUNE == ROUNDS_TO_PRUNE - 1).await,
             () = stop.cancelled() => return,
         }
     }
 }
 
-async fn once(platform: &Platform, keep: &Keep) {
+async fn once(platform: &Platform, keep: &Keep, prunes: bool) {
     let sinks = platform.sinks().clone();
     let closing = tokio::task::spawn_blocking(move || sinks.close_idle(IDLE_SINK)).await;
     if let Err(error) = closing {
         tracing::error!(%error, "idle sinks could not be closed");
     }
     platform.drop_silent_uploads().await;
-    forget(platform, keep).await;
+    if let Err(error) = forget(platform, keep).await {
+        tracing::warn!(%error, "old tasks could not be forgotten");
+    }
     platform.sample_storage().await;
-    collect(platform).await;
+    if let Err(error) = collect(platform).await {
+        tracing::warn!(%error, "old generations could not be removed");
+    }
+    // Where no other host has a say, whoever forgets a batch has its files.
+    if prunes
+        && platform.batches.parts.depot.is_some()
+        && let Err(error) = prune(platform).await
+    {
+        tracing::warn!(error = error.sentence, "files of batches that other hosts have forgotten could not be removed");
+    }
+}
+
+/// What tasks that may still run need, besides what the queue says of their own batches.
+#[derive(Default)]
+struct Needs {
+    /// Generations that they are pinned to.
+    generations: HashSet<String>,
+    /// Batches, perhaps forgotten, whose files they replay.
+    batches: HashSet<BatchId>,
+}
+
+impl Needs {
+    async fn of(queue: &dyn TaskQueue) -> Result<Needs, QueueError> {
+        let states =
+            [TaskState::Waiting, TaskState::Running, TaskState::Parked, TaskState::Partial, TaskState::Cancelled];
+        let mut needs = Needs::default();
+        // Twice, since a list is no snapshot: a task that changes its state behind the first look is met by the second.
+        for state in [states, states].concat() {
+            let mut filter = TaskFilter { state: Some(state), ..TaskFilter::default() };
+            loop {
+                let tasks = queue.tasks(&filter, AT_ONCE).await?;
+                filter.after = tasks.last().map(|task| task.number);
+                let is_last = tasks.len() < AT_ONCE;
+                for task in tasks {
+                    if let Some((batch, _)) = task.file.place().filter(|_| task.origin == Origin::Replay) {
+                        needs.batches.insert(batch);
+                    }
+                    needs.generations.extend(task.generation);
+                }
+                if is_last {
+                    break;
+                }
+            }
+        }
+        Ok(needs)
+    }
+}
+
+/// Whether the files of a batch may still be asked for.
+async fn is_needed(queue: &dyn TaskQueue, needs: &Needs, batch: BatchId) -> Result<bool, QueueError> {
+    Ok(needs.batches.contains(&batch) || !queue.batch(batch).await?.is_empty())
 }
 
 /// Tasks that are long over, and files that nobody needs any more.
-async fn forget(platform: &Platform, keep: &Keep) {
+async fn forget(platform: &Platform, keep: &Keep) -> Result<(), QueueError> {
+    let queue = &*platform.batches.parts.queue;
     loop {
-        let forgotten = match platform.batches.parts.queue.forget(keep.tasks, AT_ONCE).await {
-            Ok(forgotten) => forgotten,
-            Err(error) => return tracing::warn!(%error, "old tasks could not be forgotten"),
-        };
+        let forgotten = queue.forget(keep.tasks, AT_ONCE).await?;
+        if forgotten.is_empty() {
+            return Ok(());
+        }
+        let needs = Needs::of(queue).await?;
+        // Those that the files came in with: a replay reads those of another batch, and may be the last to do so.
         let batches: HashSet<(TenantId, BatchId)> =
-            forgotten.iter().map(|task| (task.tenant.clone(), task.batch)).collect();
+            forgotten.iter().filter_map(|task| Some((task.tenant.clone(), task.file.place()?.0))).collect();
         for (tenant, batch) in batches {
-            let left = platform.batches.parts.queue.batch(batch).await;
-            if left.is_ok_and(|left| left.is_empty())
+            if !is_needed(queue, &needs, batch).await?
                 && let Err(error) = platform.batches.parts.remove_files(&tenant, batch).await
             {
                 tracing::warn!(%error, %batch, "the files of a forgotten batch could not be removed");
             }
         }
         if forgotten.len() < AT_ONCE {
-            return;
+            return Ok(());
         }
     }
 }
 
 /// Generations that nobody will ask for again.
-async fn collect(platform: &Platform) {
-    let mut pinned = HashSet::new();
-    for state in [TaskState::Waiting, TaskState::Running, TaskState::Parked] {
-        let mut filter = TaskFilter { state: Some(state), ..TaskFilter::default() };
-        loop {
-            let tasks = match platform.batches.parts.queue.tasks(&filter, AT_ONCE).await {
-                Ok(tasks) => tasks,
-                Err(error) => return tracing::warn!(%error, "old generations could not be looked for"),
-            };
-            filter.after = tasks.last().map(|task| task.number);
-            let is_last = tasks.len() < AT_ONCE;
-            pinned.extend(tasks.into_iter().filter_map(|task| task.generation));
-            if is_last {
-                break;
-            }
-        }
-    }
-    if let Err(error) = platform.batches.parts.apps.collect(move |hash| pinned.contains(hash)).await {
-        tracing::warn!(%error, "old generations could not be removed");
-    }
+async fn collect(platform: &Platform) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let pinned = Needs::of(&*platform.batches.parts.queue).await?.generations;
+    platform.batches.parts.apps.collect(move |hash| pinned.contains(hash)).await?;
+    Ok(())
 }
 
-/// At the start, before anything comes in: removes files of batches that never came into the queue, and apps whose upload a kill
-/// has cut off. Files out of an inbox are still claimed, and come again.
+/// Files that this host has of batches that another one has forgotten.
+async fn prune(platform: &Platform) -> Result<(), ActionError> {
+    let parts = &platform.batches.parts;
+    let needs = Needs::of(&*parts.queue).await?;
+    let files = Arc::clone(&parts.files);
+    let settled = tokio::task::spawn_blocking(move || files.all_settled()).await;
+    let mut swept = Swept::default();
+    for (tenant, batch) in settled.map_err(|error| ActionError::internal(error.to_string()))? {
+        if !is_needed(&*parts.queue, &needs, batch).await? {
+            swept.bytes += parts.files.remove_settled(&tenant, batch)?;
+            swept.batches += 1;
+        }
+    }
+    if swept.batches > 0 {
+        let Swept { batches, bytes } = swept;
+        tracing::info!(batches, bytes, "files of batches that other hosts have forgotten were removed");
+    }
+    Ok(())
+}
+
+/// At the start, before anything comes in: removes files of batches that never came into the queue, here and in the depot, and
+/// apps whose upload a kill has cut off. Files out of an inbox are still claimed, and come again.
 ///
 /// # Errors
 /// The queue cannot say, or something cannot be removed.
 pub async fn sweep(platform: &Platform) -> Result<(), ActionError> {
-    let queue = &platform.batches.parts.queue;
-    let is_known = async |_: &TenantId, batch: BatchId| Ok::<_, ActionError>(!queue.batch(batch).await?.is_empty());
-    let swept = platform.batches.parts.files.sweep(is_known).await?;
-    if swept.batches > 0 {
-        tracing::info!(
-            batches = swept.batches,
-            bytes = swept.bytes,
-            "files of batches that were never queued were removed"
-        );
+    let parts = &platform.batches.parts;
+    let needs = Needs::of(&*parts.queue).await?;
+    let is_known = async |tenant: &TenantId, batch| {
+        let is_known = is_needed(&*parts.queue, &needs, batch).await?;
+        if !is_known && let Some(depot) = &parts.depot {
+            let removed = depot.remove_batch(tenant, batch).await;
+            removed.map_err(|error| ActionError::unavailable("depot_unavailable", error.to_string()))?;
+        }
+        Ok::<_, ActionError>(is_known)
+    };
+    let Swept { batches, bytes } = parts.files.sweep(is_known).await?;
+    if batches > 0 {
+        tracing::info!(batches, bytes, "files of batches that were never queued were removed");
     }
     sweep_uploads(platform).await
 }

@@ -143,6 +143,7 @@ impl Platform {
             origin: Origin::Replay,
             files: vec![(task.file.clone(), work)],
             generation: None,
+            refuse_known: false,
         };
         let numbers = self.batches.parts.queue.enqueue(batch).await?;
         self.deed(&task, format!("{count} dead rows of task {number} ({}) are replayed", task.file.name)).await;

@@ -55,6 +55,7 @@ pub(super) fn batch_of(name: &str, files: usize) -> NewBatch {
         origin: Origin::Submitted,
         files: (0..files).map(|index| (file(index), Work::Ingest)).collect(),
         generation: None,
+        refuse_known: false,
     }
 }
 
@@ -114,6 +115,7 @@ pub(super) async fn suite<F: Future<Output = Subject>>(fresh: impl Fn() -> F) {
     what_the_state_forbids_is_refused_in_words(fresh().await).await;
     lists_are_filtered_and_paged(fresh().await).await;
     known_content_is_found(fresh().await).await;
+    known_content_is_refused_where_it_comes_in(fresh().await).await;
     what_is_long_over_is_forgotten(fresh().await).await;
     whoever_waits_is_woken(fresh().await).await;
     a_claim_that_ends_gives_way_to_the_next_one(fresh().await).await;
@@ -383,11 +385,52 @@ async fn known_content_is_found(subject: Subject) {
     assert_eq!(known("content-acme-1").await, None);
 }
 
+async fn known_content_is_refused_where_it_comes_in(subject: Subject) {
+    let batch = || NewBatch { id: BatchId::new(), refuse_known: true, ..batch_of("acme", 2) };
+    let first = batch();
+    // All at once: one of them comes in.
+    let offered = [first.clone(), batch(), batch(), first.clone()].map(|batch| {
+        let queue = Arc::clone(&subject.queue);
+        tokio::spawn(async move { queue.enqueue(batch).await })
+    });
+    let mut came_in = 0;
+    for offer in offered {
+        match offer.await.unwrap() {
+            Ok(numbers) => came_in += u32::from(numbers == [1, 2]),
+            Err(QueueError::Known { file: 0, known }) => assert_eq!(known.number, 1),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!((1..=2).contains(&came_in), "{came_in}");
+    let all = subject.queue.tasks(&TaskFilter::default(), 10).await.unwrap();
+    assert_eq!(all.len(), 2);
+    // A batch with one such file comes in not at all, and its id is free.
+    let mut mixed = batch();
+    mixed.files[0].0.content = "another".into();
+    let refused = subject.queue.enqueue(mixed.clone()).await.unwrap_err();
+    assert!(matches!(refused, QueueError::Known { file: 1, .. }), "{refused}");
+    assert!(subject.queue.batch(mixed.id).await.unwrap().is_empty());
+    mixed.files.truncate(1);
+    assert_eq!(subject.queue.enqueue(mixed).await.unwrap().len(), 1);
+    // Other apps and tenants, and whoever takes it all the same, are not concerned; a replay does not count.
+    let other = NewBatch { refuse_known: true, ..batch_of("other", 1) };
+    subject.queue.enqueue(other).await.unwrap();
+    assert_eq!(subject.enqueue("acme", 2).await.len(), 2);
+    for task in subject.queue.tasks(&TaskFilter::default(), 10).await.unwrap() {
+        subject.queue.cancel(task.number).await.unwrap();
+    }
+    let replay = NewBatch { id: BatchId::new(), origin: Origin::Replay, ..batch() };
+    subject.queue.enqueue(replay).await.unwrap();
+    subject.queue.enqueue(batch()).await.unwrap();
+}
+
 async fn what_is_long_over_is_forgotten(subject: Subject) {
     let batch = batch_of("acme", 2);
     subject.queue.enqueue(batch.clone()).await.unwrap();
     let claim = subject.must_claim().await;
     subject.end(&claim, Ending::Done).await;
+    let parked = subject.must_claim().await;
+    subject.end(&parked, Ending::Parked("it fails".into())).await;
     let age = Duration::from_secs(60);
     assert!(subject.queue.forget(age, 10).await.unwrap().is_empty());
     subject.time.pass(age);
@@ -395,6 +438,12 @@ async fn what_is_long_over_is_forgotten(subject: Subject) {
     assert_eq!(forgotten.iter().map(|task| task.number).collect::<Vec<_>>(), [1]);
     assert!(subject.queue.task(1).await.unwrap().is_none());
     assert_eq!(subject.queue.batch(batch.id).await.unwrap(), [2]);
+    // What is parked waits for a person, however long; given up, it is over.
+    subject.queue.cancel(2).await.unwrap();
+    assert!(subject.queue.forget(age, 10).await.unwrap().is_empty());
+    subject.time.pass(age);
+    assert_eq!(subject.queue.forget(age, 10).await.unwrap().len(), 1);
+    assert!(subject.queue.batch(batch.id).await.unwrap().is_empty());
 }
 
 async fn whoever_waits_is_woken(subject: Subject) {

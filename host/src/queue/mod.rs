@@ -21,8 +21,11 @@
 #[cfg(test)]
 mod contract;
 pub mod embedded;
+mod moment;
 pub mod redis;
 pub mod scheduler;
+
+pub use moment::Moment;
 
 use crate::sink::BoxFuture;
 use crate::task::{BatchId, Checkpoint, Origin, StoredFile, TaskRecord, TaskState, Work};
@@ -46,6 +49,8 @@ pub struct NewBatch {
     pub files: Vec<(StoredFile, Work)>,
     /// Generation that all its tasks are pinned to from the beginning, where it must be a certain one.
     pub generation: Option<String>,
+    /// Content that the app has been given already is refused ([`QueueError::Known`]), and with it the batch.
+    pub refuse_known: bool,
 }
 
 /// Which generation new tasks of an app begin with, as some host has said.
@@ -121,6 +126,8 @@ pub struct Share {
 pub struct Claim {
     /// The task, as it was when it was claimed; its `epoch` is the claim's.
     pub task: TaskRecord,
+    /// When it was asked for: its lease began no earlier.
+    pub asked: Moment,
 }
 
 /// Under which claim a write is made.
@@ -228,6 +235,14 @@ pub enum QueueError {
         /// In which states it can be done, in words.
         wanted: &'static str,
     },
+    /// The app has been given the content of this file already, and that is refused. Nothing of the batch is in the queue.
+    #[error("file {file} of the batch has the content of task {}", known.number)]
+    Known {
+        /// Its index in the batch, from 0.
+        file: usize,
+        /// The task that had it.
+        known: Box<TaskRecord>,
+    },
 }
 
 /// A queue of tasks. See the module.
@@ -299,7 +314,8 @@ pub trait TaskQueue: Send + Sync {
     }
 
     /// Puts a batch into the queue and answers the numbers of its tasks, in order: all of it or nothing. A batch whose id
-    /// is known changes nothing and answers the numbers that it has.
+    /// is known changes nothing and answers the numbers that it has. Content that is [refused](NewBatch::refuse_known) cannot
+    /// come in twice, whoever hands it in at the same time.
     fn enqueue(&self, batch: NewBatch) -> BoxFuture<'_, Result<Vec<u64>, QueueError>>;
 
     /// Numbers of the tasks of a batch, in order; none where the id is not known.
@@ -359,7 +375,7 @@ pub trait TaskQueue: Send + Sync {
     /// At most `limit` tasks, by number.
     fn tasks<'a>(&'a self, filter: &'a TaskFilter, limit: usize) -> BoxFuture<'a, Result<Vec<TaskRecord>, QueueError>>;
 
-    /// A task of this tenant and app whose file had this content and that was not cancelled, the newest.
+    /// A task of this tenant and app whose file had this content and that was not cancelled, the newest; no replay.
     fn known<'a>(
         &'a self,
         tenant: &'a TenantId,

@@ -11,7 +11,7 @@ pub mod retry;
 mod refusal;
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 
 use crate::document::Placed;
 use crate::tenant::TenantId;

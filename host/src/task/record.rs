@@ -66,6 +66,15 @@ pub struct StoredFile {
     pub key: String,
 }
 
+impl StoredFile {
+    /// Batch and index under which the file store has it: those that it came in with, whichever batch reads it now.
+    pub fn place(&self) -> Option<(BatchId, u32)> {
+        let mut parts = self.key.rsplit('/');
+        let index = parts.next()?.parse().ok()?;
+        Some((parts.next()?.parse().ok()?, index))
+    }
+}
+
 /// How a batch came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -23,10 +23,17 @@ pub(super) fn enqueue(
 ) -> rusqlite::Result<Result<Vec<u64>, QueueError>> {
     let id = batch.id.to_string();
     let (tenant, app) = (batch.tenant.as_str(), batch.app.as_str());
-    let note = "INSERT OR IGNORE INTO batches (id, tenant, app) VALUES (?1, ?2, ?3)";
-    if db.prepare_cached(note)?.execute(params![id, tenant, app])? == 0 {
-        return super::look::batch(db, batch.id).map(Ok);
+    let there = super::look::batch(db, batch.id)?;
+    if !there.is_empty() {
+        return Ok(Ok(there));
     }
+    for (file, (kept, _)) in batch.files.iter().enumerate().filter(|_| batch.refuse_known) {
+        if let Some(known) = super::look::known(db, &batch.tenant, &batch.app, &kept.content)? {
+            return Ok(Err(QueueError::Known { file, known: Box::new(known) }));
+        }
+    }
+    db.prepare_cached("INSERT INTO batches (id, tenant, app) VALUES (?1, ?2, ?3)")?
+        .execute(params![id, tenant, app])?;
     join(db, tenant, now)?;
     let add =
         "INSERT INTO tasks (batch, origin, tenant, app, file, bytes, content, key, work, state, generation, checkpoint,
@@ -146,7 +153,7 @@ pub(super) fn forget(db: &Connection, before: Millis, limit: usize) -> rusqlite:
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let forget = format!(
         "DELETE FROM tasks WHERE number IN (
-            SELECT number FROM tasks WHERE ended_at IS NOT NULL AND ended_at <= ?1 ORDER BY ended_at LIMIT ?2)
+            SELECT number FROM tasks WHERE ended_at IS NOT NULL AND ended_at <= ?1 AND state <> 'parked' ORDER BY ended_at LIMIT ?2)
         RETURNING {COLUMNS}"
     );
     let forgotten: Vec<TaskRecord> =

@@ -29,7 +29,9 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-use super::{Claim, ClaimKey, Ending, Load, NewBatch, QueueError, Share, Standing, TaskFilter, TaskQueue, Words};
+use super::{
+    Claim, ClaimKey, Ending, Load, Moment, NewBatch, QueueError, Share, Standing, TaskFilter, TaskQueue, Words,
+};
 use crate::sink::BoxFuture;
 use crate::sqlite::{Database, FileError, Job, Settings, Trouble};
 use crate::task::{BatchId, Checkpoint, TaskRecord};
@@ -174,7 +176,7 @@ impl TaskQueue for EmbeddedQueue {
     }
 
     fn claim<'a>(&'a self, host: &'a str, lease: Duration) -> BoxFuture<'a, Result<Option<Claim>, QueueError>> {
-        let (host, now) = (host.to_owned(), self.now());
+        let (host, now, asked) = (host.to_owned(), self.now(), Moment::now());
         let until = now.saturating_add(millis(lease));
         Box::pin(async move {
             let turn = self.ask(move |db| claim::claim(db, &host, now, until).map(Ok)).await?;
@@ -183,7 +185,7 @@ impl TaskQueue for EmbeddedQueue {
                 // There may be more, and whoever waits has not heard of it if it came in one piece with this.
                 self.news.notify_one();
             }
-            Ok(turn.claimed.map(|task| Claim { task }))
+            Ok(turn.claimed.map(|task| Claim { task, asked }))
         })
     }
 

@@ -17,8 +17,8 @@
 //!   turn                  zset    tenants of whom something is ready and nothing runs, by their virtual time
 //!   active                set     tenants of whom something runs
 //!   share:<tenant>        hash    weight, concurrent, virtual_time
-//!   known:<tenant>:<app>:<content>  zset  numbers of the tasks with that content
-//!   ended                 zset    numbers that are over, since when
+//!   known:<tenant>:<app>:<content>  zset  numbers of the tasks with that content, replays apart
+//!   ended                 zset    numbers that are over and not parked, since when
 //!   live                  hash    "<tenant> <app>" → since when, and the generation that new tasks begin with, or -
 //!   hosts                 hash    name → when it last gave a sign of life, its id, what it tells of itself
 //!   said                  hash    "<tenant> <stream>" → since when, what shall become of it, and why
@@ -56,7 +56,7 @@ mod tests;
 pub use connection::RedisSettings;
 
 use super::{
-    Announced, Claim, ClaimKey, Ending, Heard, HostCard, Load, NewBatch, PartWish, QueueError, Share, Standing,
+    Announced, Claim, ClaimKey, Ending, Heard, HostCard, Load, Moment, NewBatch, PartWish, QueueError, Share, Standing,
     TaskFilter, TaskQueue, Words,
 };
 use crate::sink::BoxFuture;
@@ -76,8 +76,8 @@ pub struct RedisQueue {
     line: Arc<Line>,
     /// When something becomes claimable by itself, as this process counts.
     due: Mutex<Option<Instant>>,
-    /// Tokens of claims whose answer was lost.
-    unanswered: Mutex<Vec<String>>,
+    /// Tokens of claims whose answer was lost, and when they were first asked for.
+    unanswered: Mutex<Vec<(String, Moment)>>,
     /// The time that a test lets pass, instead of the server's; -1 for none.
     time: Arc<AtomicI64>,
 }

@@ -3,8 +3,8 @@
 use super::rows::{self, Fields, Job, as_json};
 use super::scripts;
 use super::{LONGEST_PAUSE, RedisQueue};
-use crate::queue::{Claim, ClaimKey, Ending, HOST_WORD, HostCard, NewBatch, QueueError, Share, Standing};
-use crate::task::{Checkpoint, TaskRecord, TaskState, Work};
+use crate::queue::{Claim, ClaimKey, Ending, HOST_WORD, HostCard, Moment, NewBatch, QueueError, Share, Standing};
+use crate::task::{Checkpoint, Origin, TaskRecord, TaskState, Work};
 use crate::tenant::{AppName, TenantId};
 use jiff::Timestamp;
 use redis::{FromRedisValue, Script};
@@ -40,51 +40,59 @@ pub(super) async fn greet(queue: &RedisQueue, host: &HostCard, id: &str) -> Resu
 }
 
 pub(super) async fn enqueue(queue: &RedisQueue, batch: NewBatch) -> Result<Vec<u64>, QueueError> {
-    let NewBatch { id, tenant, app, origin, files, generation } = batch;
+    let NewBatch { id, tenant, app, origin, files, generation, refuse_known } = batch;
     let empty = as_json(&Checkpoint::default())?;
-    let mut given = arguments![id, tenant, app, generation.unwrap_or_default(), empty];
+    let known = match origin {
+        Origin::Replay => "replay",
+        _ if refuse_known => "refuse",
+        _ => "take",
+    };
+    let mut given = arguments![id, tenant, app, generation.unwrap_or_default(), empty, known];
     for (file, work) in files {
         let content = file.content.clone();
         let job = Job { batch: id, origin, tenant: tenant.clone(), app: app.clone(), file };
         given.extend([as_json(&job)?, as_json(&work)?, content]);
     }
-    queue.line.run(&scripts::ENQUEUE, queue.now(), given).await
+    let answer: (Vec<u64>, i64, String, Fields) = queue.line.run(&scripts::ENQUEUE, queue.now(), given).await?;
+    let (numbers, refused, known, fields) = answer;
+    match usize::try_from(refused) {
+        Ok(file) => Err(QueueError::Known { file, known: Box::new(rows::record(parsed(&known)?, &fields)?) }),
+        Err(_) => Ok(numbers),
+    }
 }
 
 pub(super) async fn claim(queue: &RedisQueue, host: &str, lease: Duration) -> Result<Option<Claim>, QueueError> {
-    let answer: (i64, String, Fields) = ask_for_a_task(queue, &scripts::CLAIM, host, lease, Vec::new()).await?;
-    let (due, number, fields) = answer;
-    claimed(queue, lease, due, &number, &fields)
+    let (answer, asked) = ask_for_a_task(queue, &scripts::CLAIM, host, lease, Vec::new()).await?;
+    claimed(queue, lease, answer, asked)
 }
 
-/// Runs a script that claims, with a token; `ending` follows in its arguments.
+/// Runs a script that claims, with a token; `ending` follows in its arguments. Answers also when that was first asked for.
 async fn ask_for_a_task<T: FromRedisValue + Send + 'static>(
     queue: &RedisQueue,
     script: &'static Script,
     host: &str,
     lease: Duration,
     ending: Vec<String>,
-) -> Result<T, QueueError> {
+) -> Result<(T, Moment), QueueError> {
     let unanswered = || queue.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
     let lost = unanswered().pop();
     let again = u8::from(lost.is_some());
-    let token = lost.unwrap_or_else(|| uuid::Uuid::now_v7().to_string());
+    let (token, asked) = lost.unwrap_or_else(|| (uuid::Uuid::now_v7().to_string(), Moment::now()));
     let mut given = arguments![host, millis(lease), token, again];
     given.extend(ending);
     let answer = queue.line.run(script, queue.now(), given).await;
     if let Err(QueueError::Transient(_)) = answer {
-        unanswered().push(token);
+        unanswered().push((token, asked));
     }
-    answer
+    answer.map(|answer| (answer, asked))
 }
 
 /// What a script that claims has answered.
 fn claimed(
     queue: &RedisQueue,
     lease: Duration,
-    due: i64,
-    number: &str,
-    fields: &Fields,
+    (due, number, fields): (i64, String, Fields),
+    asked: Moment,
 ) -> Result<Option<Claim>, QueueError> {
     if number.is_empty() {
         queue.remember_due(due);
@@ -93,7 +101,7 @@ fn claimed(
     queue.remember_lease(lease);
     // There may be more, and whoever waits has not heard of it if it came in one piece with this.
     queue.line.wake();
-    Ok(Some(Claim { task: rows::record(parsed(number)?, fields)? }))
+    Ok(Some(Claim { task: rows::record(parsed(&number)?, &fields)?, asked }))
 }
 
 pub(super) async fn renew(queue: &RedisQueue, key: ClaimKey, lease: Duration) -> Result<Standing, QueueError> {
@@ -134,10 +142,10 @@ pub(super) async fn end_and_claim(
     lease: Duration,
 ) -> Result<Option<Claim>, QueueError> {
     let ending = as_arguments(key, &ending, &checkpoint)?;
-    let answer: (String, i64, String, Fields) = ask_for_a_task(queue, &scripts::NEXT, host, lease, ending).await?;
-    let (answer, due, number, fields) = answer;
+    let (answer, asked) = ask_for_a_task(queue, &scripts::NEXT, host, lease, ending).await?;
+    let (answer, due, number, fields): (String, i64, String, Fields) = answer;
     kept(key, answer)?;
-    claimed(queue, lease, due, &number, &fields)
+    claimed(queue, lease, (due, number, fields), asked)
 }
 
 /// The end of a claim, as scripts take it.

@@ -13,6 +13,8 @@
 //!   to other people's files, or where somebody made a link of his own meanwhile.
 //! - *Receiving* streams, with the memory of one chunk; an upload that is cut off leaves nothing.
 //! - What no batch in the queue knows (a kill came before it was queued) is [swept](FileStore::sweep) at the start.
+//! - What it knows no more (another host has forgotten the batch) is [removed](FileStore::all_settled) from time to time. A batch
+//!   that comes in is known to nobody yet: it is left alone until whoever takes it in says that it is [settled](FileStore::settled).
 //!
 //! How much is kept of a tenant is counted along, after one look at its directory.
 
@@ -25,7 +27,7 @@ use super::ports::TakenFile;
 use crate::task::{BatchId, StoredFile};
 use crate::tenant::TenantId;
 use copy::{Change, Hashed};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -86,6 +88,8 @@ pub enum FileStoreError {
 pub struct FileStore {
     tenants: PathBuf,
     kept: Mutex<HashMap<TenantId, u64>>,
+    /// Batches that come in.
+    coming: Mutex<HashSet<BatchId>>,
     /// Turns at writing what comes in, far fewer than the runtime has threads for: a slow disk holds up senders, not everything.
     pens: Semaphore,
 }
@@ -102,7 +106,7 @@ pub struct Swept {
 impl FileStore {
     /// A store beneath this directory, which has (or will have) one directory for each tenant.
     pub fn new(tenants: PathBuf) -> Arc<FileStore> {
-        Arc::new(FileStore { tenants, kept: Mutex::default(), pens: Semaphore::new(PENS) })
+        Arc::new(FileStore { tenants, kept: Mutex::default(), coming: Mutex::default(), pens: Semaphore::new(PENS) })
     }
 
     /// Keeps a claimed file as number `index` of its batch; where that was done before, finds it there. The claim stays.
@@ -188,6 +192,30 @@ impl FileStore {
         Ok(swept)
     }
 
+    /// The batches that have come in: whoever finds that the queue does not know one has its files
+    /// [removed](FileStore::remove_settled). Reads directories.
+    pub fn all_settled(&self) -> Vec<(TenantId, BatchId)> {
+        let batches = |tenant: TenantId| self.batches(&tenant).map(move |(batch, _)| (tenant.clone(), batch));
+        self.all_tenants().into_iter().flat_map(batches).filter(|(_, batch)| !self.is_coming(*batch)).collect()
+    }
+
+    /// Removes the files of a batch, unless it has begun to come in again. Answers how many bytes they had.
+    ///
+    /// # Errors
+    /// Something cannot be removed.
+    pub fn remove_settled(&self, tenant: &TenantId, batch: BatchId) -> Result<u64, FileStoreError> {
+        if self.is_coming(batch) { Ok(0) } else { self.remove_now(tenant, batch) }
+    }
+
+    /// The queue knows this batch from here on.
+    pub fn settled(&self, batch: BatchId) {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner).remove(&batch);
+    }
+
+    fn is_coming(&self, batch: BatchId) -> bool {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner).contains(&batch)
+    }
+
     fn take_over_now(
         &self,
         tenant: &TenantId,
@@ -220,6 +248,7 @@ impl FileStore {
     fn remove_now(&self, tenant: &TenantId, batch: BatchId) -> Result<u64, FileStoreError> {
         let path = self.batch(tenant, batch);
         let bytes = bytes_in(&path);
+        self.settled(batch);
         match fs::remove_dir_all(&path) {
             Ok(()) => self.count(tenant, 0, bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -245,6 +274,7 @@ impl FileStore {
 
     /// Makes the directory of a batch.
     fn make_batch(&self, tenant: &TenantId, batch: BatchId) -> io::Result<BatchDirectory> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner).insert(batch);
         let path = self.batch(tenant, batch);
         let mut unsynced = vec![path.clone()];
         let mut missing = Vec::new();

@@ -171,11 +171,32 @@ async fn a_sweep_removes_what_no_batch_knows_and_what_was_on_its_way() {
     bench.receive(unknown, b"12345", u64::MAX).await.unwrap();
     fs::write(bench.store.batch(&bench.tenant, known).join(".1.part"), "half").unwrap();
     assert_eq!(bench.store.bytes(&bench.tenant), 13);
-    let swept = bench.store.sweep(async |_, batch| Ok::<_, FileStoreError>(batch == known)).await.unwrap();
+    let afresh = FileStore::new(bench.home.path().join("tenants"));
+    let swept = afresh.sweep(async |_, batch| Ok::<_, FileStoreError>(batch == known)).await.unwrap();
     assert_eq!(swept, Swept { batches: 1, bytes: 5 });
     assert_eq!(bench.left(), ["0"]);
-    let afresh = FileStore::new(bench.home.path().join("tenants"));
     assert_eq!(afresh.bytes(&bench.tenant), 4);
+}
+
+#[tokio::test]
+async fn what_is_known_no_more_is_removed_and_what_comes_in_is_not() {
+    let bench = Bench::new();
+    let (known, over, coming) = (BatchId::new(), BatchId::new(), BatchId::new());
+    for batch in [known, over, coming] {
+        bench.receive(batch, b"1234", u64::MAX).await.unwrap();
+    }
+    bench.store.settled(known);
+    bench.store.settled(over);
+    let mut settled = bench.store.all_settled();
+    settled.sort_by_key(|(_, batch)| *batch != known);
+    assert_eq!(settled, [(bench.tenant.clone(), known), (bench.tenant.clone(), over)]);
+    assert_eq!(bench.store.remove_settled(&bench.tenant, over).unwrap(), 4);
+    // It came in again while somebody asked whether it is known.
+    bench.receive(known, b"1234", u64::MAX).await.unwrap();
+    for batch in [known, coming] {
+        assert_eq!(bench.store.remove_settled(&bench.tenant, batch).unwrap(), 0);
+    }
+    assert_eq!(bench.store.bytes(&bench.tenant), 8);
 }
 
 #[tokio::test]

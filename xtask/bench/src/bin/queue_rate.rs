@@ -85,6 +85,7 @@ async fn enqueue(queue: &RedisQueue, batches: u64) -> Result<()> {
             origin: Origin::Submitted,
             files: (0..FILES).map(|index| (file(index), Work::Ingest)).collect(),
             generation: Some("0".repeat(64)),
+            refuse_known: false,
         };
         queue.enqueue(new).await?;
     }

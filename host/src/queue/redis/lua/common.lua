@@ -138,6 +138,14 @@ local function give_back(number, tenant, cancel)
   end
 end
 
+-- The newest task that had this content and was not cancelled.
+local function known_of(tenant, app, content)
+  for _, number in ipairs(call('ZREVRANGE', P .. 'known:' .. tenant .. ':' .. app .. ':' .. content, 0, -1)) do
+    if call('HGET', key_of(number), 'state') ~= 'cancelled' then return number end
+  end
+  return nil
+end
+
 local function news() call('PUBLISH', P .. 'news', '') end
 
 -- State and epoch must be those of a claim that is held; answers the tenant and whether a cancellation was asked for.

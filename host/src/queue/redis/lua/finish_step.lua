@@ -31,7 +31,8 @@ local function finish(at)
   if state == 'waiting' then
     ready(number, tenant, pause >= 0 and now + pause or nil)
   else
-    call('ZADD', P .. 'ended', now, number)
+    -- What is parked waits for a person, however long.
+    if state ~= 'parked' then call('ZADD', P .. 'ended', now, number) end
     if is_last then place(tenant) end
   end
   -- Whoever looked before found nothing of this tenant where it had as many running as it may.

@@ -1,7 +1,4 @@
--- ARGV: tenant, app, content. Answers the fields of the newest task that had it and was not cancelled, its number first.
-for _, number in ipairs(call('ZREVRANGE', P .. 'known:' .. ARGV[2] .. ':' .. ARGV[3] .. ':' .. ARGV[4], 0, -1)) do
-  if call('HGET', key_of(number), 'state') ~= 'cancelled' then
-    return { number, call('HGETALL', key_of(number)) }
-  end
-end
-return { '', {} }
+-- ARGV: tenant, app, content. Answers number and fields of the newest task that had it and was not cancelled.
+local number = known_of(ARGV[2], ARGV[3], ARGV[4])
+if not number then return { '', {} } end
+return { number, call('HGETALL', key_of(number)) }

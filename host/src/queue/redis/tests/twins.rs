@@ -80,7 +80,7 @@ impl Ask {
             Ask::Enqueue(batch) => format!("{:?}", queue.enqueue(batch).await),
             Ask::Claim(host) => {
                 let claim = queue.claim(HOSTS[host], LEASE).await.unwrap();
-                return (format!("{claim:?}"), claim);
+                return (format!("{:?}", claim.as_ref().map(|claim| &claim.task)), claim);
             }
             Ask::Renew(key) => format!("{:?}", queue.renew(key, LEASE).await),
             Ask::Pin(key, to) => format!("{:?}", queue.pin(key, &format!("a{to}")).await),
@@ -88,7 +88,8 @@ impl Ask {
             Ask::End(key, ending) => format!("{:?}", queue.end(key, ending, kept(1)).await),
             Ask::Next(key, ending, host) => {
                 let claim = queue.end_and_claim(key, ending, kept(1), HOSTS[host], LEASE).await;
-                return (format!("{claim:?}"), claim.unwrap_or_default());
+                let words = claim.as_ref().map(|claim| claim.as_ref().map(|claim| &claim.task));
+                return (format!("{words:?}"), claim.unwrap_or_default());
             }
             Ask::Recover(host) => format!("{:?}", queue.recover(HOSTS[host]).await),
             Ask::Retry(task) => format!("{:?}", queue.retry(task).await),
