@@ -3,19 +3,22 @@
 
 use mysimbdp_tests::artefacts;
 use mysimbdp_tests::command::Mysimbdp;
-use mysimbdp_tests::expect::{self, exit};
+use mysimbdp_tests::expect::exit;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Both `check` and `run` refuse it, each with one of the words, and name the file.
-fn refused(app: &Path, words: &[&str]) {
+/// How to make an app of a library.
+const EXPORT_IT: &str = "export the app with export_app! (Rust) or a MYSIMBDP_EXPORT_ macro (C)";
+
+/// Both `check` and `run` refuse it in this sentence, which follows the file's name, and say how to mend it.
+fn refused(app: &Path, sentence: &str, mend: &str) {
     for command in [Mysimbdp::check(app), Mysimbdp::run(app, "n\n1\n")] {
         let finished = command.finish();
         let said = finished.words();
         assert_eq!(finished.code(), exit::FAILED, "{}: {said}", app.display());
-        expect::says_one_of(&said, words);
-        let name = app.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(said.contains(&name), "{name} is not named: {said}");
+        let sentence = format!("{} is refused: {sentence}", app.display());
+        assert!(said.contains(&sentence), "not {sentence:?}, but: {said}");
+        assert!(said.contains(mend), "not {mend:?} in: {said}");
         assert!(!finished.stdout.contains('\u{1b}') && !finished.stderr.contains('\u{1b}'), "{said:?}");
     }
 }
@@ -35,38 +38,59 @@ fn good() -> Vec<u8> {
 #[test]
 fn an_empty_file() {
     let (_home, path) = file("empty.so", b"");
-    refused(&path, &["empty"]);
+    refused(
+        &path,
+        "the file is empty: the copy has not begun, or the disk was full",
+        "copy it again, under another name, and rename it when it is complete",
+    );
 }
 
 #[test]
 fn a_text() {
     let (_home, path) = file("text.so", b"#!/bin/sh\necho no library\n");
-    refused(&path, &["ELF", "shared object", "library"]);
+    refused(
+        &path,
+        "this is a script, not a shared library (ELF)",
+        "drop the shared library that the build made: `cargo build --release` puts it at target/release/lib<app>.so",
+    );
 }
 
 #[test]
 fn a_library_that_was_copied_in_part() {
     for whole in [good(), fs::read(artefacts::rows()).unwrap()] {
         for percent in [1, 10, 50, 90, 99] {
-            let (_home, path) = file(&format!("cut-{percent}.so"), &whole[..whole.len() * percent / 100]);
-            refused(&path, &["cut", "truncated", "incomplete", "ends", "beyond", "outside", "copied", "short"]);
+            let half = &whole[..whole.len() * percent / 100];
+            let (_home, path) = file(&format!("cut-{percent}.so"), half);
+            let (ends, needs) = (half.len(), whole.len());
+            let sentence = format!(
+                "the file ends at byte {ends}, its section table needs byte {needs}: {} bytes are missing, it is still being \
+                 copied or was cut",
+                needs - ends
+            );
+            refused(&path, &sentence, "wait until the copy is complete or copy it again");
         }
     }
 }
 
 #[test]
 fn a_library_that_is_no_app() {
-    let libc =
-        ["/lib/x86_64-linux-gnu/libz.so.1", "/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6"];
-    let library = libc.iter().map(Path::new).find(|path| path.exists()).expect("a C library is on every machine");
+    let libraries = [
+        ("/lib/x86_64-linux-gnu/libz.so.1", "libz.so.1"),
+        ("/lib/x86_64-linux-gnu/libm.so.6", "libm.so.6"),
+        ("/lib/aarch64-linux-gnu/libm.so.6", "libm.so.6"),
+    ];
+    let library = libraries.iter().find(|(path, _)| Path::new(path).exists());
+    let (library, name) = library.expect("a C library is on every machine");
     let (_home, path) = file("library.so", &fs::read(library).unwrap());
-    refused(&path, &["no app", "not an app", "export", "mysimbdp"]);
+    let sentence =
+        format!("this is a library, called {name}, without a mysimbdp descriptor: it was not built as an app");
+    refused(&path, &sentence, EXPORT_IT);
 }
 
 #[test]
 fn a_program() {
     let (_home, path) = file("program.so", &fs::read("/bin/true").unwrap());
-    refused(&path, &["program", "executable", "no app", "export", "mysimbdp"]);
+    refused(&path, "this is an executable program (position-independent), not a shared library", "");
 }
 
 #[test]
@@ -75,16 +99,24 @@ fn a_library_for_another_machine() {
     // e_machine: RISC-V, which is neither of the two that are supported.
     bytes[18..20].copy_from_slice(&243_u16.to_le_bytes());
     let (_home, path) = file("foreign.so", &bytes);
-    refused(&path, &["RISC-V", "riscv", "machine", "built for"]);
+    refused(
+        &path,
+        &format!("built for riscv, this host is {}", std::env::consts::ARCH),
+        &format!(
+            "build it for this host: `cargo build --release --target {}-unknown-linux-gnu`",
+            std::env::consts::ARCH
+        ),
+    );
 }
 
 #[test]
 fn a_library_of_32_bits_or_the_other_byte_order() {
-    for (at, value) in [(4, 1), (5, 2)] {
+    for (at, value, kind) in [(4, 1, "32-bit, little-endian"), (5, 2, "64-bit, big-endian")] {
         let mut bytes = good();
         bytes[at] = value;
         let (_home, path) = file("odd.so", &bytes);
-        refused(&path, &["32", "endian", "bit"]);
+        let sentence = format!("this is a {kind} ELF file, this host loads 64-bit, little-endian ones");
+        refused(&path, &sentence, "build it for this host's 64-bit Linux target");
     }
 }
 
@@ -109,49 +141,94 @@ fn a_library_whose_every_byte_may_be_wrong() {
 
 #[test]
 fn no_descriptor() {
-    refused(&artefacts::c_villain("no_descriptor"), &["descriptor", "export_app"]);
+    refused(
+        &artefacts::c_villain("no_descriptor"),
+        "the library has a door, but neither a symbol mysimbdp_descriptor nor a section .mysimbdp that describes it",
+        EXPORT_IT,
+    );
 }
 
 #[test]
 fn a_descriptor_that_is_garbage() {
-    refused(&artefacts::c_villain("descriptor_garbage"), &["descriptor"]);
+    refused(
+        &artefacts::c_villain("descriptor_garbage"),
+        "the descriptor is malformed: it is not UTF-8 from byte 0 on",
+        EXPORT_IT,
+    );
 }
 
 #[test]
 fn a_name_that_would_be_a_path() {
-    refused(&artefacts::c_villain("descriptor_bad_name"), &["name"]);
+    refused(
+        &artefacts::c_villain("descriptor_bad_name"),
+        "the app's name «../../etc/passwd» is not valid: a name has 1 to 64 of a-z, 0-9, - and _, and starts with a letter",
+        "",
+    );
 }
 
 #[test]
 fn an_app_for_a_newer_api() {
-    refused(&artefacts::c_villain("newer_api"), &["2.0", "newer"]);
+    refused(
+        &artefacts::c_villain("newer_api"),
+        "built for plugin API 2.0, this host speaks 1.0",
+        "upgrade mysimbdp on this host, or build the app with an older mysimbdp-plugin-api",
+    );
+}
+
+/// The app of this name cannot be started, for this reason.
+fn cannot_be_started(villain: &str, reason: &str) {
+    let path = artefacts::c_villain(villain);
+    let generation = &blake3::hash(&fs::read(&path).unwrap()).to_hex()[..12];
+    let label = format!("{} (generation {generation})", villain.replace('_', "-"));
+    refused(&path, &format!("app {label} cannot be started: {}", reason.replace("{label}", &label)), "");
 }
 
 #[test]
 fn a_table_that_is_none() {
-    refused(&artefacts::c_villain("table_too_small"), &["size", "bytes", "16"]);
-    refused(&artefacts::c_villain("table_null_kinds"), &["kind", "batch", "nothing"]);
-    refused(&artefacts::c_villain("table_null_entry"), &["null", "create", "ingest", "SIGSEGV"]);
-    refused(&artefacts::c_villain("table_wild_name"), &["SIGSEGV", "name", "table"]);
-    refused(&artefacts::c_villain("table_other_name"), &["honest-name", "other-name"]);
+    for (villain, broken) in [
+        ("table_too_small", "its `size` is 16, where a table of version 1 has 88 bytes; set it to `sizeof` the struct"),
+        ("table_null_kinds", "it provides no kind: `batch`, `stream`, `check` and `metadata` are all null"),
+        ("table_null_entry", "the entry `create` of its kind `batch` is null; only `none` may be"),
+    ] {
+        cannot_be_started(villain, &format!("{{label}} shows a broken table: {broken}"));
+    }
+    cannot_be_started("table_wild_name", "it was killed by a segmentation fault (SIGSEGV) before it was ready");
+    refused(
+        &artefacts::c_villain("table_other_name"),
+        "its descriptor says honest-name (batch), its table says other-name (batch)",
+        "build it again with the export macro, which writes both",
+    );
 }
 
 #[test]
 fn an_app_that_needs_a_newer_c_library() {
-    refused(&artefacts::c_villain("glibc_too_new"), &["2.99"]);
+    let path = artefacts::c_villain("glibc_too_new");
+    let mend = "build it on the oldest system it is to run on (a container of this host's release does)";
+    refused(&path, "needs glibc 2.99 (symbol function_of_the_future), this host has 2.", mend);
 }
 
 #[test]
 fn an_app_that_needs_what_is_not_there() {
-    refused(&artefacts::c_villain("needs_a_library"), &["libnobody.so.7"]);
-    refused(&artefacts::c_villain("undefined_symbol"), &["function_that_nobody_wrote"]);
+    refused(
+        &artefacts::c_villain("needs_a_library"),
+        "needs libnobody.so.7, not found in this host's library directories",
+        "link it statically into the app, or have the operator install it on the host",
+    );
+    cannot_be_started(
+        "undefined_symbol",
+        "the system cannot load {label}: the file: undefined symbol: function_that_nobody_wrote",
+    );
 }
 
 #[test]
 fn constructors_that_misbehave() {
-    refused(&artefacts::c_villain("constructor_exits"), &["constructor"]);
-    refused(&artefacts::c_villain("constructor_hangs"), &["constructor"]);
-    refused(&artefacts::c_villain("constructor_crashes"), &["SIGSEGV"]);
+    let ends = "before it was ready: a constructor of the library ends the process";
+    cannot_be_started("constructor_exits", &format!("it exited with status 0 {ends}"));
+    cannot_be_started("constructor_crashes", &format!("it was killed by a segmentation fault (SIGSEGV) {ends}"));
+    cannot_be_started(
+        "constructor_hangs",
+        "it was not ready after 5000 ms: a constructor of the library hangs, or waits for what it cannot have",
+    );
 }
 
 #[test]
@@ -159,6 +236,8 @@ fn a_directory_and_a_device() {
     let home = tempfile::tempdir().unwrap();
     let directory = home.path().join("directory.so");
     fs::create_dir(&directory).unwrap();
-    refused(&directory, &["directory", "regular file", "not a file"]);
-    refused(Path::new("/dev/zero"), &["device", "regular file", "not a file"]);
+    for (path, kind) in [(directory.as_path(), "directory"), (Path::new("/dev/zero"), "device")] {
+        let sentence = format!("{} is a {kind}, not a regular file", path.display());
+        refused(path, &sentence, "give the .so file itself");
+    }
 }

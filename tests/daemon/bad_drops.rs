@@ -15,10 +15,22 @@ fn whatever_is_no_app_is_refused_in_a_sentence_and_changes_nothing() {
     let folder = daemon.staging("acme");
     let whole = fs::read(artefacts::csv_app()).unwrap();
     for (name, content, sentence) in [
-        ("empty.so", Vec::new(), "empty"),
-        ("text.so", b"not an app at all\n".to_vec(), "not"),
-        ("half.so", whole[..whole.len() / 2].to_vec(), ""),
-        ("exits.so", fs::read(artefacts::c_villain("constructor_exits")).unwrap(), "before it was ready"),
+        (
+            "empty.so",
+            Vec::new(),
+            "empty.so is refused: the file is empty: the copy has not begun, or the disk was full",
+        ),
+        (
+            "text.so",
+            b"not an app at all\n".to_vec(),
+            "this is a text file (it starts with «not an app at all»), not a shared library (ELF)",
+        ),
+        ("half.so", whole[..whole.len() / 2].to_vec(), "bytes are missing, it is still being copied or was cut"),
+        (
+            "exits.so",
+            fs::read(artefacts::c_villain("constructor_exits")).unwrap(),
+            "it exited with status 0 before it was ready: a constructor of the library ends the process",
+        ),
     ] {
         fs::write(folder.join(name), content).unwrap();
         let verdict = daemon.verdict(&folder.join(format!("{name}.verdict.json")), None);

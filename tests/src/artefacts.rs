@@ -47,6 +47,27 @@ pub fn villains() -> PathBuf {
     rust_app("villains")
 }
 
+/// Every deed that [`villains`] knows, from the tables of its source.
+///
+/// # Panics
+/// Where they cannot be read.
+pub fn deeds() -> Vec<String> {
+    let read = || -> Result<Vec<String>> {
+        let mut deeds = Vec::new();
+        for file in fs::read_dir(root().join("tenant-plugins/villains/src/deeds"))? {
+            let text = fs::read_to_string(file?.path())?;
+            let tables = text.split("DEEDS: &[(&str, Deed)] = &[").skip(1);
+            let entries = tables.filter_map(|rest| rest.split_once("\n];")).flat_map(|(table, _)| table.lines());
+            let names = entries.filter_map(|line| line.strip_prefix("    (\"")?.split_once('"'));
+            deeds.extend(names.map(|(name, _)| name.to_owned()));
+        }
+        ensure!(deeds.len() > 150, "only {} deeds were found", deeds.len());
+        deeds.sort();
+        Ok(deeds)
+    };
+    read().unwrap_or_else(|error| panic!("the deeds of the villains: {error:#}"))
+}
+
 /// The app that shows that ordinary code works.
 pub fn citizen() -> PathBuf {
     rust_app("citizen")
