@@ -68,6 +68,50 @@ fn an_app_overwritten_in_place_while_it_runs_hurts_nothing() {
 }
 
 #[test]
+fn a_task_ends_on_the_generation_that_it_began_with_whatever_becomes_of_the_app() {
+    let daemon = Daemon::start("");
+    let app = artefacts::villains();
+    let name = app.file_name().unwrap().to_str().unwrap();
+    daemon.drop_app("acme", &app);
+    let first = generation(&daemon, "villains");
+    let begin = |file: &str, rows: &Rows| {
+        daemon.write(file, rows.csv());
+        daemon.ask(&["submit", "acme", "villains", file, "--no-wait"], &[0]);
+        daemon.until("that it runs", || {
+            let running = daemon.ask(&["status"], &[0]);
+            running["running"].as_array()?.first().map(|_| ())
+        });
+    };
+    let ended = |on: &str, rows: &Rows, index: usize| {
+        let task = daemon.settled().remove(index);
+        let counts = &task["checkpoint"]["counts"]["documents"]["stored"];
+        assert_eq!(
+            (&task["state"], &task["generation"], &task["epoch"], counts),
+            (&"done".into(), &on.into(), &1.into(), &rows.count().into()),
+            "{task}"
+        );
+    };
+    // Another build is dropped while a task runs.
+    let rows = Rows::innocent(20_000).with(10_000, "crawl=2000");
+    begin("a.csv", &rows);
+    let mut build = fs::read(&app).unwrap();
+    build.extend_from_slice(b"another build");
+    let build = daemon.write("build.so", build);
+    assert_eq!(daemon.drop_app_as("acme", &build, name)["verdict"], "live");
+    let second = generation(&daemon, "villains");
+    assert_ne!(first, second);
+    assert_eq!(daemon.ask(&["status"], &[0])["running"].as_array().unwrap().len(), 1, "it has ended too soon");
+    ended(&first, &rows, 0);
+    // The file is removed while a task runs.
+    let rows = Rows::innocent(20_001).with(10_000, "crawl=2000");
+    begin("b.csv", &rows);
+    fs::remove_file(daemon.staging("acme").join(name)).unwrap();
+    daemon.until("the end of the app", || (daemon.ask(&["apps", "list"], &[0])[0]["state"] == "retired").then_some(()));
+    assert_eq!(daemon.ask(&["status"], &[0])["running"].as_array().unwrap().len(), 1, "it has ended too soon");
+    ended(&second, &rows, 1);
+}
+
+#[test]
 fn two_hundred_generations_leave_the_daemon_as_large_as_it_was() {
     let daemon = Daemon::start("");
     let app = fs::read(artefacts::csv_app_in_c()).unwrap();

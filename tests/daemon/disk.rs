@@ -35,12 +35,9 @@ fn all_documents_are_there(daemon: &Daemon, rows: &Rows) {
 }
 
 #[test]
-fn a_full_disk_loses_nothing_and_what_waited_goes_on_when_there_is_room() {
+fn a_full_disk_of_the_embedded_twins_loses_nothing_and_what_waited_goes_on_when_there_is_room() {
     // With its documents elsewhere this disk does not fill; `outages` fills the servers.
-    if std::env::var_os("MYSIMBDP_TEST_SERVERS").is_some() {
-        return;
-    }
-    let mut daemon = Daemon::prepare(CONFIG);
+    let mut daemon = Daemon::prepare_embedded(CONFIG);
     let disk = SmallDisk::mount(daemon.path("data"), 64);
     daemon.serve();
     daemon.drop_app("acme", &artefacts::villains());

@@ -22,8 +22,8 @@ fn refused(daemon: &Daemon, arguments: &[&str], sentence: &str) {
 fn eleven_files_are_one_too_many() {
     let daemon = with("");
     let files: Vec<String> = (0..11).map(|n| format!("{n}.csv")).collect();
-    for file in &files {
-        daemon.write(file, Rows::innocent(1).csv());
+    for (rows, file) in (1..).zip(&files) {
+        daemon.write(file, Rows::innocent(rows).csv());
     }
     let arguments: Vec<&str> =
         ["submit", "acme", "villains"].into_iter().chain(files.iter().map(String::as_str)).collect();
@@ -54,6 +54,18 @@ fn what_is_not_there_is_named() {
 }
 
 #[test]
+fn an_app_of_the_wrong_kind_is_named_with_the_kinds_that_it_has() {
+    let daemon = with("");
+    daemon.drop_app_as("acme", &artefacts::json_app(), "messages.so");
+    let apps = daemon.ask(&["apps", "list"], &[0]);
+    let names = apps.as_array().unwrap().iter().map(|app| app["app"].as_str().unwrap());
+    let app = names.into_iter().find(|name| *name != "villains").unwrap();
+    daemon.write("a.csv", "n\n1\n");
+    let sentence = format!("app {app} of tenant acme is no batch app (its kinds: stream): name another");
+    refused(&daemon, &["submit", "acme", app, "a.csv"], &sentence);
+}
+
+#[test]
 fn formats_and_waiting_tasks_are_limited() {
     let daemon = with("formats = [\"csv\"]\nwaiting_tasks = 2\n");
     daemon.write("a.txt", "n\n1\n");
@@ -80,6 +92,53 @@ fn limits_that_are_met_while_a_task_runs_park_it_by_name() {
         assert_eq!(task["state"], "parked", "{limits}: {task}");
         assert!(task["reason"].as_str().unwrap().contains(sentence), "{limits}: {task}");
     }
+}
+
+#[test]
+fn a_task_that_fills_the_tenants_storage_is_parked_while_it_runs() {
+    let daemon = with("storage_bytes = \"400KB\"\n");
+    // The file itself is well within it.
+    daemon.write("a.csv", Rows::innocent(15_000).with(14_000, "crawl=20000").csv());
+    let batch = daemon.ask(&["submit", "acme", "villains", "a.csv"], &[exit::FAILED]);
+    let task = &batch["tasks"][0];
+    assert_eq!(task["state"], "parked", "{task}");
+    let reason = task["reason"].as_str().unwrap();
+    assert!(reason.contains("tenant acme keeps ") && reason.contains("400000 are allowed (storage_bytes)"), "{task}");
+    // What it had stored by then stays.
+    let stored = task["checkpoint"]["counts"]["documents"]["stored"].as_u64().unwrap();
+    assert!(stored > 0 && daemon.documents("acme", "documents").len() as u64 >= stored, "{task}");
+}
+
+#[test]
+fn a_worker_that_takes_more_memory_than_the_profile_allows_loses_the_row_alone() {
+    let daemon = with("memory_bytes = \"64MiB\"\n");
+    daemon.write("a.csv", Rows::innocent(100).with(50, "memory_heap_abort").csv());
+    let batch = daemon.ask(&["submit", "acme", "villains", "a.csv"], &[exit::DEAD_LETTERS]);
+    assert_eq!(batch["tasks"][0]["state"], "done", "{batch}");
+    let letters = daemon.letters("acme");
+    assert_eq!((letters.len(), &letters[0]["row"]), (1, &50.into()), "{letters:?}");
+    assert!(
+        letters[0]["reason"].as_str().unwrap().contains("it asked for more memory than its limit of 64 MiB"),
+        "{letters:?}"
+    );
+    assert_eq!(daemon.documents("acme", "documents").len(), 99);
+}
+
+#[test]
+fn no_more_tasks_of_a_tenant_run_at_once_than_its_profile_allows() {
+    let daemon = with("concurrent_tasks = 1\n");
+    for file in 0..4 {
+        let name = format!("{file}.csv");
+        daemon.write(&name, Rows::innocent(10 + file).with(5, "crawl=100").csv());
+        daemon.ask(&["submit", "acme", "villains", &name, "--no-wait"], &[0]);
+    }
+    assert!(daemon.settled().iter().all(|task| task["state"] == "done"));
+    let told = daemon.command(["logs", "acme", "--limit", "1000"]).stdout;
+    let events = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let events: Vec<String> = events.map(|event| event["event"].as_str().unwrap_or_default().to_owned()).collect();
+    let turns: Vec<&str> =
+        events.iter().map(String::as_str).filter(|event| ["task_began", "task_ended"].contains(event)).collect();
+    assert_eq!(turns, ["task_began", "task_ended"].repeat(4));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod apps;
 mod backup;
 mod bad_drops;
+mod clock;
 mod disk;
 mod drops;
 mod failpoints;

@@ -141,6 +141,25 @@ fn a_rerun_from_nothing_ends_with_the_same_documents() {
 }
 
 #[test]
+fn a_rerun_that_could_take_what_others_stored_is_refused() {
+    let daemon = with_villains();
+    daemon.write("a.csv", Rows::innocent(50).with(9, "reject").with(20, "own_id_clash=mine").csv());
+    submit(&daemon, &["a.csv"], &[], &[exit::DEAD_LETTERS]);
+    let before = daemon.documents("acme", "documents");
+    daemon.ask(&["deadletters", "replay", "1"], &[0]);
+    daemon.settled();
+    for (task, sentence) in [
+        ("1", "task 1 stored 1 documents under _ids that its app set: what else they may belong to cannot be told"),
+        ("2", "task 2 replays rows of task 1, whose documents they are: rerun task 1"),
+    ] {
+        let told = daemon.command(["tasks", "rerun", task]);
+        assert_eq!(told.code, exit::FAILED, "{}", told.stdout);
+        assert!(told.stderr.contains(sentence), "{}", told.stderr);
+    }
+    assert_eq!(daemon.documents("acme", "documents"), before);
+}
+
+#[test]
 fn a_daemon_that_is_stopped_amid_a_task_goes_on_from_its_checkpoint() {
     let mut daemon = with_villains();
     let rows = 60_000;

@@ -82,6 +82,17 @@ impl Daemon {
         daemon
     }
 
+    /// The same, for what is about the embedded twins: such tests have `embedded_twins` in their names, and the pass on servers
+    /// leaves them out by that.
+    ///
+    /// # Panics
+    /// On servers.
+    pub fn prepare_embedded(config: &str) -> Daemon {
+        let daemon = Daemon::prepare(config);
+        assert!(daemon.servers.is_none(), "this is about the embedded twins: run it without {SERVERS}");
+        daemon
+    }
+
     /// A daemon with this configuration, that answers.
     pub fn start(config: &str) -> Daemon {
         let mut daemon = Daemon::prepare(config);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A file system in memory, of its own size. Needs the right to mount, which root has; the tests of the sandbox do too.
+/// A file system in memory, of its own size. Needs the right to mount, which root has.
 #[derive(Debug)]
 pub struct SmallDisk(PathBuf);
 

@@ -18,8 +18,6 @@ pub mod exit {
     pub const DEAD_LETTERS: i32 = 3;
     /// It ended before the end of the file.
     pub const PARTIAL: i32 = 4;
-    /// This machine cannot isolate.
-    pub const NO_ISOLATION: i32 = 5;
 }
 
 /// Rows of the file in which a single villain stands among the innocent, and where it stands.

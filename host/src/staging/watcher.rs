@@ -192,6 +192,13 @@ fn sign(kind: EventKind) -> Option<Sign> {
 /// # Errors
 /// The system's.
 pub fn is_silent(directory: &Path) -> io::Result<Option<&'static str>> {
+    #[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the field's type differs between systems")]
+    let kind = rustix::fs::statfs(directory)?.f_type as i64;
+    Ok(silent_kind(kind))
+}
+
+/// The name of a kind of file system that tells nobody, of its magic number.
+fn silent_kind(kind: i64) -> Option<&'static str> {
     const SILENT: &[(i64, &str)] = &[
         (0x6969, "NFS"),
         (0xff53_4d42, "CIFS"),
@@ -208,9 +215,8 @@ pub fn is_silent(directory: &Path) -> io::Result<Option<&'static str>> {
         (0x7461_636f, "OCFS2"),
         (0x786f_4256, "VirtualBox's shared folders"),
     ];
-    #[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the field's type differs between systems")]
-    let kind = rustix::fs::statfs(directory)?.f_type as i64 & 0xffff_ffff;
-    Ok(SILENT.iter().find(|(silent, _)| *silent == kind).map(|(_, name)| *name))
+    // A number of 32 bits, which some systems have as a negative one.
+    SILENT.iter().find(|(silent, _)| *silent == kind & 0xffff_ffff).map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -308,5 +314,19 @@ mod tests {
     fn a_local_disk_is_not_silent() {
         assert_eq!(is_silent(Path::new("/proc")).unwrap(), None);
         assert_eq!(is_silent(&std::env::temp_dir()).unwrap(), None);
+        // ext4, XFS, Btrfs, tmpfs, overlayfs, ZFS.
+        for local in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0x2fc1_2fc1] {
+            assert_eq!(silent_kind(local), None, "{local:x}");
+        }
+    }
+
+    #[test]
+    fn what_other_machines_or_programs_write_to_is_silent() {
+        // As in linux/magic.h and statfs(2); the second as systems with 32 bits have it.
+        for (kind, name) in
+            [(0x6969, "NFS"), (-11_317_950, "CIFS"), (0x6573_5546, "FUSE"), (0x0102_1997, "9P"), (0x00c3_6400, "Ceph")]
+        {
+            assert_eq!(silent_kind(kind), Some(name), "{kind:x}");
+        }
     }
 }

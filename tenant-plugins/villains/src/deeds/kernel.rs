@@ -26,7 +26,6 @@ pub(super) const DEEDS: &[(&str, Deed)] = &[
     ("inotify", |_| must("inotify_init1", libc::SYS_inotify_init1, 0)),
     ("eventfd", |_| must("eventfd2", libc::SYS_eventfd2, 0)),
     ("getrandom", getrandom),
-    ("who_am_i", who_am_i),
 ];
 
 fn must(what: &str, number: std::ffi::c_long, argument: i64) -> Outcome {
@@ -101,9 +100,4 @@ fn getrandom(_: &mut Scene<'_>) -> Outcome {
         Ok(16) => Outcome::Harmless("sixteen random bytes".into()),
         other => Outcome::Breached(format!("getrandom must work in the sandbox, but: {other:?}")),
     }
-}
-
-/// Tells who the worker is, for a test that wants to know.
-fn who_am_i(_: &mut Scene<'_>) -> Outcome {
-    Outcome::Harmless(format!("pid {}", std::process::id()))
 }
