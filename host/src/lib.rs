@@ -30,4 +30,5 @@ pub mod task;
 pub mod telemetry;
 pub mod tenant;
 pub mod tls;
+mod turns;
 pub mod worker;

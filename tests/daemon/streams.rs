@@ -116,6 +116,46 @@ fn dead_messages_are_replayed_into_their_queue() {
 }
 
 #[test]
+fn the_letter_of_a_message_that_is_replayed_with_success_goes_and_its_document_is_stored_once() {
+    let config = |bytes| OBEY.replace("[profiles.generous]", &format!("[profiles.generous]\nmessage_bytes = {bytes}"));
+    for ids in [&["--ids", "named"][..], &[]] {
+        let mut daemon = obeying(&config(10_000));
+        let under = |daemon: &mut Daemon, bytes| {
+            daemon.stop();
+            daemon.write("mysimbdp.toml", config(bytes));
+            daemon.serve();
+        };
+        daemon.ask(&["streams", "stop", "acme/obey"], &[0]);
+        let lines = format!("n 1\nn 2 {0}\nn 3 {0}\nreject {0}\n", "x".repeat(2_000));
+        let file = daemon.write("lines.jsonl", lines);
+        daemon.ask(&[&["publish", "acme/obey", file.to_str().unwrap()], ids].concat(), &[0]);
+        // Too large by now, until the limit is raised again.
+        under(&mut daemon, 1_000);
+        daemon.ask(&["streams", "start", "acme/obey"], &[0]);
+        drained(&daemon, "obey");
+        let letters = daemon.letters("acme");
+        assert_eq!((letters.len(), stored(&daemon, "documents")), (3, vec![1]), "{ids:?}: {letters:?}");
+        // As bad as before: it is the same letter.
+        let replay = ["deadletters", "replay", "--stream", "acme/obey"];
+        for round in 1..=2 {
+            assert_eq!(daemon.ask(&replay, &[0])["messages"], 3);
+            daemon.until("the next try", || (stream(&daemon, "obey")["messages"] == 4 + 3 * round).then_some(()));
+            drained(&daemon, "obey");
+            assert_eq!(daemon.letters("acme").len(), 3, "{ids:?}");
+        }
+        under(&mut daemon, 10_000);
+        assert_eq!(daemon.ask(&replay, &[0])["messages"], 3);
+        daemon.until("both documents", || (stored(&daemon, "documents") == [1, 2, 3]).then_some(()));
+        daemon.until("the end of both letters", || (daemon.letters("acme").len() == 1).then_some(()));
+        // What is replayed once more, and was delivered twice, is the same message still.
+        let before = daemon.documents("acme", "documents");
+        assert_eq!(daemon.ask(&replay, &[0])["messages"], 1);
+        drained(&daemon, "obey");
+        assert_eq!((daemon.documents("acme", "documents"), daemon.letters("acme").len()), (before, 1), "{ids:?}");
+    }
+}
+
+#[test]
 fn one_message_feeds_every_stream_that_its_key_fits() {
     let config = format!(
         "{OBEY}\n[tenants.acme.sinks.documents]\n[tenants.acme.sinks.copies]\n\

@@ -4,6 +4,7 @@ use crate::scene::{CONFIG, Scene};
 use mysimbdp_tests::artefacts;
 use mysimbdp_tests::data::Rows;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 fn patch(scene: &Scene, path: &str, body: &Value) -> mysimbdp_tests::http::Reply {
     scene.operator.send("PATCH", path, &[("content-type", "application/json")], body.to_string().as_bytes())
@@ -124,8 +125,26 @@ fn a_stream_that_is_created_carries_messages_is_changed_without_loss_and_goes() 
     scene.daemon.until("all messages", || {
         let streams = scene.acme.get("/v1/streams").good();
         let clicks = streams.as_array()?.iter().find(|line| line["stream"] == "clicks")?.clone();
-        (clicks["messages"].as_u64()? >= 200 && clicks["waiting"] == 0).then_some(())
+        (clicks["messages"].as_u64()? >= 200 && clicks["waiting"] == 0 && clicks["held"] == 0).then_some(())
     });
+    let stored = |collection: &str| -> BTreeSet<u64> {
+        let documents = scene.daemon.documents("acme", collection);
+        documents.iter().map(|text| serde_json::from_str::<Value>(text).unwrap()["n"].as_u64().unwrap()).collect()
+    };
+    let (before, after) = (stored("documents"), stored("other"));
+    assert_eq!(before.union(&after).copied().collect::<Vec<_>>(), (1..=200).collect::<Vec<_>>());
+    assert!((101..=200).all(|n| after.contains(&n) && !before.contains(&n)), "{before:?} {after:?}");
+    // Its sink is another collection now.
+    let moved = json!({ "sinks": { "documents": {}, "other": { "collection": "elsewhere" } } });
+    patch(&scene, "/v1/tenants/acme", &moved).good();
+    publish(201);
+    scene.daemon.until("the documents in the other collection", || {
+        (stored("elsewhere") == (201..=300).collect()).then_some(())
+    });
+    assert_eq!(stored("other"), after);
+    // What is settled later counts, whatever was said before.
+    assert_eq!(send("PATCH", &json!({ "enabled": false })).good()["state"], "stopped");
+    assert_eq!(send("PATCH", &json!({ "enabled": true })).good()["state"], "started");
     let windows = scene.daemon.until("a window", || {
         let windows = scene.acme.get(&format!("{path}/windows")).good();
         (!windows.as_array()?.is_empty()).then_some(windows)
@@ -136,6 +155,19 @@ fn a_stream_that_is_created_carries_messages_is_changed_without_loss_and_goes() 
     assert_eq!(scene.acme.get("/v1/streams").good().as_array().unwrap().len(), 1);
     // One of the same name begins anew.
     assert_eq!(send("PUT", &json!({ "app": "obeys-messages" })).good()["state"], "started");
+}
+
+#[test]
+fn a_tenant_that_was_adopted_has_its_profile_as_it_is_now() {
+    let scene = Scene::with("adopt_tenants = true\n[api]\nlisten = \"127.0.0.1:0\"\n");
+    let upload = |name: &str| {
+        let path = format!("/v1/tenants/acme/apps/villains/files?name={name}");
+        let text = format!("{}{name},none\n", Rows::innocent(500).csv());
+        scene.acme.send("POST", &path, &[], text.as_bytes())
+    };
+    upload("before.csv").good();
+    patch(&scene, "/v1/profiles/normal", &json!({ "file_bytes": "1kB" })).good();
+    assert_eq!(upload("after.csv").problem(), "file_bytes");
 }
 
 #[test]

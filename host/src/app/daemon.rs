@@ -20,7 +20,7 @@ use crate::batch::work::Desk;
 use crate::broker::BrokerError;
 use crate::config::{Config, Keep, StagingRules};
 use crate::depot::DepotError;
-use crate::identity::tokens::Tokens;
+use crate::identity::tokens::{TokenError, Tokens};
 use crate::journal::{Event, Filter, Follower, Happening, Journal, JournalError, JournalThread, Rules, Scope};
 use crate::platform::Platform;
 use crate::platform::error::ActionError;
@@ -124,6 +124,9 @@ pub enum DaemonError {
         "the tokens cannot be read: {0}; without that file there is no token, and HTTP is served on loopback alone"
     )]
     Tokens(io::Error),
+    /// The tokens of a tenant that was removed cannot be revoked.
+    #[error(transparent)]
+    Revoke(TokenError),
     /// What was settled of tenants cannot be read, or does not go with the configuration.
     #[error(transparent)]
     Tenants(#[from] SettleError),
@@ -250,6 +253,10 @@ impl Daemon {
             running,
         };
         let tokens = Tokens::open(&data.join("tokens.json")).map_err(DaemonError::Tokens)?;
+        // A kill may have come between a removal and this.
+        for removed in tenants.removed() {
+            tokens.revoke_all_of(&removed, jiff::Timestamp::now()).map_err(DaemonError::Revoke)?;
+        }
         let socket = ControlSocket::open(&data.join("control.sock"))?;
         let http = HttpServer::open(&config.api, tokens.none_was_issued()).await?;
         let slots = Slots::start(config.slots, Arc::new(desk))?;

@@ -45,7 +45,6 @@ mod open;
 pub mod probe;
 mod records;
 mod store;
-mod turns;
 mod verdict;
 
 pub use error::AppsError;
@@ -61,6 +60,7 @@ pub use verdict::{
 use crate::sqlite::Database;
 use crate::staging::snapshot::Snapshot;
 use crate::tenant::{AppName, TenantId};
+use crate::turns::Turns;
 use index::Index;
 use jiff::Timestamp;
 use records::{ReadHistory, Transaction};
@@ -69,7 +69,6 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use store::Store;
 use tokio::sync::{Semaphore, broadcast};
-use turns::Turns;
 
 /// The registry. Clones share it.
 #[derive(Clone, Debug)]

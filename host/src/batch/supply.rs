@@ -50,6 +50,8 @@ impl Parts {
         self.files.settled(batch);
         let got = got.map_err(|error| Missing::Passing(error.to_string()))?;
         if got.content != *content {
+            // The next attempt is not to take it for what was submitted.
+            self.files.discard(&task.tenant, key).await.map_err(|error| Missing::Passing(error.to_string()))?;
             return Err(Missing::Lasting(format!(
                 "the file {name} in the depot is not what was submitted: somebody changed it; submit it again"
             )));

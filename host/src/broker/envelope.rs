@@ -7,7 +7,7 @@
 use crate::worker::codec::CodecError;
 use crate::worker::delivery::{MESSAGE_HEAD, Message};
 use bson::raw::{CStr, cstr};
-use bson::{RawDocument, RawDocumentBuf};
+use bson::{RawBsonRef, RawDocument, RawDocumentBuf};
 use bytes::Bytes;
 
 /// See the module.
@@ -28,13 +28,20 @@ pub enum EnvelopeError {
     Codec(#[from] CodecError),
 }
 
-/// The header of a message that is tried again after it was a dead letter.
+/// The header of a message that is tried again after it was a dead letter. Its value is the number by which this host knows a
+/// message without an id, in hexadecimal digits; of others it is only there.
 const REPLAYED: &CStr = cstr!("x-mysimbdp-replayed");
 
 /// Whether a message is tried again after it was a dead letter.
 pub fn is_replayed(message: &Message<'_>) -> bool {
     let headers = message.headers.and_then(|headers| RawDocument::from_bytes(headers).ok());
     headers.is_some_and(|headers| headers.get(REPLAYED.as_str()).is_ok_and(|value| value.is_some()))
+}
+
+/// The number by which a message without an id is known, where it was a dead letter.
+pub fn number_of(message: &Message<'_>) -> Option<u128> {
+    let headers = RawDocument::from_bytes(message.headers?).ok()?;
+    u128::from_str_radix(headers.get_str(REPLAYED.as_str()).ok()?, 16).ok()
 }
 
 impl Envelope {
@@ -67,13 +74,26 @@ impl Envelope {
     /// # Errors
     /// It is too large with it.
     pub fn replayed(&self) -> Result<Envelope, EnvelopeError> {
+        self.marked(true)
+    }
+
+    /// The same message with the number by which it is known, as a dead letter keeps it.
+    ///
+    /// # Errors
+    /// It is too large with it.
+    pub fn numbered(&self, number: u128) -> Result<Envelope, EnvelopeError> {
+        self.marked(format!("{number:032x}").as_str())
+    }
+
+    /// One that is marked already stays as it is.
+    fn marked<'v>(&self, value: impl Into<RawBsonRef<'v>>) -> Result<Envelope, EnvelopeError> {
         let message = self.message()?;
         if is_replayed(&message) {
             return Ok(self.clone());
         }
         let headers = message.headers.and_then(|headers| RawDocument::from_bytes(headers).ok());
         let mut headers = headers.map_or_else(RawDocumentBuf::new, RawDocument::to_owned);
-        headers.append(REPLAYED, true);
+        headers.append(REPLAYED, value.into());
         Envelope::of(&Message { headers: Some(headers.as_bytes()), ..message })
     }
 

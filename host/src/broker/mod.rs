@@ -24,7 +24,7 @@
 mod contract;
 mod credentials;
 pub mod embedded;
-mod envelope;
+pub mod envelope;
 pub mod rabbitmq;
 
 pub use credentials::Credentials;

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(30);
-/// So many rounds to one in which copies of other hosts' files are looked through: each is asked for.
-const ROUNDS_TO_PRUNE: u32 = 20;
+/// Of so many rounds one, the first, also looks for what needs a look at every task that is not over, or at every file.
+const THOROUGH: u32 = 20;
 /// A sink that nobody used for so long is closed.
 const IDLE_SINK: Duration = Duration::from_secs(60);
 /// Tasks that are forgotten in one step.
@@ -31,13 +31,13 @@ pub async fn run(platform: Platform, keep: Keep, stop: CancellationToken) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for round in 0_u32.. {
         tokio::select! {
-            _ = tick.tick() => once(&platform, &keep, round % ROUNDS_TO_PRUNE == ROUNDS_TO_PRUNE - 1).await,
+            _ = tick.tick() => once(&platform, &keep, round % THOROUGH == 0).await,
             () = stop.cancelled() => return,
         }
     }
 }
 
-async fn once(platform: &Platform, keep: &Keep, prunes: bool) {
+async fn once(platform: &Platform, keep: &Keep, is_thorough: bool) {
     let sinks = platform.sinks().clone();
     let closing = tokio::task::spawn_blocking(move || sinks.close_idle(IDLE_SINK)).await;
     if let Err(error) = closing {
@@ -48,12 +48,14 @@ async fn once(platform: &Platform, keep: &Keep, prunes: bool) {
         tracing::warn!(%error, "old tasks could not be forgotten");
     }
     platform.sample_storage().await;
+    if !is_thorough {
+        return;
+    }
     if let Err(error) = collect(platform).await {
         tracing::warn!(%error, "old generations could not be removed");
     }
     // Where no other host has a say, whoever forgets a batch has its files.
-    if prunes
-        && platform.batches.parts.depot.is_some()
+    if platform.batches.parts.depot.is_some()
         && let Err(error) = prune(platform).await
     {
         tracing::warn!(error = error.sentence, "files of batches that other hosts have forgotten could not be removed");
@@ -153,22 +155,16 @@ async fn prune(platform: &Platform) -> Result<(), ActionError> {
     Ok(())
 }
 
-/// At the start, before anything comes in: removes files of batches that never came into the queue, here and in the depot, and
-/// apps whose upload a kill has cut off. Files out of an inbox are still claimed, and come again.
+/// At the start, before anything comes in: removes files of batches that never came into the queue, and apps whose upload a kill
+/// has cut off. Files out of an inbox are still claimed, and come again. What the depot has of such a batch stays: whoever
+/// submits it again may be doing so at another host by now.
 ///
 /// # Errors
 /// The queue cannot say, or something cannot be removed.
 pub async fn sweep(platform: &Platform) -> Result<(), ActionError> {
     let parts = &platform.batches.parts;
     let needs = Needs::of(&*parts.queue).await?;
-    let is_known = async |tenant: &TenantId, batch| {
-        let is_known = is_needed(&*parts.queue, &needs, batch).await?;
-        if !is_known && let Some(depot) = &parts.depot {
-            let removed = depot.remove_batch(tenant, batch).await;
-            removed.map_err(|error| ActionError::unavailable("depot_unavailable", error.to_string()))?;
-        }
-        Ok::<_, ActionError>(is_known)
-    };
+    let is_known = async |_: &TenantId, batch| Ok::<_, ActionError>(is_needed(&*parts.queue, &needs, batch).await?);
     let Swept { batches, bytes } = parts.files.sweep(is_known).await?;
     if batches > 0 {
         tracing::info!(batches, bytes, "files of batches that were never queued were removed");

@@ -45,6 +45,7 @@ use crate::quota::Usage;
 use crate::sink::{DocumentSink, Sinks};
 use crate::stream::manager::Streams;
 use crate::tenant::{SinkName, Tenant, TenantId};
+use crate::turns::Turns;
 use error::ActionError;
 use jiff::Timestamp;
 use std::path::Path;
@@ -79,7 +80,7 @@ pub struct Platform {
     /// Each holds a copy of its app in memory.
     app_uploads: Arc<Semaphore>,
     /// What is settled is followed one after another.
-    settling: Arc<tokio::sync::Mutex<()>>,
+    settling: Arc<Turns<TenantId>>,
     /// Comes when somebody asks the host to shut down.
     leave: CancellationToken,
     uploads: Uploads,

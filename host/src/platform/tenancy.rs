@@ -199,7 +199,7 @@ impl Platform {
 
     /// Has queue and streams do as is settled for a tenant now.
     async fn follow_settlement(&self, id: &TenantId) -> Result<(), ActionError> {
-        let _turn = self.settling.lock().await;
+        let _turn = self.settling.of(id).await;
         // Whoever had the turn before may have settled it anew, or removed it.
         let Some(tenant) = self.batches.parts.tenants.get(id) else { return Ok(()) };
         self.welcome(&tenant).await?;
@@ -214,7 +214,7 @@ impl Platform {
 
     /// Ends all that a tenant had under way, unless it was settled anew meanwhile. Done twice, it is as done once.
     async fn clear(&self, id: &TenantId) -> Result<(), ActionError> {
-        let _turn = self.settling.lock().await;
+        let _turn = self.settling.of(id).await;
         if self.batches.parts.tenants.get(id).is_some() {
             return Ok(());
         }

@@ -325,6 +325,12 @@ async fn a_running_task_hears_of_its_cancellation(subject: Subject) {
     subject.queue.cancel(2).await.unwrap();
     subject.end(&claim, Ending::Released).await;
     assert_eq!(subject.state(2).await, TaskState::Cancelled);
+    // One that would be parked, too.
+    subject.queue.retry(2).await.unwrap();
+    let claim = subject.must_claim().await;
+    subject.queue.cancel(2).await.unwrap();
+    subject.end(&claim, Ending::Parked("it fails".into())).await;
+    assert_eq!(subject.state(2).await, TaskState::Cancelled);
 }
 
 async fn what_waits_is_cancelled_at_once(subject: Subject) {

@@ -61,6 +61,8 @@ pub struct Crew {
     pub key: StreamKey,
     /// What is settled for it.
     pub settings: Stream,
+    /// What its tenant has settled besides that it works by.
+    pub(super) terms: Terms,
     /// Which message is which.
     pub identities: Identities,
     /// What they count.
@@ -76,6 +78,21 @@ pub struct Crew {
     /// What holds a consumer up.
     trouble: Mutex<Option<String>>,
     log_lines: AtomicU64,
+}
+
+/// What a stream works by that is settled elsewhere: its app's configuration, and where its sink's documents are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    config: Option<String>,
+    collection: Option<String>,
+}
+
+impl Terms {
+    /// Those of one of a tenant's streams.
+    pub(super) fn of(tenant: &Tenant, settings: &Stream) -> Terms {
+        let collection = tenant.sinks.get(&settings.sink).map(|sink| sink.collection.clone());
+        Terms { config: tenant.app(&settings.app).config, collection }
+    }
 }
 
 /// What one consumer has taken and not brought to its end. Dropped, it has nothing any more.
@@ -128,13 +145,13 @@ pub(super) enum Obstacle {
 
 impl Crew {
     /// Of a stream.
-    pub fn new(key: StreamKey, settings: Stream, allowance: &Arc<Allowance>) -> Crew {
+    pub(super) fn new(key: StreamKey, settings: Stream, terms: Terms, allowance: &Arc<Allowance>) -> Crew {
         let gate = Gate::new(allowance, &settings.limits);
         let identities = Identities::of(&key);
         let (meter, trouble) = (Meter::default(), Mutex::default());
         let (in_hand, pace, size, log_lines) =
             (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Crew { key, settings, identities, meter, gate, in_hand, pace, size, trouble, log_lines }
+        Crew { key, settings, terms, identities, meter, gate, in_hand, pace, size, trouble, log_lines }
     }
 
     /// Messages that a consumer may hold: a few bundles, no more than a window allows, and not more than it can serve within

@@ -29,15 +29,18 @@ impl Streams {
         if self.book().going.is_empty() {
             return;
         }
-        let _turn = self.inner.turn.lock().await;
         let going = self.book().going.clone();
         for key in going {
+            let _turn = self.inner.turns.of(&key.tenant).await;
+            // Whoever had the turn before may have declared it again.
+            if !self.book().going.contains(&key) {
+                continue;
+            }
             if self.depth(&key).await.is_ok_and(|depth| depth.consumers > 0) {
                 continue;
             }
             if let Err(error) = self.delete(&key).await {
                 tracing::warn!(stream = %key, "the queue of a deleted stream may still be there: {error}");
-                return;
             }
         }
     }

@@ -3,11 +3,12 @@
 //! A publisher that gives its messages ids may publish one twice, and a broker may deliver one twice: it is the same message
 //! where stream, message id and body are the same, and its documents have the same `_id`s. An id that is used again for
 //! another body is another message, so nothing is lost by it. A message without an id is never the same as another, and what
-//! is delivered twice is stored twice.
+//! is delivered twice is stored twice: but where it has become a dead letter, which knows the number that it was given, it is the
+//! same message whenever that letter is replayed.
 //!
 //! The hash is one that cannot be steered: whoever publishes could otherwise make a message that passes for another.
 
-use crate::broker::StreamKey;
+use crate::broker::{StreamKey, envelope};
 use crate::document::DocumentId;
 use crate::worker::delivery::Message;
 use ring::digest::{Context, SHA256};
@@ -23,8 +24,8 @@ pub struct Identities(Context);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     hash: u128,
-    /// The publisher gave it an id.
-    pub is_named: bool,
+    /// The number that it was given, where the publisher gave it no id.
+    pub unnamed: Option<u128>,
 }
 
 impl Identities {
@@ -40,14 +41,20 @@ impl Identities {
     /// Which message this is; `random` makes one that has no id a message of its own.
     pub fn identify(&self, message: &Message<'_>, random: impl FnOnce() -> u128) -> Identity {
         let Some(id) = message.message_id.filter(|id| !id.is_empty()) else {
-            return Identity { hash: random(), is_named: false };
+            let number = envelope::number_of(message).unwrap_or_else(random);
+            // No id has no bytes, so none passes for one of these.
+            return Identity { hash: self.hash(&[], &number.to_le_bytes()), unnamed: Some(number) };
         };
+        Identity { hash: self.hash(id, message.body), unnamed: None }
+    }
+
+    fn hash(&self, id: &[u8], content: &[u8]) -> u128 {
         let mut hasher = self.0.clone();
         part(&mut hasher, id);
-        hasher.update(message.body);
+        hasher.update(content);
         let mut hash = [0; 16];
         hash.copy_from_slice(&hasher.finish().as_ref()[..16]);
-        Identity { hash: u128::from_le_bytes(hash), is_named: true }
+        u128::from_le_bytes(hash)
     }
 }
 
@@ -72,6 +79,7 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::Envelope;
     use crate::tenant::{StreamName, TenantId};
     use std::collections::BTreeSet;
 
@@ -116,8 +124,25 @@ mod tests {
         for id in [None, Some("")] {
             let one = identities.identify(&message(id, b"x"), || 1);
             let other = identities.identify(&message(id, b"x"), || 2);
-            assert!(!one.is_named && !other.is_named);
+            assert_eq!((one.unnamed, other.unnamed), (Some(1), Some(2)));
             assert_ne!(one.document(0), other.document(0));
+            // Its letter knows the number, and so it is the same message when it is replayed.
+            let letter = Envelope::of(&message(id, b"x")).unwrap().numbered(1).unwrap().replayed().unwrap();
+            let never = || panic!("it has a number");
+            assert_eq!(identities.identify(&letter.message().unwrap(), never), one);
+        }
+    }
+
+    #[test]
+    fn a_number_passes_for_no_id() {
+        let identities = Identities::of(&key("acme", "clicks"));
+        let named = identities.identify(&message(Some("m"), b"x"), || 0);
+        for number in [named.hash, 0, 1] {
+            let forged = Envelope::of(&message(None, b"x")).unwrap().numbered(number).unwrap();
+            assert_ne!(identities.identify(&forged.message().unwrap(), || 7).hash, named.hash);
+            // Whoever has an id is known by it alone.
+            let both = Envelope::of(&message(Some("m"), b"x")).unwrap().numbered(number).unwrap();
+            assert_eq!(identities.identify(&both.message().unwrap(), || 7), named);
         }
     }
 }

@@ -17,11 +17,16 @@ pub(super) struct Clerk {
 impl Clerk {
     /// The letter of a message (`part` 0) or of one of its documents (from 1, which quote nothing).
     pub(super) fn letter(&self, given: &Given, message: usize, part: u32, reason: String) -> DeadLetter {
-        let (task, row) = given.messages[message].identity.letter();
+        let identity = given.messages[message].identity;
+        let (task, row) = identity.letter();
         let dead = given.message(message);
         let raw = if part == 0 { dead.body.to_vec() } else { Vec::new() };
         // One that came out of a broker fits into an envelope; a letter whose envelope is lost is a letter still.
         let envelope = Envelope::of(&Message { body: &[], ..dead });
+        let envelope = envelope.map(|envelope| match identity.unnamed {
+            Some(number) => envelope.numbered(number).unwrap_or(envelope),
+            None => envelope,
+        });
         let envelope = envelope.map(|envelope| envelope.bytes().to_vec()).unwrap_or_default();
         let raw_len = dead.body.len() as u64;
         let (app, source) = (self.app.clone(), self.stream.clone());

@@ -5,7 +5,7 @@
 //!   so many consumers in all   ─▶ told with the beat ─▶ each host has its part of them
 //! ```
 //!
-//! Changes happen one after another. Each is kept before it takes effect where somebody may rely on it: a stream that was
+//! Changes of one tenant happen one after another. Each is kept before it takes effect where somebody may rely on it: a stream that was
 //! stopped is stopped after a kill as well, and on every host. Before a queue is declared, the number of streams and consumers
 //! and the storage are held against the tenant's limits.
 //!
@@ -15,7 +15,7 @@
 use super::admission;
 use super::book::{Book, Entry, Running, Told};
 use super::consumer;
-use super::crew::{Crew, Desk};
+use super::crew::{Crew, Desk, Terms};
 use super::gate::Allowance;
 use super::lanes::Lanes;
 use super::others::Others;
@@ -24,6 +24,7 @@ use crate::broker::{BrokerError, StreamKey};
 use crate::journal::{Event, Happening};
 use crate::queue::QueueError;
 use crate::tenant::{Said, Stream, StreamState, TenantId};
+use crate::turns::Turns;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -65,8 +66,8 @@ pub(super) struct Inner {
     /// What each tenant that has streams may take.
     allowances: Mutex<BTreeMap<TenantId, Arc<Allowance>>>,
     book: Mutex<Book>,
-    /// Changes come one after another.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    /// Changes of a tenant's streams come one after another: its consumers may take their time to end, and hold up nobody else.
+    pub(super) turns: Turns<TenantId>,
 }
 
 impl Streams {
@@ -81,7 +82,7 @@ impl Streams {
             let allowance = Arc::new(Allowance::new(&tenant.limits));
             for (name, settings) in &tenant.streams {
                 let key = StreamKey { tenant: tenant.id.clone(), stream: name.clone() };
-                let crew = Crew::new(key.clone(), settings.clone(), &allowance);
+                let crew = Crew::new(key.clone(), settings.clone(), Terms::of(&tenant, settings), &allowance);
                 entries.insert(key, Entry::new(crew));
             }
             if !tenant.streams.is_empty() {
@@ -97,7 +98,7 @@ impl Streams {
             async move { sinks.leave().await }
         })?;
         let allowances = Mutex::new(allowances);
-        Ok(Streams { inner: Arc::new(Inner { desk, lanes, allowances, book, turn: tokio::sync::Mutex::new(()) }) })
+        Ok(Streams { inner: Arc::new(Inner { desk, lanes, allowances, book, turns: Turns::default() }) })
     }
 
     /// Starts a stream: declares its queue and gives it its least number of consumers. One that runs goes on.
@@ -105,7 +106,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn start(&self, key: &StreamKey, reason: &str) -> Result<(), StreamError> {
-        let _turn = self.inner.turn.lock().await;
+        let _turn = self.inner.turns.of(&key.tenant).await;
         self.prepare(key).await?;
         self.say(key, StreamState::Started, reason).await?;
         self.begin(key);
@@ -118,7 +119,7 @@ impl Streams {
     /// # Errors
     /// See [`StreamError`].
     pub async fn stop(&self, key: &StreamKey, state: StreamState, reason: &str) -> Result<u64, StreamError> {
-        let _turn = self.inner.turn.lock().await;
+        let _turn = self.inner.turns.of(&key.tenant).await;
         self.crew(key)?;
         self.say(key, state, reason).await?;
         self.halt(key).await;
@@ -131,7 +132,7 @@ impl Streams {
     /// # Errors
     /// There is no such stream, or a limit forbids it.
     pub async fn scale(&self, key: &StreamKey, consumers: usize) -> Result<Option<(usize, usize)>, StreamError> {
-        let _turn = self.inner.turn.lock().await;
+        let _turn = self.inner.turns.of(&key.tenant).await;
         let crew = self.crew(key)?;
         let wanted = consumers.clamp(crew.settings.consumers_min, crew.settings.consumers_max);
         let tenant = self.inner.desk.parts.tenants.active(&key.tenant);
@@ -160,7 +161,7 @@ impl Streams {
             book.entries.keys().filter(|key| book.unheeded(key).is_some()).cloned().collect()
         };
         for key in keys {
-            let _turn = self.inner.turn.lock().await;
+            let _turn = self.inner.turns.of(&key.tenant).await;
             // Whoever had the turn before may have done it.
             let said = self.book().unheeded(&key);
             let Some(said) = said else { continue };
@@ -178,7 +179,7 @@ impl Streams {
             book.entries.iter().filter(misplaced).map(|(key, _)| key.clone()).collect()
         };
         for key in keys {
-            let _turn = self.inner.turn.lock().await;
+            let _turn = self.inner.turns.of(&key.tenant).await;
             self.adjust(&key).await;
         }
         self.finish_deletions().await;
@@ -372,9 +373,10 @@ async fn end(consumers: Vec<Running>, why: &Why) {
     for running in &consumers {
         running.stopper.stop(why.clone());
     }
+    let until = tokio::time::Instant::now() + GRACE;
     for Running { task, .. } in consumers {
         let aborting = task.abort_handle();
-        if tokio::time::timeout(GRACE, task).await.is_err() {
+        if tokio::time::timeout_at(until, task).await.is_err() {
             aborting.abort();
         }
     }

@@ -225,7 +225,7 @@ impl Tally {
         self.messages += 1;
         self.bytes += message.body.len() as u64;
         self.redelivered += u64::from(message.redelivered);
-        self.unnamed += u64::from(!identity.is_named);
+        self.unnamed += u64::from(identity.unnamed.is_some());
     }
 }
 

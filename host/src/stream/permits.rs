@@ -1,11 +1,12 @@
 //! Workers are scarce: at most so many processes work on streams, and streams that wait for one take turns.
 //!
 //! A consumer holds a permit while it has a worker. Where somebody waits, a worker that has nothing to do goes at once, and one
-//! that is busy goes after a [`TURN`], between two batches. Next comes the stream that has fewest permits; of several that whose
-//! last turn is longest ago; and of its consumers the one that has waited longest. So a stream with many consumers gets no
-//! more than one with few. Where nobody waits nobody is disturbed.
+//! that is busy goes after a [`TURN`], between two batches. Next comes the tenant that has fewest permits; of several that whose
+//! last turn is longest ago; of its streams, likewise; and of its consumers the one that has waited longest. So a tenant with many
+//! streams, or a stream with many consumers, gets no more than one with few. Where nobody waits nobody is disturbed.
 
 use crate::broker::StreamKey;
+use crate::tenant::TenantId;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,6 +45,7 @@ struct Turns {
     free: usize,
     /// In the order they came.
     waiting: Vec<Waiter>,
+    tenants: BTreeMap<TenantId, Standing>,
     streams: BTreeMap<StreamKey, Standing>,
     /// Numbers for those who wait, and for turns.
     next: u64,
@@ -56,7 +58,7 @@ struct Waiter {
     answer: oneshot::Sender<Permit>,
 }
 
-/// Permits that a stream has, and its last turn.
+/// Permits that a tenant, or a stream, has, and its last turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Standing {
     held: usize,
@@ -69,7 +71,8 @@ struct Waiting<'a>(&'a Shared, u64);
 impl Permits {
     /// So many workers.
     pub fn new(workers: usize) -> Permits {
-        let turns = Turns { free: workers, waiting: Vec::new(), streams: BTreeMap::new(), next: 1 };
+        let (tenants, streams) = (BTreeMap::new(), BTreeMap::new());
+        let turns = Turns { free: workers, waiting: Vec::new(), tenants, streams, next: 1 };
         let (waiting, wish) = (AtomicUsize::new(0), Notify::new());
         Permits { shared: Arc::new(Shared { turns: Mutex::new(turns), waiting, wish }) }
     }
@@ -144,23 +147,31 @@ impl Turns {
         if self.free == 0 {
             return None;
         }
-        let standing = |waiter: &Waiter| self.streams.get(&waiter.stream).copied().unwrap_or_default();
+        let standing = |Waiter { stream, .. }: &Waiter| {
+            let tenant = self.tenants.get(&stream.tenant).copied().unwrap_or_default();
+            (tenant, self.streams.get(stream).copied().unwrap_or_default())
+        };
         let (place, _) = self.waiting.iter().enumerate().min_by_key(|(place, waiter)| (standing(waiter), *place))?;
         let waiter = self.waiting.remove(place);
         self.free -= 1;
         let turn = self.number();
-        let standing = self.streams.entry(waiter.stream.clone()).or_default();
-        *standing = Standing { held: standing.held + 1, last: turn };
+        let tenant = self.tenants.entry(waiter.stream.tenant.clone()).or_default();
+        let stream = self.streams.entry(waiter.stream.clone()).or_default();
+        for standing in [tenant, stream] {
+            *standing = Standing { held: standing.held + 1, last: turn };
+        }
         Some(waiter)
     }
 
     fn give_back(&mut self, stream: &StreamKey) {
         self.free += 1;
-        if let Some(standing) = self.streams.get_mut(stream) {
+        let (tenant, stream) = (self.tenants.get_mut(&stream.tenant), self.streams.get_mut(stream));
+        for standing in [tenant, stream].into_iter().flatten() {
             standing.held = standing.held.saturating_sub(1);
         }
         // Where nobody waits, nobody's last turn matters.
         if self.waiting.is_empty() {
+            self.tenants.retain(|_, standing| standing.held > 0);
             self.streams.retain(|_, standing| standing.held > 0);
         }
     }
@@ -187,8 +198,10 @@ mod tests {
     use std::task::Poll;
     use tokio::sync::mpsc;
 
+    /// Of this tenant, or of acme.
     fn stream(name: &str) -> StreamKey {
-        format!("acme/{name}").parse().unwrap()
+        let key = if name.contains('/') { name.to_owned() } else { format!("acme/{name}") };
+        key.parse().unwrap()
     }
 
     /// Has one wait that says its name when it comes to its turn, which is short.
@@ -220,6 +233,20 @@ mod tests {
         }
         permits.take(&stream("a")).await;
         assert!(!permits.are_wanted());
+    }
+
+    #[tokio::test]
+    async fn a_tenant_with_many_streams_gets_no_more_turns_than_one_with_few() {
+        let permits = Permits::new(1);
+        let first = permits.take(&stream("many/a")).await;
+        let (told, mut order) = mpsc::unbounded_channel();
+        for name in ["many/b", "many/c", "many/d", "few/a", "few/b", "one/a"] {
+            waits(&permits, name, &told).await;
+        }
+        drop(first);
+        for name in ["few/a", "one/a", "many/b", "few/b", "many/c", "many/d"] {
+            assert_eq!(order.recv().await, Some(name));
+        }
     }
 
     #[tokio::test]

@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
             return Ok(Some(Fall::Died(Some(cause))));
         }
         let has_room = self.flights.has_room();
-        let mut may_take = may_take && has_room && self.given.len() < DEPTH;
+        let mut may_take = may_take && has_room && self.given.len() < DEPTH && !self.has_enough();
         let (had_messages, had_bytes) = (self.bundle.messages.len(), self.bundle.body_bytes());
         let (is_busy, has_worker, told) = (!self.is_quiet(), self.worker.is_some(), self.stop.why().is_some());
         let wish = self.desk.permits.wish();
@@ -228,10 +228,18 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
+    /// Others wait for a worker, and this one is busy for a bundle's time with what it has: more would make its turn longer.
+    fn has_enough(&self) -> bool {
+        let pending = self.given.iter().map(|(_, given)| (given.messages.len() - given.done) as u64).sum::<u64>();
+        let time = Duration::from_nanos(pending.saturating_mul(self.crew.pace()));
+        self.desk.permits.are_wanted() && pending > 0 && (self.crew.pace() == 0 || time >= BUNDLE_TIME)
+    }
+
     /// How much is taken at once.
     fn room(&self) -> Room {
         let settings = &self.crew.settings;
         let by_time = match self.crew.pace() {
+            0 if self.desk.permits.are_wanted() => 1,
             0 => FIRST_BUNDLE,
             pace => usize::try_from(BUNDLE_TIME.as_nanos() / u128::from(pace)).unwrap_or(usize::MAX),
         };

@@ -1,11 +1,12 @@
 //! Streams that are settled anew while the host runs.
 //!
-//! A stream whose settings, or whose tenant's limits, are others than before is halted and goes on with the new ones: what its
-//! consumers held comes again, and becomes the same documents. One that is not settled any more goes with its queue; what was
-//! said of it (that it be stopped, say) is said no more, so that a later one of that name begins as its settings say.
+//! A stream whose settings, or whose tenant's limits, or whose app's configuration or sink's collection, are others than before
+//! is halted and goes on with the new ones: what its consumers held comes again, and becomes the same documents. One that is not
+//! settled any more goes with its queue; what was said of it (that it be stopped, say) is said no more, so that a later one of
+//! that name begins as its settings say.
 
 use super::book::Entry;
-use super::crew::Crew;
+use super::crew::{Crew, Terms};
 use super::gate::Allowance;
 use super::manager::{StreamError, Streams};
 use crate::broker::StreamKey;
@@ -21,7 +22,7 @@ impl Streams {
     /// # Errors
     /// The first that could not be started, or whose queue could not be deleted.
     pub async fn settle(&self, id: &TenantId) -> Result<(), StreamError> {
-        let _turn = self.inner.turn.lock().await;
+        let _turn = self.inner.turns.of(id).await;
         // Whoever had the turn before may have settled it anew.
         let Some(tenant) = self.inner.desk.parts.tenants.get(id) else { return Ok(()) };
         let mut first = Ok(());
@@ -43,19 +44,20 @@ impl Streams {
         tenant: &Tenant,
         allowance: &Arc<Allowance>,
     ) -> Result<(), StreamError> {
-        let known = self
-            .book()
-            .entries
-            .get(key)
-            .map(|entry| entry.crew.settings == *settings && entry.crew.gate.takes_from(allowance));
+        let terms = Terms::of(tenant, settings);
+        let is_as_before =
+            |crew: &Crew| crew.settings == *settings && crew.terms == terms && crew.gate.takes_from(allowance);
+        let known = self.book().entries.get(key).map(|entry| is_as_before(&entry.crew));
+        let enabled = self.book().entries.get(key).map(|entry| entry.crew.settings.enabled);
         if known != Some(true) {
             self.halt(key).await;
-            let crew = Crew::new(key.clone(), settings.clone(), allowance);
+            let crew = Crew::new(key.clone(), settings.clone(), terms, allowance);
             let mut book = self.book();
             let total = book.entries.remove(key).map(|entry| entry.counted()).unwrap_or_default();
             book.entries.insert(key.clone(), Entry { total, ..Entry::new(crew) });
         }
-        if known.is_none() && self.was_removed(key) {
+        // Whatever was said of it before: this was said later.
+        if known.is_none() && self.was_removed(key) || enabled.is_some_and(|enabled| enabled != settings.enabled) {
             let state = if settings.enabled { StreamState::Started } else { StreamState::Stopped };
             self.say(key, state, "it was settled anew").await?;
         }
@@ -74,7 +76,7 @@ impl Streams {
     /// # Errors
     /// Something may be left: ask again.
     pub async fn forget(&self, tenant: &TenantId) -> Result<(), StreamError> {
-        let _turn = self.inner.turn.lock().await;
+        let _turn = self.inner.turns.of(tenant).await;
         let keys = self.keys(tenant);
         let mut first = Ok(());
         for key in &keys {
@@ -106,13 +108,10 @@ impl Streams {
         self.book().entries.get(key).is_some_and(|entry| entry.is_started)
     }
 
-    /// What a tenant may take: another allowance than before where its limits are others.
+    /// What a tenant may take: another allowance than before only where its limits are others.
     fn allowance(&self, tenant: &Tenant) -> Arc<Allowance> {
         let mut allowances = self.inner.allowances();
-        if tenant.streams.is_empty() {
-            allowances.remove(&tenant.id);
-            return Arc::new(Allowance::new(&tenant.limits));
-        }
+        // It is kept where no stream is left: one that comes back begins with what was left of it.
         let known = allowances.get(&tenant.id).filter(|known| known.is_of(&tenant.limits)).map(Arc::clone);
         let allowance = known.unwrap_or_else(|| Arc::new(Allowance::new(&tenant.limits)));
         allowances.insert(tenant.id.clone(), Arc::clone(&allowance));

@@ -31,7 +31,14 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// What follows from a window for one stream.
+enum Deed {
+    Consumers(StreamKey, usize, String),
+    Stop(StreamKey, StreamState, String),
+}
 
 /// The windows of all tenants.
 pub(super) struct Windows {
@@ -44,6 +51,8 @@ pub(super) struct Windows {
     since: Instant,
     /// What was broken when the window before closed: it is told aloud once.
     broken: BTreeMap<TenantId, Vec<(Limit, Option<StreamName>)>>,
+    /// What is being done for a tenant: its consumers may take their time to end, and hold up no other's windows.
+    doing: BTreeMap<TenantId, JoinHandle<()>>,
 }
 
 /// A window that is open.
@@ -73,8 +82,8 @@ impl Open {
 impl Windows {
     /// None open yet.
     pub(super) fn new(streams: Streams) -> Windows {
-        let (open, scalers, broken) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Windows { streams, open, closed: Vec::new(), scalers, since: Instant::now(), broken }
+        let (open, scalers, broken, doing) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Windows { streams, open, closed: Vec::new(), scalers, since: Instant::now(), broken, doing }
     }
 
     /// Closes windows as their time comes, until told to stop; then all of them once more.
@@ -109,6 +118,7 @@ impl Windows {
         let tenants: BTreeMap<TenantId, Duration> = self.streams.windows().into_iter().collect();
         self.open.retain(|tenant, open| tenants.get(tenant) == Some(&open.length));
         self.broken.retain(|tenant, _| tenants.contains_key(tenant));
+        self.doing.retain(|_, doing| !doing.is_finished());
         self.scalers.retain(|key, _| tenants.contains_key(&key.tenant));
         for (tenant, length) in tenants {
             self.open.entry(tenant).or_insert_with(|| Open::after(None, length));
@@ -148,14 +158,23 @@ impl Windows {
             self.notify(notification, is_new).await;
         }
         let decisions = decide::decide_all(&notifications, &standing(&closed));
-        for decision in &decisions {
-            self.act(id, decision).await;
-        }
+        let mut deeds: Vec<Deed> = decisions.iter().filter_map(|decision| deed(id, decision)).collect();
         // The first window may be too short to say anything.
         let is_whole = own_seconds * 2.0 >= self.open.get(id).map_or(0.0, |open| open.length.as_secs_f64());
         if is_whole && !decisions.iter().any(|decision| decision.action != Action::Tell) {
-            self.scale(&closed, consumption).await;
+            deeds.extend(self.scale(&closed, consumption));
         }
+        // What is not done by now is decided anew by the windows that follow.
+        if deeds.is_empty() || self.doing.get(id).is_some_and(|doing| !doing.is_finished()) {
+            return;
+        }
+        let streams = self.streams.clone();
+        let doing = tokio::spawn(async move {
+            for deed in deeds {
+                perform(&streams, deed).await;
+            }
+        });
+        self.doing.insert(id.clone(), doing);
     }
 
     /// The reports go into the journal, and what was used onto the bill.
@@ -222,24 +241,8 @@ impl Windows {
         self.streams.desk().parts.journal.record(Event::now(Some(&notification.tenant), told)).await;
     }
 
-    async fn act(&mut self, tenant: &TenantId, decision: &Decision) {
-        let Decision { stream: Some(stream), action, reason } = decision else { return };
-        let key = StreamKey { tenant: tenant.clone(), stream: stream.clone() };
-        let done = match action {
-            Action::Tell => return,
-            Action::Consumers(consumers) => {
-                self.change(&key, *consumers, reason).await;
-                return;
-            }
-            Action::Pause => self.streams.stop(&key, StreamState::Paused, reason).await,
-            Action::Delete => self.streams.stop(&key, StreamState::Deleted, reason).await,
-        };
-        if let Err(error) = done {
-            tracing::error!(stream = %key, "what its limits ask for could not be done: {error}");
-        }
-    }
-
-    async fn scale(&mut self, closed: &[Closed], consumption: Consumption) {
+    fn scale(&mut self, closed: &[Closed], consumption: Consumption) -> Vec<Deed> {
+        let mut deeds = Vec::new();
         for Closed { crew, is_started, report } in closed {
             if !is_started {
                 self.scalers.remove(&crew.key);
@@ -260,22 +263,41 @@ impl Windows {
             let scaler = self.scalers.entry(crew.key.clone()).or_insert_with(|| Scaler::new(rules));
             let wanted = scaler.observe(&seen, bounds);
             if wanted.consumers != seen.consumers {
-                self.change(&crew.key, wanted.consumers, &wanted.why.to_string()).await;
+                deeds.push(Deed::Consumers(crew.key.clone(), wanted.consumers, wanted.why.to_string()));
             }
         }
+        deeds
     }
+}
 
-    /// Gives a stream so many consumers in all, and tells it where that has changed something.
-    async fn change(&self, key: &StreamKey, consumers: usize, reason: &str) {
-        match self.streams.scale(key, consumers).await {
+/// What a decision asks for.
+fn deed(tenant: &TenantId, decision: &Decision) -> Option<Deed> {
+    let Decision { stream: Some(stream), action, reason } = decision else { return None };
+    let key = StreamKey { tenant: tenant.clone(), stream: stream.clone() };
+    match action {
+        Action::Tell => None,
+        Action::Consumers(consumers) => Some(Deed::Consumers(key, *consumers, reason.clone())),
+        Action::Pause => Some(Deed::Stop(key, StreamState::Paused, reason.clone())),
+        Action::Delete => Some(Deed::Stop(key, StreamState::Deleted, reason.clone())),
+    }
+}
+
+/// Does it, and tells it where that has changed something.
+async fn perform(streams: &Streams, deed: Deed) {
+    match deed {
+        Deed::Consumers(key, consumers, reason) => match streams.scale(&key, consumers).await {
             Ok(Some((from, to))) => {
-                let stream = key.stream.clone();
-                let told = Happening::StreamScaled { stream, from, to, reason: reason.to_owned() };
-                self.streams.desk().parts.journal.record(Event::now(Some(&key.tenant), told)).await;
+                let told = Happening::StreamScaled { stream: key.stream.clone(), from, to, reason };
+                streams.desk().parts.journal.record(Event::now(Some(&key.tenant), told)).await;
             }
             Ok(None) => {}
             // The tenant has no more to give; the stream goes on with what it has.
             Err(error) => tracing::debug!(stream = %key, "no more consumers: {error}"),
+        },
+        Deed::Stop(key, state, reason) => {
+            if let Err(error) = streams.stop(&key, state, &reason).await {
+                tracing::error!(stream = %key, "what its limits ask for could not be done: {error}");
+            }
         }
     }
 }

@@ -221,7 +221,12 @@ impl Tenants {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         // Those that were adopted stand in no document.
         let adopted = now.known.iter().filter(|(id, _)| !tenants.contains_key(*id) && !settled.is_removed(id));
-        let adopted: Vec<_> = adopted.map(|(id, tenant)| (id.clone(), Arc::clone(tenant))).collect();
+        // They have nothing but their profile, as it is now.
+        let as_now = |(id, tenant): (&TenantId, &Arc<Tenant>)| {
+            let anew = profiles.get(&tenant.profile).map(|profile| Arc::new(Tenant::of(id.clone(), profile)));
+            (id.clone(), anew.unwrap_or_else(|| Arc::clone(tenant)))
+        };
+        let adopted: Vec<_> = adopted.map(as_now).collect();
         let known = tenants.into_iter().map(|(id, tenant)| (id, Arc::new(tenant))).chain(adopted).collect();
         *now = Now { settled, profiles, known };
         Ok(version)

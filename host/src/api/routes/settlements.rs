@@ -95,8 +95,9 @@ async fn remove_tenant(
 ) -> Result<StatusCode, ActionError> {
     acting.operator()?;
     let removed = acting.platform.remove(Of::Tenant(&tenant), seen).await;
-    // Also where something of it is left to be cleared away: it is not there any more.
-    if acting.platform.settlement(Of::Tenant(&tenant)).is_err() {
+    // Also where something of it is left to be cleared away: it is not there any more. And where somebody settles one of that name
+    // at the same time: whoever had a token of the one before is a stranger to it.
+    if removed.is_ok() || acting.platform.settlement(Of::Tenant(&tenant)).is_err() {
         super::tokens::blocking(&served, move |tokens| tokens.revoke_all_of(&tenant, Timestamp::now())).await?;
     }
     removed.map(|()| StatusCode::NO_CONTENT)

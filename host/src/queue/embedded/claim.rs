@@ -182,7 +182,7 @@ pub(super) fn end(
     };
     // Somebody who asked for a cancellation meanwhile gets it, unless there is nothing left to cancel.
     let end = "UPDATE tasks SET
-            state = CASE WHEN ?3 = 'waiting' AND cancel THEN 'cancelled' ELSE ?3 END,
+            state = CASE WHEN ?3 IN ('waiting', 'parked') AND cancel THEN 'cancelled' ELSE ?3 END,
             ended_at = CASE WHEN ?3 = 'waiting' AND NOT cancel THEN NULL ELSE ?7 END,
             reason = ?4, attempts = attempts + ?5, not_before = CASE WHEN NOT cancel THEN ?6 END, checkpoint = ?2,
             host = NULL, lease_until = NULL, charged_at = NULL, cancel = 0

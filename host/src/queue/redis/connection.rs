@@ -260,8 +260,13 @@ async fn manage(client: &Client, news: &Arc<Notify>, prefix: &str) -> Result<Con
 
 /// What may pass is tried again; what needs a person does not.
 fn told(error: &RedisError) -> QueueError {
-    let words = format!("Redis: {error}");
+    let mut words = format!("Redis: {error}");
+    if words.contains("CertificateRequired") {
+        words = format!("Redis wants to see a certificate of ours: name one and its key under [redis] ({error})");
+    }
     let is_lasting = match error.kind() {
+        // A certificate does not change by waiting. What the other side thinks of ours comes as an alert.
+        _ if words.contains("certificate") || words.contains("received fatal alert") => true,
         ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig | ErrorKind::UnexpectedReturnType => true,
         ErrorKind::Server(kind) => {
             matches!(kind, ServerErrorKind::NoPerm | ServerErrorKind::CrossSlot)

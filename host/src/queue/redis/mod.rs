@@ -106,15 +106,9 @@ impl RedisQueue {
         }
     }
 
-    /// How long until something becomes claimable by itself.
+    /// In so many milliseconds something becomes claimable by itself; -1 for nothing.
     fn remember_due(&self, due: i64) {
-        let now = match self.time.load(Ordering::SeqCst) {
-            -1 => Timestamp::now().as_millisecond(),
-            given => given,
-        };
-        // The two clocks may differ; that costs a look too early or too late, which the slots' own naps make up for.
-        let wait = Duration::from_millis(due.saturating_sub(now).max(0).unsigned_abs());
-        let at = (due >= 0).then(|| Instant::now() + wait);
+        let at = u64::try_from(due).ok().map(|due| Instant::now() + Duration::from_millis(due));
         *self.due.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 

@@ -154,6 +154,24 @@ impl FileStore {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(interrupted(&shown, lost)))
     }
 
+    /// Removes one file of a batch; one that is not there is no error.
+    ///
+    /// # Errors
+    /// It is no key, or the file cannot be removed.
+    pub async fn discard(self: &Arc<Self>, tenant: &TenantId, key: &str) -> Result<(), FileStoreError> {
+        let (store, tenant, path, shown) = (self.clone(), tenant.clone(), self.path(key)?, key.to_owned());
+        let work = move || {
+            let bytes = fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
+            match fs::remove_file(&path) {
+                Ok(()) => store.count(&tenant, 0, bytes),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed(&shown, "removed")(error)),
+            }
+            Ok(())
+        };
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(interrupted(key, lost)))
+    }
+
     /// Bytes that are kept of a tenant. Cheap, but for the first time.
     pub fn bytes(&self, tenant: &TenantId) -> u64 {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 -- A claim. ARGV from `at` on: host, lease in milliseconds, token of this request, 1 where it is asked again since its answer
 -- was lost (or a second key says so).
--- Answers {where there was nothing, when something becomes claimable by itself, else -1; number or ''; fields of the task, of
+-- Answers {where there was nothing, how many milliseconds until something becomes claimable by itself, else -1; number or ''; fields of the task, of
 -- which the last of the same name counts}, and the tenant.
 local function claim(at)
   local host, lease, token = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
@@ -43,6 +43,7 @@ local function claim(at)
       local soonest = tonumber(call('ZRANGE', P .. name, 0, 0, 'WITHSCORES')[2])
       if soonest and (due < 0 or soonest < due) then due = soonest end
     end
+    if due >= 0 then due = math.max(0, due - now) end
     return { string.format('%d', due), '', {} }
   end
   local number = string.format('%d', best.head)

@@ -15,7 +15,7 @@ local function finish(at)
   call('HDEL', task, 'host', 'cancel', 'reason', 'token')
   if failed > 0 then call('HINCRBY', task, 'attempts', failed) end
   -- Somebody who asked for a cancellation meanwhile gets it, unless there is nothing left to cancel.
-  if state == 'waiting' and cancel then state = 'cancelled' end
+  if (state == 'waiting' or state == 'parked') and cancel then state = 'cancelled' end
   call('ZREM', P .. 'tasks:' .. tenant .. ':running', number)
   call('ZADD', P .. 'tasks:' .. tenant .. ':' .. state, number, number)
   local changed = { 'state', state, 'checkpoint', ARGV[at + 6], 'ended_epoch', epoch }

@@ -155,6 +155,41 @@ async fn a_server_that_is_full_takes_nothing_or_all() {
     assert_eq!(queue.enqueue(batch_of("acme", 3)).await.unwrap(), [1, 2, 3]);
 }
 
+/// It cannot write its snapshot, as with a full disk, and takes nothing until it can.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_write_to_its_disk_takes_nothing_and_goes_on_when_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Redis::start_with(&["--dir", folder.path().to_str().unwrap(), "--save", "3600 1"]).unwrap();
+    let (queue, _) = RedisQueue::connect(&settings(server.url())).await.unwrap();
+    let numbers = queue.enqueue(batch_of("acme", 2)).await.unwrap();
+    let claim = queue.claim("host", LEASE).await.unwrap().unwrap();
+    let in_its_way = folder.path().join("dump.rdb");
+    std::fs::create_dir_all(in_its_way.join("folder")).unwrap();
+    command(&server, &["BGSAVE"]).await;
+    let told = loop {
+        match queue.save(claim.key(), Checkpoint::default()).await {
+            Ok(()) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(told, QueueError::Transient(_)) && told.to_string().contains("MISCONF"), "{told}");
+    for refused in [
+        queue.enqueue(batch_of("acme", 1)).await.err(),
+        queue.claim("host", LEASE).await.err(),
+        queue.renew(claim.key(), LEASE).await.err(),
+        queue.end(claim.key(), Ending::Done, Checkpoint::default()).await.err(),
+    ] {
+        assert!(matches!(refused, Some(QueueError::Transient(_))), "{refused:?}");
+    }
+    std::fs::remove_dir_all(in_its_way).unwrap();
+    command(&server, &["BGSAVE"]).await;
+    while queue.end(claim.key(), Ending::Done, Checkpoint::default()).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let next = queue.claim("host", LEASE).await.unwrap().unwrap();
+    assert_eq!((next.task.number, all(&queue).await.len()), (numbers[1], 2));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_with_rights_to_our_keys_is_enough_and_a_wrong_password_is_told_without_it() {
     let server = Redis::start().unwrap();

@@ -1,4 +1,4 @@
-//! One at a time for each key: the changes of a tenant's apps, the probes of a content.
+//! One at a time for each key: the changes of a tenant's apps, or of its streams; the probes of a content.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,7 +7,7 @@ use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
 /// Keys that somebody has or waits for; others cost nothing.
 #[derive(Debug)]
-pub(super) struct Turns<K> {
+pub(crate) struct Turns<K> {
     turns: Mutex<HashMap<K, Weak<Turn<()>>>>,
 }
 
@@ -19,7 +19,7 @@ impl<K> Default for Turns<K> {
 
 impl<K: Clone + Eq + Hash> Turns<K> {
     /// Waits for the turn of `key`, first come first served; it is over when the guard is dropped.
-    pub(super) async fn of(&self, key: &K) -> OwnedMutexGuard<()> {
+    pub(crate) async fn of(&self, key: &K) -> OwnedMutexGuard<()> {
         self.turn(key).lock_owned().await
     }
 
