@@ -17,7 +17,11 @@ use crate::queue::{NewBatch, QueueError};
 use crate::quota::check::{self, Candidate};
 use crate::task::{BatchId, Origin, StoredFile, Work};
 use crate::tenant::{AppName, TenantId};
+use crate::worker::words::short_line;
 use std::collections::HashMap;
+
+/// Names of a refused batch that are told, and characters of each.
+const TOLD: (usize, usize) = (10, 100);
 
 /// Takes batches in. Clones share everything.
 #[derive(Clone)]
@@ -114,10 +118,10 @@ impl Batches {
         accepted.map(|(tasks, _)| tasks)
     }
 
-    /// Writes down that something was refused.
+    /// Writes down that something was refused. Of its names only as much as somebody reads: they are whatever was sent.
     pub async fn refused(&self, tenant: &TenantId, app: &str, files: Vec<String>, error: &ActionError) {
         let reason = error.sentence.clone();
-        let refused = Happening::BatchRefused { app: app.to_owned(), files, reason };
+        let refused = Happening::BatchRefused { app: app.to_owned(), files: told(&files), reason };
         self.parts.journal.record(Event::now(Some(tenant), refused)).await;
     }
 
@@ -160,6 +164,16 @@ impl Batches {
     }
 }
 
+/// Names as they are told: the first ones, each shortened, and how many more there are.
+fn told(names: &[String]) -> Vec<String> {
+    let (most, length) = TOLD;
+    let mut told: Vec<String> = names.iter().take(most).map(|name| short_line(name, length).into_owned()).collect();
+    if names.len() > most {
+        told.push(format!("and {} more", names.len() - most));
+    }
+    told
+}
+
 /// The sentence for a tenant that is not there.
 pub fn unknown_tenant(tenant: &TenantId) -> ActionError {
     let sentence =
@@ -189,4 +203,20 @@ fn known_content(file: &StoredFile, known: &crate::task::TaskRecord) -> ActionEr
         file.name, known.number, known.file.name, known.state, known.app
     );
     ActionError::conflict("known_content", sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_names_of_a_refused_batch_ten_are_told_each_shortened() {
+        let names = |count: usize| vec!["x".repeat(300); count];
+        let all = told(&names(10));
+        assert!(all.len() == 10 && all.iter().all(|name| name.len() <= 100 && name.starts_with("xxx")), "{all:?}");
+        let some = told(&names(1_000));
+        assert_eq!((some.len(), some.last().map(String::as_str)), (11, Some("and 990 more")));
+        assert_eq!(told(&["a.csv".to_owned()]), ["a.csv"]);
+        assert_eq!(told(&["a\u{1b}.csv".to_owned()]), ["a\\u{1b}.csv"]);
+    }
 }
