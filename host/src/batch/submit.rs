@@ -13,7 +13,7 @@ use crate::config::OnKnown;
 use crate::failpoint;
 use crate::journal::{Event, Happening};
 use crate::platform::error::{ActionError, Kind};
-use crate::queue::{NewBatch, QueueError};
+use crate::queue::{Load, NewBatch, QueueError};
 use crate::quota::check::{self, Candidate};
 use crate::task::{BatchId, Origin, StoredFile, Work};
 use crate::tenant::{AppName, TenantId};
@@ -48,11 +48,12 @@ pub struct Submission {
 }
 
 impl Batches {
-    /// Whether a batch of these files (name, bytes) may come in: before anything of it is kept.
+    /// Whether a batch of these files (name, bytes) may come in: before anything of it is kept. Answers what its tenant has in
+    /// the queue.
     ///
     /// # Errors
     /// The tenant or the app is not there, or a limit forbids it; the sentence names limit and value.
-    pub async fn check(&self, tenant: &TenantId, app: &AppName, files: &[(String, u64)]) -> Result<(), ActionError> {
+    pub async fn check(&self, tenant: &TenantId, app: &AppName, files: &[(String, u64)]) -> Result<Load, ActionError> {
         self.check_kept(tenant, app, files, 0).await
     }
 
@@ -63,7 +64,7 @@ impl Batches {
         app: &AppName,
         files: &[(String, u64)],
         kept: u64,
-    ) -> Result<(), ActionError> {
+    ) -> Result<Load, ActionError> {
         let settings = self.parts.tenants.app(tenant, app).ok_or_else(|| unknown_tenant(tenant))?;
         match self.parts.apps.live(tenant, app) {
             None => {
@@ -84,8 +85,8 @@ impl Batches {
         let load = self.parts.queue.load(tenant).await?;
         let stored = self.parts.sinks.stored_bytes(tenant) + self.parts.files.bytes(tenant);
         let files: Vec<Candidate<'_>> = files.iter().map(|(name, bytes)| Candidate { name, bytes: *bytes }).collect();
-        let admitted = check::admit(tenant, &settings.limits, &files, &load, stored.saturating_sub(kept));
-        admitted.map_err(|refusal| ActionError { kind: Kind::Limit, code: refusal.limit, sentence: refusal.sentence })
+        check::admit(tenant, &settings.limits, &files, &load, stored.saturating_sub(kept))?;
+        Ok(load)
     }
 
     /// Puts a batch whose files are kept into the queue, and answers the numbers of its tasks. The same id again answers

@@ -2,6 +2,7 @@
 
 use super::parts::Parts;
 use crate::apps::Generation;
+use crate::staging::files::Terms;
 use crate::staging::snapshot::Snapshot;
 use crate::task::{BatchId, StoredFile, TaskRecord};
 use crate::tenant::{AppName, TenantId};
@@ -46,7 +47,7 @@ impl Parts {
         let place = task.file.place();
         let (batch, index) = place.ok_or_else(|| Missing::Lasting(format!("{key} is no key of a file")))?;
         let reader = depot.file_content(key).await.map_err(Missing::of)?;
-        let got = self.files.receive(&task.tenant, batch, index, OsStr::new(name), reader, *bytes).await;
+        let got = self.files.receive(&task.tenant, batch, index, OsStr::new(name), reader, Terms::most(*bytes)).await;
         self.files.settled(batch);
         let got = got.map_err(|error| Missing::Passing(error.to_string()))?;
         if got.content != *content {

@@ -14,10 +14,12 @@ mod batches;
 pub mod error;
 mod going;
 pub mod housekeeping;
+mod incoming;
 pub mod intake;
 mod letters;
 mod measure;
 pub mod neighbours;
+mod opened;
 mod overview;
 mod receiving;
 mod records;
@@ -47,12 +49,12 @@ use crate::stream::manager::Streams;
 use crate::tenant::{SinkName, Tenant, TenantId};
 use error::ActionError;
 use jiff::Timestamp;
+use opened::Uploads;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use uploads::Uploads;
 
 /// Apps that are uploaded at the same time; more wait.
 const APP_UPLOADS: usize = 4;
