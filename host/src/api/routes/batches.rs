@@ -1,7 +1,7 @@
 //! Batches, sent file by file: opened, filled, committed. What `mysimbdp submit` does.
 
 use super::super::acting::Acting;
-use super::super::asks::{Wanted, reader};
+use super::super::asks::Wanted;
 use super::super::served::Served;
 use super::Answer;
 use crate::platform::error::ActionError;
@@ -71,7 +71,8 @@ async fn send_file(
     body: Body,
 ) -> Answer<StoredFile> {
     acting.batch(batch).await?;
-    acting.platform.send_file(batch, index, blake3.as_deref(), reader(body)).await.map(Json)
+    let stored = acting.platform.send_file(batch, index, blake3.as_deref(), acting.reader(body)).await;
+    stored.map(Json).map_err(|error| acting.told(error))
 }
 
 /// Put a batch into the queue
