@@ -53,11 +53,8 @@ use opened::Uploads;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-
-/// Apps that are uploaded at the same time; more wait.
-const APP_UPLOADS: usize = 4;
+use upload_app::AppTurns;
 
 /// The facade. Clones share everything.
 #[derive(Clone)]
@@ -78,8 +75,7 @@ pub struct Platform {
     staging: Arc<Path>,
     /// Where HTTP is served.
     address: Arc<OnceLock<String>>,
-    /// Each holds a copy of its app in memory.
-    app_uploads: Arc<Semaphore>,
+    app_turns: AppTurns,
     /// What is settled is followed one after another.
     settling: Arc<tokio::sync::Mutex<()>>,
     /// Comes when somebody asks the host to shut down.
@@ -107,7 +103,7 @@ impl Platform {
             since: Timestamp::now(),
             staging: staging.into(),
             address: Arc::default(),
-            app_uploads: Arc::new(Semaphore::new(APP_UPLOADS)),
+            app_turns: AppTurns::default(),
             settling: Arc::default(),
             leave: CancellationToken::new(),
             uploads: Uploads::default(),
