@@ -3,7 +3,9 @@
 use crate::scene::{CONFIG, Scene, issue};
 use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::http::Http;
+use mysimbdp_tests::http::Reply;
 use serde_json::json;
+use std::io::Write as _;
 
 #[test]
 fn without_any_token_whoever_is_on_this_machine_is_an_operator_and_that_is_said_at_the_start() {
@@ -114,4 +116,57 @@ fn a_token_that_asks_too_often_is_told_when_to_come_again() {
     assert_eq!((refused.status, refused.problem()), (429, "too_many_requests".to_owned()));
     assert!(refused.header("retry-after").is_some());
     assert_eq!(scene.globex.get("/v1/me").status, 200, "somebody else's token is not concerned");
+}
+
+#[test]
+fn an_upload_of_a_token_that_is_revoked_meanwhile_comes_to_nothing() {
+    let scene = Scene::set();
+    let (first, rest) = ("n,deed\n1,none\n", "2,none\n");
+    let batch = json!({ "tenant": "acme", "app": "villains", "files": [{ "name": "a.csv", "bytes": 21 }] });
+    let batch = scene.acme.post("/v1/batches", &batch).good()["batch"].as_str().unwrap().to_owned();
+    let form = "--x\r\ncontent-disposition: form-data; name=\"f\"; filename=\"a.csv\"\r\n\r\n";
+    let whole = "/v1/tenants/acme/apps/villains/files?name=a.csv".to_owned();
+    let uploads = [
+        ("POST", whole.clone(), "text/csv", first.to_owned(), rest.to_owned()),
+        ("POST", whole, "multipart/form-data; boundary=x", format!("{form}{first}"), format!("{rest}\r\n--x--\r\n")),
+        ("PUT", format!("/v1/batches/{batch}/files/0"), "text/csv", first.to_owned(), rest.to_owned()),
+        ("POST", "/v1/tenants/acme/apps".to_owned(), "text/csv", first.to_owned(), rest.to_owned()),
+    ];
+    for (number, (method, path, kind, begun, rest)) in uploads.into_iter().enumerate() {
+        let name = format!("upload-{number}");
+        let http = Http::of(&scene.daemon).with(&issue(&scene.daemon, &name, &["--tenant", "acme"]));
+        let length = begun.len() + rest.len();
+        let head = http.head(method, &path, &[("content-type", kind)]);
+        let mut stream = http.connect();
+        stream.write_all(format!("{head}content-length: {length}\r\n\r\n{begun}").as_bytes()).unwrap();
+        let folders = [scene.daemon.path("data/tenants/acme/files"), scene.daemon.staging("acme").join("apps")];
+        scene
+            .daemon
+            .until("a file on its way", || folders.iter().any(|folder| has_one_on_its_way(folder)).then_some(()));
+        let tokens = scene.operator.get("/v1/tokens").good();
+        let token = tokens.as_array().unwrap().iter().find(|token| token["name"] == name.as_str()).unwrap();
+        let id = token["id"].as_str().unwrap();
+        assert_eq!(scene.operator.send("DELETE", &format!("/v1/tokens/{id}"), &[], b"").good()["good"], false);
+        stream.write_all(rest.as_bytes()).unwrap();
+        let reply = Reply::read(&mut stream);
+        assert_eq!((reply.status, reply.problem().as_str()), (401, "unauthorized"), "{method} {path}");
+        assert!(reply.text().contains("while the request was under way"), "{}", reply.text());
+        let is_gone = || (!folders.iter().any(|folder| has_one_on_its_way(folder))).then_some(());
+        scene.daemon.until("nothing on its way", is_gone);
+    }
+    assert_eq!(scene.operator.get("/v1/tasks").good(), json!([]));
+    assert_eq!(scene.acme.post(&format!("/v1/batches/{batch}/commit"), &json!({})).problem(), "missing_file");
+}
+
+/// A file on its way has a name that begins with a dot.
+fn has_one_on_its_way(folder: &std::path::Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        true => has_one_on_its_way(&entry.path()),
+        false => {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            name.ends_with(".part") || name.starts_with(".upload-")
+        }
+    })
 }

@@ -13,3 +13,4 @@ mod live;
 mod scene;
 mod submissions;
 mod tenants;
+mod uploads;

@@ -115,6 +115,11 @@ fn what_is_cut_off_lies_about_itself_or_breaks_a_limit_leaves_nothing_behind() {
     for name in ["..", "%2e%2e", "..%2f..%2fetc%2fpasswd.csv", "%2fetc%2fpasswd.csv", "a%00.csv", &"x".repeat(10_000)] {
         assert_eq!(scene.acme.send("POST", &path(name), &[], text.as_bytes()).problem(), "bad_name", "{name}");
     }
+    for name in ["", "..", "../../etc/passwd.csv", "/etc/passwd.csv", "a\\b.csv", "a\0.csv", &"x".repeat(10_000)] {
+        let files = json!([{ "name": "good.csv", "bytes": 3 }, { "name": name, "bytes": 3 }]);
+        let plan = json!({ "tenant": "acme", "app": "villains", "files": files });
+        assert_eq!(scene.acme.post("/v1/batches", &plan).problem(), "bad_name", "{name}");
+    }
     assert_eq!(scene.acme.send("POST", &path("a.exe"), &[], text.as_bytes()).problem(), "formats");
     let nowhere = "/v1/tenants/acme/apps/nothing/files?name=a.csv";
     assert_eq!(scene.acme.send("POST", nowhere, &[], text.as_bytes()).problem(), "unknown_app");

@@ -44,7 +44,17 @@ fn a_tenant_that_is_suspended_runs_nothing_until_it_is_resumed_and_loses_nothing
     let task = scene.acme.send("POST", path, &[], rows.csv().as_bytes()).good()["tasks"][0].as_u64().unwrap();
     let told = patch(&scene, "/v1/tenants/acme", &json!({ "enabled": false })).good();
     assert_eq!(told["settings"]["enabled"], false);
-    assert_eq!(scene.acme.get("/v1/apps").problem(), "unknown_tenant");
+    let record = scene.operator.get(&format!("/v1/tasks/{task}")).good();
+    let batch = record["batch"].as_str().unwrap();
+    // Its own token reaches nothing meanwhile, whatever it asks for.
+    let about = [format!("/v1/tasks/{task}"), format!("/v1/batches/{batch}")];
+    let all = ["apps", "tasks", "logs", "stats", "usage", "status", "streams", "tenants", "me", "live", "logs/follow"];
+    for path in all.map(|what| format!("/v1/{what}")).into_iter().chain(about) {
+        assert_eq!(scene.acme.get(&path).problem(), "unknown_tenant", "{path}");
+    }
+    let file = format!("/v1/batches/{batch}/files/0");
+    assert_eq!(scene.acme.send("PUT", &file, &[], rows.csv().as_bytes()).problem(), "unknown_tenant");
+    assert_eq!(scene.acme.post(&format!("/v1/batches/{batch}/commit"), &json!({})).problem(), "unknown_tenant");
     assert_eq!(scene.operator.send("POST", path, &[], rows.csv().as_bytes()).problem(), "unknown_tenant");
     let state = |wanted: &str| {
         let record = scene.operator.get(&format!("/v1/tasks/{task}")).good();

@@ -3,22 +3,28 @@
 //! What a caller may not reach is for it as if it were not there; the sentences are those that it would hear of what never
 //! was. So each route asks here first for whatever it is named.
 
+use super::asks::reader;
 use super::served::Served;
 use crate::broker::StreamKey;
 use crate::identity::Caller;
+use crate::identity::tokens::Tokens;
 use crate::journal::Scope;
 use crate::platform::Platform;
-use crate::platform::error::ActionError;
+use crate::platform::error::{ActionError, Kind};
 use crate::task::{BatchId, TaskRecord};
 use crate::tenant::{StreamName, TenantId};
+use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use jiff::Timestamp;
+use tokio::io::AsyncRead;
 
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Acting {
     pub(super) platform: Platform,
     pub(super) caller: Caller,
+    tokens: Tokens,
 }
 
 impl FromRequestParts<Served> for Acting {
@@ -27,7 +33,7 @@ impl FromRequestParts<Served> for Acting {
     async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Acting, ActionError> {
         let caller = parts.extensions.get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| ActionError::internal("a route was reached that nobody guards"))?;
-        Ok(Acting { platform: served.platform.clone(), caller })
+        Ok(Acting { platform: served.platform.clone(), caller, tokens: served.tokens.clone() })
     }
 }
 
@@ -41,6 +47,30 @@ impl Acting {
                 "this is the operator's to do, and your token is a tenant's: ask the operator",
             )),
         }
+    }
+
+    /// Whether the caller still may: a request that takes long is asked again before it counts.
+    ///
+    /// # Errors
+    /// Its token is over by now, or its tenant suspended.
+    pub(super) fn still(&self) -> Result<(), ActionError> {
+        if self.caller.token.as_ref().is_some_and(|id| !self.tokens.is_good(id, Timestamp::now())) {
+            let sentence = "this token was revoked or has expired while the request was under way, of which nothing is kept: ask \
+                            the operator for a new one (`mysimbdp tokens issue`), and send it again";
+            return Err(ActionError { kind: Kind::Stranger, code: "unauthorized", sentence: sentence.to_owned() });
+        }
+        self.platform.exists(self.caller.tenant())
+    }
+
+    /// A body as it comes. It ends with an error where its sender says nothing for too long, and where it may send no more.
+    pub(super) fn reader(&self, body: Body) -> impl AsyncRead + Unpin + Send + use<> {
+        let acting = self.clone();
+        reader(body, move || acting.still())
+    }
+
+    /// Why something failed: whoever was let go meanwhile hears that.
+    pub(super) fn told(&self, error: ActionError) -> ActionError {
+        self.still().err().unwrap_or(error)
     }
 
     /// A tenant that was named.
@@ -71,8 +101,6 @@ impl Acting {
 
     /// A task that was named.
     pub(super) async fn task(&self, number: u64) -> Result<TaskRecord, ActionError> {
-        // One that is suspended or gone reaches nothing.
-        self.platform.exists(self.caller.tenant())?;
         let task = self.platform.task(number).await?;
         match self.caller.may_reach(&task.tenant) {
             true => Ok(task),

@@ -88,10 +88,43 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
     }
 }
 
-/// A body as it comes. It ends with an error where its sender says nothing for too long.
-pub(super) fn reader(body: Body) -> impl AsyncRead + Unpin + Send {
+/// A body as it comes. It ends with an error where its sender says nothing for too long, or may send no more: that is asked with
+/// each chunk, and when all is there.
+pub(super) fn reader(
+    body: Body,
+    may: impl Fn() -> Result<(), ActionError> + Send + 'static,
+) -> impl AsyncRead + Unpin + Send {
     let late = |_| io::Error::new(io::ErrorKind::TimedOut, "nothing came for 30 s: the sender is too slow, or gone");
-    let chunks = body.into_data_stream().timeout(PATIENCE);
-    let chunks = chunks.map(move |chunk| chunk.map_err(late)?.map_err(io::Error::other));
+    let chunks = body.into_data_stream().timeout(PATIENCE).map(Some).chain(tokio_stream::once(None));
+    let chunks = chunks.map(move |chunk| {
+        may().map_err(io::Error::other)?;
+        chunk.map_or(Ok(Bytes::new()), |chunk| chunk.map_err(late)?.map_err(io::Error::other))
+    });
     StreamReader::new(Box::pin(chunks))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::io::AsyncReadExt as _;
+
+    #[tokio::test]
+    async fn a_body_is_read_as_long_as_its_sender_may_send_and_not_whole_where_it_may_not_at_its_end() {
+        let read = async |allowed: usize| {
+            let asked = AtomicUsize::new(0);
+            let may = move || match asked.fetch_add(1, Ordering::Relaxed) < allowed {
+                true => Ok(()),
+                false => Err(ActionError::forbidden("over", "no more")),
+            };
+            let chunks = ["some ", "text"].map(|chunk| Ok::<_, io::Error>(Bytes::from(chunk)));
+            let mut text = String::new();
+            let body = Body::from_stream(tokio_stream::iter(chunks));
+            reader(body, may).read_to_string(&mut text).await.map(|_| text).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(3).await.as_deref(), Ok("some text"));
+        for allowed in [0, 1, 2] {
+            assert_eq!(read(allowed).await, Err("no more".to_owned()), "{allowed} times");
+        }
+    }
 }

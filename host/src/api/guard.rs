@@ -1,7 +1,7 @@
 //! What stands before the routes: who asks, whether that one may, how often, and what is written down of it.
 //!
 //! ```text
-//!   request ─ id ─ origin ─ who? ─ its rate ─ may it write? ─ its share ─▶ route ─▶ id on the answer ─ audit, where it changed something
+//!   request ─ id ─ origin ─ who? ─ its rate ─ its tenant ─ may it write? ─ its share ─▶ route ─▶ id on the answer ─ audit, where it changed something
 //! ```
 //!
 //! - Whoever comes by the control socket is an operator: the socket has mode 0600. Whoever comes by HTTP needs a token, unless
@@ -156,6 +156,8 @@ impl Door {
 
     fn admit(&self, request: &Request, caller: &Caller) -> Result<Option<Turn>, ActionError> {
         self.rate(caller)?;
+        // One whose tenant is suspended or gone reaches nothing.
+        self.served.platform.exists(caller.tenant())?;
         let changes = !request.method().is_safe();
         if caller.read_only && changes {
             let sentence = "your token may only read: ask the operator for one that may write";

@@ -13,11 +13,15 @@ use crate::config::OnKnown;
 use crate::failpoint;
 use crate::journal::{Event, Happening};
 use crate::platform::error::{ActionError, Kind};
-use crate::queue::{NewBatch, QueueError};
+use crate::queue::{Load, NewBatch, QueueError};
 use crate::quota::check::{self, Candidate};
 use crate::task::{BatchId, Origin, StoredFile, Work};
 use crate::tenant::{AppName, TenantId};
+use crate::worker::words::short_line;
 use std::collections::HashMap;
+
+/// Names of a refused batch that are told, and characters of each.
+const TOLD: (usize, usize) = (10, 100);
 
 /// Takes batches in. Clones share everything.
 #[derive(Clone)]
@@ -44,11 +48,12 @@ pub struct Submission {
 }
 
 impl Batches {
-    /// Whether a batch of these files (name, bytes) may come in: before anything of it is kept.
+    /// Whether a batch of these files (name, bytes) may come in: before anything of it is kept. Answers what its tenant has in
+    /// the queue.
     ///
     /// # Errors
     /// The tenant or the app is not there, or a limit forbids it; the sentence names limit and value.
-    pub async fn check(&self, tenant: &TenantId, app: &AppName, files: &[(String, u64)]) -> Result<(), ActionError> {
+    pub async fn check(&self, tenant: &TenantId, app: &AppName, files: &[(String, u64)]) -> Result<Load, ActionError> {
         self.check_kept(tenant, app, files, 0).await
     }
 
@@ -59,7 +64,7 @@ impl Batches {
         app: &AppName,
         files: &[(String, u64)],
         kept: u64,
-    ) -> Result<(), ActionError> {
+    ) -> Result<Load, ActionError> {
         let settings = self.parts.tenants.app(tenant, app).ok_or_else(|| unknown_tenant(tenant))?;
         match self.parts.apps.live(tenant, app) {
             None => {
@@ -80,8 +85,8 @@ impl Batches {
         let load = self.parts.queue.load(tenant).await?;
         let stored = self.parts.sinks.stored_bytes(tenant) + self.parts.files.bytes(tenant);
         let files: Vec<Candidate<'_>> = files.iter().map(|(name, bytes)| Candidate { name, bytes: *bytes }).collect();
-        let admitted = check::admit(tenant, &settings.limits, &files, &load, stored.saturating_sub(kept));
-        admitted.map_err(|refusal| ActionError { kind: Kind::Limit, code: refusal.limit, sentence: refusal.sentence })
+        check::admit(tenant, &settings.limits, &files, &load, stored.saturating_sub(kept))?;
+        Ok(load)
     }
 
     /// Puts a batch whose files are kept into the queue, and answers the numbers of its tasks. The same id again answers
@@ -114,10 +119,10 @@ impl Batches {
         accepted.map(|(tasks, _)| tasks)
     }
 
-    /// Writes down that something was refused.
+    /// Writes down that something was refused. Of its names only as much as somebody reads: they are whatever was sent.
     pub async fn refused(&self, tenant: &TenantId, app: &str, files: Vec<String>, error: &ActionError) {
         let reason = error.sentence.clone();
-        let refused = Happening::BatchRefused { app: app.to_owned(), files, reason };
+        let refused = Happening::BatchRefused { app: app.to_owned(), files: told(&files), reason };
         self.parts.journal.record(Event::now(Some(tenant), refused)).await;
     }
 
@@ -160,6 +165,16 @@ impl Batches {
     }
 }
 
+/// Names as they are told: the first ones, each shortened, and how many more there are.
+fn told(names: &[String]) -> Vec<String> {
+    let (most, length) = TOLD;
+    let mut told: Vec<String> = names.iter().take(most).map(|name| short_line(name, length).into_owned()).collect();
+    if names.len() > most {
+        told.push(format!("and {} more", names.len() - most));
+    }
+    told
+}
+
 /// The sentence for a tenant that is not there.
 pub fn unknown_tenant(tenant: &TenantId) -> ActionError {
     let sentence =
@@ -189,4 +204,20 @@ fn known_content(file: &StoredFile, known: &crate::task::TaskRecord) -> ActionEr
         file.name, known.number, known.file.name, known.state, known.app
     );
     ActionError::conflict("known_content", sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_names_of_a_refused_batch_ten_are_told_each_shortened() {
+        let names = |count: usize| vec!["x".repeat(300); count];
+        let all = told(&names(10));
+        assert!(all.len() == 10 && all.iter().all(|name| name.len() <= 100 && name.starts_with("xxx")), "{all:?}");
+        let some = told(&names(1_000));
+        assert_eq!((some.len(), some.last().map(String::as_str)), (11, Some("and 990 more")));
+        assert_eq!(told(&["a.csv".to_owned()]), ["a.csv"]);
+        assert_eq!(told(&["a\u{1b}.csv".to_owned()]), ["a\\u{1b}.csv"]);
+    }
 }

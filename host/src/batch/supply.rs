@@ -2,6 +2,7 @@
 
 use super::parts::Parts;
 use crate::apps::Generation;
+use crate::staging::files::{FileStoreError, Terms};
 use crate::staging::snapshot::Snapshot;
 use crate::task::{BatchId, StoredFile, TaskRecord};
 use crate::tenant::{AppName, TenantId};
@@ -46,17 +47,18 @@ impl Parts {
         let place = task.file.place();
         let (batch, index) = place.ok_or_else(|| Missing::Lasting(format!("{key} is no key of a file")))?;
         let reader = depot.file_content(key).await.map_err(Missing::of)?;
-        let got = self.files.receive(&task.tenant, batch, index, OsStr::new(name), reader, *bytes).await;
+        // Nothing else than what was submitted becomes a file: the next attempt would take it for that.
+        let terms = Terms { least: *bytes, blake3: Some(content), ..Terms::most(*bytes) };
+        let got = self.files.receive(&task.tenant, batch, index, OsStr::new(name), reader, terms).await;
         self.files.settled(batch);
-        let got = got.map_err(|error| Missing::Passing(error.to_string()))?;
-        if got.content != *content {
-            // The next attempt is not to take it for what was submitted.
-            self.files.discard(&task.tenant, key).await.map_err(|error| Missing::Passing(error.to_string()))?;
-            return Err(Missing::Lasting(format!(
+        use FileStoreError::{OtherContent, TooLarge, TooShort};
+        match got {
+            Ok(_) => Ok(path),
+            Err(OtherContent { .. } | TooLarge { .. } | TooShort { .. }) => Err(Missing::Lasting(format!(
                 "the file {name} in the depot is not what was submitted: somebody changed it; submit it again"
-            )));
+            ))),
+            Err(error) => Err(Missing::Passing(error.to_string())),
         }
-        Ok(path)
     }
 
     /// A generation of an app, having got it if this host had it not.

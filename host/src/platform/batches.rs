@@ -47,7 +47,7 @@ impl Platform {
     /// # Errors
     /// The queue cannot answer.
     pub async fn owner(&self, batch: BatchId) -> Result<Option<TenantId>, ActionError> {
-        if let Some(tenant) = self.open_batch_of(batch) {
+        if let Some(tenant) = self.uploads.owner(batch) {
             return Ok(Some(tenant));
         }
         let tasks = self.batches.parts.queue.batch(batch).await?;

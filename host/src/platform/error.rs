@@ -1,6 +1,7 @@
 //! Why an action was not done: a code for programs, a kind for protocols, one sentence for people.
 
 use crate::queue::QueueError;
+use crate::quota::check::Refusal;
 use crate::sink::SinkError;
 use crate::staging::files::FileStoreError;
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,12 @@ impl ActionError {
     }
 }
 
+impl From<Refusal> for ActionError {
+    fn from(refusal: Refusal) -> ActionError {
+        ActionError { kind: Kind::Limit, code: refusal.limit, sentence: refusal.sentence }
+    }
+}
+
 impl From<QueueError> for ActionError {
     fn from(error: QueueError) -> ActionError {
         let sentence = error.to_string();
@@ -125,9 +132,11 @@ impl From<FileStoreError> for ActionError {
         let sentence = error.to_string();
         match error {
             FileStoreError::Io { .. } => ActionError::unavailable("files_unavailable", sentence),
-            FileStoreError::TooLarge { .. } | FileStoreError::Changed(_) => {
+            FileStoreError::TooLarge { .. } | FileStoreError::TooShort { .. } | FileStoreError::Changed(_) => {
                 ActionError::invalid("wrong_size", sentence)
             }
+            FileStoreError::NoRoom { .. } => ActionError { kind: Kind::Limit, code: "storage_bytes", sentence },
+            FileStoreError::OtherContent { .. } => ActionError::invalid("wrong_checksum", sentence),
             FileStoreError::Different { .. } => ActionError::conflict("another_file", sentence),
             FileStoreError::NoKey(_) => ActionError::internal(sentence),
         }

@@ -104,13 +104,28 @@ impl Platform {
         filter: &LetterFilter,
         limit: usize,
     ) -> Result<LetterPage, ActionError> {
+        let (letters, next) = self.letter_lines(tenant, sink, filter, limit).await?;
+        let count = self.sink(tenant, sink).await?.count_letters(filter).await?;
+        Ok(LetterPage { letters, next, count })
+    }
+
+    /// The same without how many there are in all: to count them reads all of them, which nobody who wants one page after the
+    /// other can do for each.
+    ///
+    /// # Errors
+    /// As for [`letters`](Platform::letters).
+    pub async fn letter_lines(
+        &self,
+        tenant: &TenantId,
+        sink: Option<&SinkName>,
+        filter: &LetterFilter,
+        limit: usize,
+    ) -> Result<(Vec<LetterLine>, Option<LetterKey>), ActionError> {
         let sink = self.sink(tenant, sink).await?;
-        let limit = limit.clamp(1, MAX_PAGE);
-        let letters = sink.letters(filter, limit).await?;
-        let count = sink.count_letters(filter).await?;
+        let letters = sink.letters(filter, limit.clamp(1, MAX_PAGE)).await?;
         let last = letters.last().map(|kept| (kept.letter.task, kept.letter.row, kept.letter.part));
         // A page may be shorter because its rows are long, so only an empty one is the end.
-        Ok(LetterPage { next: last, letters: letters.into_iter().map(line).collect(), count })
+        Ok((letters.into_iter().map(line).collect(), last))
     }
 
     /// Runs the rows of a task that are dead letters once more, on the generation that is live now: those that succeed

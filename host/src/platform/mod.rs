@@ -14,10 +14,12 @@ mod batches;
 pub mod error;
 mod going;
 pub mod housekeeping;
+mod incoming;
 pub mod intake;
 mod letters;
 mod measure;
 pub mod neighbours;
+mod opened;
 mod overview;
 mod receiving;
 mod records;
@@ -48,15 +50,12 @@ use crate::tenant::{SinkName, Tenant, TenantId};
 use crate::turns::Turns;
 use error::ActionError;
 use jiff::Timestamp;
+use opened::Uploads;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use uploads::Uploads;
-
-/// Apps that are uploaded at the same time; more wait.
-const APP_UPLOADS: usize = 4;
+use upload_app::AppTurns;
 
 /// The facade. Clones share everything.
 #[derive(Clone)]
@@ -77,8 +76,7 @@ pub struct Platform {
     staging: Arc<Path>,
     /// Where HTTP is served.
     address: Arc<OnceLock<String>>,
-    /// Each holds a copy of its app in memory.
-    app_uploads: Arc<Semaphore>,
+    app_turns: AppTurns,
     /// What is settled is followed one after another.
     settling: Arc<Turns<TenantId>>,
     /// Comes when somebody asks the host to shut down.
@@ -106,7 +104,7 @@ impl Platform {
             since: Timestamp::now(),
             staging: staging.into(),
             address: Arc::default(),
-            app_uploads: Arc::new(Semaphore::new(APP_UPLOADS)),
+            app_turns: AppTurns::default(),
             settling: Arc::default(),
             leave: CancellationToken::new(),
             uploads: Uploads::default(),

@@ -1,16 +1,16 @@
 //! A batch whose files come in one request, one after another, of sizes that nobody knows before.
 //!
-//! Limits are held against what has come: a file is cut off at the first byte that is too many. What is not committed is
-//! removed, however the request ends.
+//! Limits are held against what has come: a file is cut off at the first byte that is too many, and at the first piece for which
+//! its tenant has no room. What is not committed is removed, however the request ends.
 
 use super::Platform;
-use super::error::ActionError;
-use super::uploads::Turn;
+use super::error::{ActionError, Kind};
+use super::incoming::{Incoming, file_name};
+use super::opened::Turn;
 use crate::batch::submit::Submission;
-use crate::staging::files::FileStoreError;
+use crate::staging::files::{FileStoreError, Terms};
 use crate::task::{BatchId, Origin, StoredFile};
 use crate::tenant::{AppName, TenantId};
-use std::ffi::OsStr;
 use tokio::io::AsyncRead;
 
 /// See the module.
@@ -75,30 +75,16 @@ impl Receiving {
     ) -> Result<(), ActionError> {
         let name = file_name(name)?;
         self.admit(name, said.unwrap_or(0)).await?;
-        let most = self.most().await?;
-        let place = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        let most = self.most()?;
         self.is_loose = true;
-        let files = &self.platform.batches.parts.files;
-        let stored = files.receive(&self.tenant, self.batch, place, OsStr::new(name), content, most).await;
-        let stored = match stored {
-            Ok(stored) => stored,
-            Err(FileStoreError::TooLarge { .. }) => {
-                // Which limit it is that one byte more breaks.
-                self.admit(name, most.saturating_add(1)).await?;
-                return Err(ActionError::invalid(
-                    "wrong_size",
-                    format!("{name} has more than the {most} bytes that may come"),
-                ));
-            }
-            Err(FileStoreError::Io { source, .. }) if is_the_senders(source.kind()) => {
-                let sentence = format!("{name} did not come whole ({source}): send it again");
-                return Err(match source.kind() {
-                    std::io::ErrorKind::TimedOut => ActionError::too_slow(sentence),
-                    _ => ActionError::invalid("cut_off", sentence),
-                });
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let (tenant, app, batch, index) = (&self.tenant, &self.app, self.batch, self.files.len());
+        let incoming = Incoming { tenant, app, batch, index, name };
+        let stored = self.platform.take_in(&incoming, Terms::most(most), content).await;
+        if stored.as_ref().is_err_and(|error| error.code == "wrong_size") {
+            // Which limit it is that one byte more breaks.
+            self.admit(name, most.saturating_add(1)).await?;
+        }
+        let stored = stored?;
         if let Some(said) = said.filter(|said| *said != stored.bytes) {
             let sentence = format!("{name} was to have {said} bytes, and {} came: send it again", stored.bytes);
             return Err(ActionError::invalid("wrong_size", sentence));
@@ -114,11 +100,8 @@ impl Receiving {
     pub fn must_be(&self, blake3: &str) -> Result<(), ActionError> {
         match self.files.last() {
             Some(file) if !file.content.eq_ignore_ascii_case(blake3) => {
-                let sentence = format!(
-                    "{} came with the BLAKE3 {}, where {blake3:?} was wanted: it was changed on its way; send it again",
-                    file.name, file.content
-                );
-                Err(ActionError::invalid("wrong_checksum", sentence))
+                let (file, came, wanted) = (file.name.clone(), file.content.clone(), blake3.to_owned());
+                Err(FileStoreError::OtherContent { file, came, wanted }.into())
             }
             _ => Ok(()),
         }
@@ -127,14 +110,22 @@ impl Receiving {
     /// Puts it into the queue, and answers the numbers of its tasks.
     ///
     /// # Errors
-    /// It is refused after all; nothing of it is kept.
+    /// It is refused after all; nothing of it is kept. Or the queue cannot take it, or its answer was lost: whoever made the batch
+    /// from a key asks again and finds its files; one that nobody can ask for is removed once the queue says that it has it not.
     pub async fn commit(mut self) -> Result<Vec<u64>, ActionError> {
         let files = std::mem::take(&mut self.files);
         let (id, tenant, app) = (self.batch, self.tenant.clone(), self.app.clone());
         let submission = Submission { id, tenant, app, origin: Origin::Submitted, files };
         // From here on its files are the queue's, or removed where it is refused; a start sweeps what a kill left.
         self.is_loose = false;
-        self.platform.batches.submit(submission).await
+        let submitted = self.platform.batches.submit(submission).await;
+        if let Err(error) = &submitted
+            && matches!(error.kind, Kind::Unavailable | Kind::Internal)
+            && !self.batch.is_derived()
+        {
+            self.platform.uploads.doubt(&self.tenant, self.batch);
+        }
+        submitted
     }
 
     /// Holds the batch, with a file more of so many bytes, against the limits.
@@ -142,7 +133,7 @@ impl Receiving {
         let mut sizes: Vec<(String, u64)> = self.files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
         let kept: u64 = sizes.iter().map(|(_, bytes)| bytes).sum();
         sizes.push((name.to_owned(), bytes));
-        let admitted = self.platform.batches.check_kept(&self.tenant, &self.app, &sizes, kept).await;
+        let admitted = self.platform.batches.check_kept(&self.tenant, &self.app, &sizes, kept).await.map(|_| ());
         if let Err(error) = &admitted {
             let names = sizes.into_iter().map(|(name, _)| name).collect();
             self.platform.batches.refused(&self.tenant, self.app.as_str(), names, error).await;
@@ -150,14 +141,11 @@ impl Receiving {
         admitted
     }
 
-    /// Most bytes that the next file may have.
-    async fn most(&self) -> Result<u64, ActionError> {
+    /// Most bytes that the next file may have, as long as there is room.
+    fn most(&self) -> Result<u64, ActionError> {
         let limits = self.platform.tenant(&self.tenant)?.app(&self.app).limits;
         let had: u64 = self.files.iter().map(|file| file.bytes).sum();
-        let parts = &self.platform.batches.parts;
-        let stored = parts.sinks.stored_bytes(&self.tenant) + parts.files.bytes(&self.tenant);
-        let left = limits.storage_bytes.saturating_sub(stored);
-        Ok(limits.file_bytes.min(limits.batch_bytes.saturating_sub(had)).min(left))
+        Ok(limits.file_bytes.min(limits.batch_bytes.saturating_sub(had)))
     }
 }
 
@@ -174,39 +162,5 @@ impl Drop for Receiving {
                 tracing::warn!(%error, %batch, "the files of a batch that was not committed could not be removed");
             }
         });
-    }
-}
-
-/// A name without a directory, that a file can have.
-fn file_name(name: &str) -> Result<&str, ActionError> {
-    let is_path = name.contains(['/', '\\', '\0']) || matches!(name, "" | "." | "..");
-    match is_path || name.len() > 255 {
-        true => {
-            let shown = crate::worker::words::short_line(name, 100);
-            let sentence = format!("{shown:?} is not the name of a file: 1 to 255 bytes, without a directory");
-            Err(ActionError::invalid("bad_name", sentence))
-        }
-        false => Ok(name),
-    }
-}
-
-/// Whether it is the sender who broke off.
-fn is_the_senders(kind: std::io::ErrorKind) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, Other, TimedOut, UnexpectedEof};
-    matches!(kind, Other | TimedOut | UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_with_a_directory_is_none() {
-        for name in ["", ".", "..", "a/b", "/etc/passwd", "a\\b", "a\0b", &"x".repeat(256)] {
-            assert_eq!(file_name(name).unwrap_err().code, "bad_name", "{name:?}");
-        }
-        for name in ["a.csv", "..a", "Zoë.csv", "a b.csv", "%2e%2e"] {
-            assert_eq!(file_name(name).unwrap(), name);
-        }
     }
 }

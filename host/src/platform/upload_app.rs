@@ -8,6 +8,10 @@
 //! The registry knows a file by where it lies and by which file it is, which a rename does not change: so the watcher that
 //! finds it under its name knows it already. A kill before the rename leaves a file whose name begins with a dot, which
 //! nobody looks at and the next start removes.
+//!
+//! Of all tenants [`JUDGED`] apps are judged at once, each of which is a copy in memory. The turn for that is taken when all of the
+//! app is there, so that nobody's slow upload is in anybody's way. Until then an app is in memory with one chunk, and on the disk
+//! with no more than [`DEFAULT_MAX_SIZE`]; of one tenant [`RECEIVED`] come at once, in its own staging directory.
 
 use super::Platform;
 use super::error::ActionError;
@@ -20,12 +24,51 @@ use crate::staging::snapshot::Snapshot;
 use crate::staging::upload::Upload;
 use crate::tenant::{AppName, TenantId};
 use jiff::Timestamp;
+use std::collections::HashMap;
 use std::io::Seek as _;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 1 << 18;
+
+/// Apps that are judged at the same time; more wait.
+const JUDGED: usize = 4;
+/// Apps of one tenant that come at the same time; more wait, and are not read meanwhile.
+const RECEIVED: usize = 4;
+
+/// Whose turn it is.
+#[derive(Clone)]
+pub(super) struct AppTurns {
+    judged: Arc<Semaphore>,
+    received: Arc<Mutex<HashMap<TenantId, Arc<Semaphore>>>>,
+}
+
+impl Default for AppTurns {
+    fn default() -> AppTurns {
+        AppTurns { judged: Arc::new(Semaphore::new(JUDGED)), received: Arc::default() }
+    }
+}
+
+impl AppTurns {
+    /// An app of this tenant may come.
+    async fn to_come(&self, tenant: &TenantId) -> Result<OwnedSemaphorePermit, ActionError> {
+        let its = {
+            let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+            let its = received.entry(tenant.clone()).or_insert_with(|| Arc::new(Semaphore::new(RECEIVED)));
+            its.clone()
+        };
+        its.acquire_owned().await.map_err(|closed| ActionError::internal(closed.to_string()))
+    }
+
+    /// An app that is there may be judged.
+    async fn to_be_judged(&self) -> Result<OwnedSemaphorePermit, ActionError> {
+        let turn = self.judged.clone().acquire_owned().await;
+        turn.map_err(|closed| ActionError::internal(closed.to_string()))
+    }
+}
 
 impl Platform {
     /// Takes an app in. The answer is the verdict, whatever it is.
@@ -39,8 +82,7 @@ impl Platform {
         content: impl AsyncRead + Unpin + Send,
     ) -> Result<Verdict, ActionError> {
         self.tenant(tenant)?;
-        let place = self.app_uploads.acquire().await;
-        let _place = place.map_err(|error| ActionError::internal(error.to_string()))?;
+        let _coming = self.app_turns.to_come(tenant).await?;
         let failed = |error: std::io::Error| {
             ActionError::unavailable("staging_unavailable", format!("the app cannot be written into staging: {error}"))
         };
@@ -53,6 +95,7 @@ impl Platform {
         let upload = upload.await.map_err(failed)?;
         let file = tokio::fs::File::from_std(upload.file.try_clone().map_err(failed)?);
         write(file, content).await?;
+        let _judging = self.app_turns.to_be_judged().await?;
         let described = blocking(move || {
             upload.file.sync_all()?;
             (&upload.file).rewind()?;
@@ -101,4 +144,25 @@ async fn write(mut file: tokio::fs::File, mut content: impl AsyncRead + Unpin) -
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(std::io::Error::other(lost)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[tokio::test]
+    async fn apps_of_one_tenant_that_come_slowly_keep_no_other_waiting() {
+        let turns = AppTurns::default();
+        let (acme, globex) = ("acme".parse().unwrap(), "globex".parse().unwrap());
+        let mut coming = Vec::new();
+        for _ in 0..RECEIVED {
+            coming.push(turns.to_come(&acme).await.unwrap());
+        }
+        assert!(turns.to_come(&acme).now_or_never().is_none());
+        assert!(matches!(turns.to_come(&globex).now_or_never(), Some(Ok(_))));
+        assert!(matches!(turns.to_be_judged().now_or_never(), Some(Ok(_))));
+        coming.pop();
+        assert!(turns.to_come(&acme).now_or_never().is_some());
+    }
 }

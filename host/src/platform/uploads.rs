@@ -5,25 +5,31 @@
 //!   open(batch id, tenant, app, names and sizes) ─▶ send(batch, 0) … send(batch, n) ─▶ commit(batch) ─▶ task numbers
 //! ```
 //!
-//! An open batch is known to this process alone. Whatever was sent of a batch that is never committed is removed: at once
-//! where the sender is cut off amid a file, after [`PATIENCE`] where it falls silent, at the next start after a kill.
-//! Committing twice answers the same numbers.
+//! An open batch is known to this process alone (see [`opened`](super::opened)). A file that does not come whole leaves nothing, and
+//! may be sent again; a file for which its tenant has no room ends its batch. Whatever was sent of a batch that is never committed is
+//! removed: after [`PATIENCE`] in which nothing of it was under way, or at the next start after a kill. Opening, sending and
+//! committing the same again answers the same.
+//!
+//! Before files are removed the queue is asked, since it may have taken a batch of which nobody heard the answer. What it has is
+//! left alone; where it cannot say, it is asked again later.
 
 use super::Platform;
 use super::batches::unknown_batch;
-use super::error::ActionError;
-use crate::batch::submit::Submission;
-use crate::task::{BatchId, Origin, StoredFile};
+use super::error::{ActionError, Kind};
+use super::incoming::{Incoming, file_name};
+use crate::queue::Load;
+use crate::staging::files::Terms;
+use crate::task::{BatchId, StoredFile};
 use crate::tenant::{AppName, TenantId};
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::io::AsyncRead;
 
 /// How long an open batch may be silent.
 const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// How long after a lost answer the queue is asked whether it has a batch: what it was asked may still be on its way to it.
+const DOUBT: Duration = Duration::from_secs(30);
 
 /// A batch that is to be opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -56,109 +62,70 @@ pub struct OpenedBatch {
     pub batch: BatchId,
 }
 
-/// Batches that are open.
-#[derive(Clone, Default)]
-pub(super) struct Uploads {
-    open: Arc<Mutex<HashMap<BatchId, Upload>>>,
-    /// Batches that come in one request each.
-    receiving: Arc<Mutex<HashSet<BatchId>>>,
-}
-
-/// That somebody sends a batch, and nobody else does; dropped, it is over.
-pub(super) struct Turn {
-    all: Arc<Mutex<HashSet<BatchId>>>,
-    batch: BatchId,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.batch);
-    }
-}
-
-struct Upload {
-    plan: OpenBatch,
-    files: Vec<Option<StoredFile>>,
-    touched: Instant,
-}
-
-impl Uploads {
-    /// Somebody begins to send a batch; `None` where somebody does already.
-    pub(super) fn take(&self, batch: BatchId) -> Option<Turn> {
-        let all = Arc::clone(&self.receiving);
-        let is_first = all.lock().unwrap_or_else(PoisonError::into_inner).insert(batch);
-        is_first.then(|| Turn { all, batch })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<BatchId, Upload>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Platform {
-    /// Whose a batch is that is open here.
-    pub(super) fn open_batch_of(&self, batch: BatchId) -> Option<TenantId> {
-        self.uploads.lock().get(&batch).map(|upload| upload.plan.tenant.clone())
-    }
-
-    /// Opens a batch.
+    /// Opens a batch. The same again is the same batch.
     ///
     /// # Errors
-    /// Tenant or app are not there, a limit forbids it, or a name will not do: nothing is kept then.
+    /// Tenant or app are not there, a limit forbids it, a name will not do, or another batch is open under its id: nothing is
+    /// kept then.
     pub async fn open_batch(&self, plan: OpenBatch) -> Result<OpenedBatch, ActionError> {
-        let sizes: Vec<(String, u64)> = plan.files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
         let batch = plan.batch.unwrap_or_default();
-        // A batch that is there already is committed again, whatever its limits are now.
-        if self.batches.parts.queue.batch(batch).await?.is_empty()
-            && let Err(error) = self.batches.check(&plan.tenant, &plan.app, &sizes).await
-        {
-            let names = sizes.into_iter().map(|(name, _)| name).collect();
+        if self.uploads.is_open(batch, &plan)? {
+            return Ok(OpenedBatch { batch });
+        }
+        if let Err(error) = self.open_new(batch, &plan).await {
+            let names = plan.files.into_iter().map(|file| file.name).collect();
             self.batches.refused(&plan.tenant, plan.app.as_str(), names, &error).await;
             return Err(error);
         }
-        let files = vec![None; plan.files.len()];
-        self.uploads.lock().insert(batch, Upload { plan, files, touched: Instant::now() });
         Ok(OpenedBatch { batch })
     }
 
-    /// Takes one file of an open batch in.
+    async fn open_new(&self, batch: BatchId, plan: &OpenBatch) -> Result<(), ActionError> {
+        plan.files.iter().try_for_each(|file| file_name(&file.name).map(|_| ()))?;
+        let limits = self.tenant(&plan.tenant)?.app(&plan.app).limits;
+        // A batch that is there already is committed again, whatever its limits are now.
+        let load = match self.batches.parts.queue.batch(batch).await?.is_empty() {
+            true => {
+                let sizes: Vec<(String, u64)> = plan.files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
+                self.batches.check(&plan.tenant, &plan.app, &sizes).await?
+            }
+            false => Load::default(),
+        };
+        self.uploads.open(batch, plan.clone(), &limits, &load)
+    }
+
+    /// Takes one file of an open batch in, which has this BLAKE3 where one is said.
     ///
     /// # Errors
-    /// The batch is not open, has no such file, or other bytes came than were announced. Nothing of the file is kept then.
+    /// The batch is not open, has no such file, other bytes came than were announced, or its tenant has no room. Nothing of the
+    /// file is kept then; nor of the batch, where it was for want of room and nothing else of it is under way.
     pub async fn send_file(
         &self,
         batch: BatchId,
         index: usize,
+        blake3: Option<&str>,
         content: impl AsyncRead + Unpin + Send,
     ) -> Result<StoredFile, ActionError> {
-        let (tenant, planned) = {
-            let mut open = self.uploads.lock();
-            let upload = open.get_mut(&batch).ok_or_else(|| unknown_batch(batch))?;
-            upload.touched = Instant::now();
-            let count = upload.plan.files.len();
-            let planned = upload.plan.files.get(index).cloned().ok_or_else(|| {
-                ActionError::not_found(
-                    "unknown_file",
-                    format!("batch {batch} has {count} files: there is no file {index}"),
-                )
-            })?;
-            (upload.plan.tenant.clone(), planned)
+        let (sending, OpenBatch { tenant, app, .. }, planned) = self.uploads.send(batch, index)?;
+        let incoming = Incoming { tenant: &tenant, app: &app, batch, index, name: &planned.name };
+        let terms = Terms { least: planned.bytes, blake3, ..Terms::most(planned.bytes) };
+        let stored = match self.take_in(&incoming, terms, content).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                // Two batches that each wait for the other's room would hold it for as long as they may be silent.
+                if error.kind == Kind::Limit && self.uploads.close_alone(&sending) {
+                    self.give_up(&tenant, batch).await;
+                }
+                return Err(error);
+            }
         };
-        let place = u32::try_from(index).unwrap_or(u32::MAX);
-        let name = OsStr::new(&planned.name);
-        let stored = self.batches.parts.files.receive(&tenant, batch, place, name, content, planned.bytes).await?;
-        if stored.bytes < planned.bytes {
-            self.abandon(batch, &tenant).await;
-            let sentence = format!(
-                "only {} of the {} bytes of {} came: it shrank meanwhile; submit it again",
-                stored.bytes, planned.bytes, planned.name
-            );
-            return Err(ActionError::invalid("wrong_size", sentence));
+        if !self.uploads.sent(&sending, index, &stored) {
+            if self.uploads.owner(batch).is_none() {
+                self.give_up(&tenant, batch).await;
+            }
+            return Err(unknown_batch(batch));
         }
-        let mut open = self.uploads.lock();
-        let upload = open.get_mut(&batch).ok_or_else(|| unknown_batch(batch))?;
-        upload.touched = Instant::now();
-        upload.files[index] = Some(stored.clone());
         Ok(stored)
     }
 
@@ -169,45 +136,40 @@ impl Platform {
     pub async fn commit_batch(&self, batch: BatchId) -> Result<Vec<u64>, ActionError> {
         let there = self.batches.parts.queue.batch(batch).await?;
         if !there.is_empty() {
-            self.uploads.lock().remove(&batch);
+            self.uploads.close(batch);
             return Ok(there);
         }
-        let submission = {
-            let open = self.uploads.lock();
-            let Upload { plan, files, .. } = open.get(&batch).ok_or_else(|| unknown_batch(batch))?;
-            let missing = files.iter().position(Option::is_none);
-            if let Some(missing) = missing {
-                let sentence = format!("file {missing} of batch {batch} was not sent: send it, then commit again");
-                return Err(ActionError::conflict("missing_file", sentence));
-            }
-            let files = files.iter().flatten().cloned().collect();
-            let (tenant, app) = (plan.tenant.clone(), plan.app.clone());
-            Submission { id: batch, tenant, app, origin: Origin::Submitted, files }
-        };
+        let (_committing, submission) = self.uploads.commit(batch)?;
         let submitted = self.batches.submit(submission).await;
         // What may pass is committed again; everything else is over.
-        if !matches!(&submitted, Err(error) if error.kind == super::error::Kind::Unavailable) {
-            self.uploads.lock().remove(&batch);
+        if !matches!(&submitted, Err(error) if matches!(error.kind, Kind::Unavailable | Kind::Internal)) {
+            self.uploads.close(batch);
         }
         submitted
     }
 
-    /// Removes what was sent of batches that have been silent for too long.
+    /// Removes what was sent of batches that have been silent for too long, and of those of which the queue could not say
+    /// whether it has them.
     pub async fn drop_silent_uploads(&self) {
-        let silent: Vec<(BatchId, TenantId)> = {
-            let mut open = self.uploads.lock();
-            let silent = open.extract_if(|_, upload| upload.touched.elapsed() > PATIENCE);
-            silent.map(|(batch, upload)| (batch, upload.plan.tenant)).collect()
-        };
-        for (batch, tenant) in silent {
-            self.abandon(batch, &tenant).await;
+        let silent = self.uploads.close_silent(PATIENCE);
+        for (tenant, batch) in silent.into_iter().chain(self.uploads.take_doubtful(DOUBT)) {
+            self.give_up(&tenant, batch).await;
         }
     }
 
-    async fn abandon(&self, batch: BatchId, tenant: &TenantId) {
-        self.uploads.lock().remove(&batch);
-        if let Err(error) = self.batches.parts.remove_files(tenant, batch).await {
-            tracing::warn!(%error, %batch, "the files of an abandoned batch could not be removed");
+    /// Removes what was sent of a batch that nobody sends any more, unless the queue has it.
+    async fn give_up(&self, tenant: &TenantId, batch: BatchId) {
+        match self.batches.parts.queue.batch(batch).await {
+            Ok(tasks) if tasks.is_empty() => {
+                if let Err(error) = self.batches.parts.remove_files(tenant, batch).await {
+                    tracing::warn!(%error, %batch, "the files of an abandoned batch could not be removed");
+                }
+            }
+            Ok(_) => self.batches.parts.files.settled(batch),
+            Err(error) => {
+                tracing::warn!(%error, %batch, "whether the queue has an abandoned batch cannot be told: it is asked again");
+                self.uploads.doubt(tenant, batch);
+            }
         }
     }
 }

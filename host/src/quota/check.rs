@@ -76,11 +76,16 @@ pub fn admit(
         return refuse("waiting_tasks", what);
     }
     if stored.saturating_add(bytes) > limits.storage_bytes {
-        let (more, allowed) = (grouped(bytes), are(limits.storage_bytes));
-        let what = format!("{} stored and {more} more are to come, where {allowed} allowed", bytes_are(stored));
-        return refuse("storage_bytes", what);
+        return Err(no_room(tenant, limits, stored, bytes));
     }
     Ok(())
+}
+
+/// So many bytes are stored, and those that come are too many.
+pub fn no_room(tenant: &TenantId, limits: &Limits, stored: u64, more: u64) -> Refusal {
+    let (stored, more, allowed) = (bytes_are(stored), grouped(more), are(limits.storage_bytes));
+    let what = format!("{stored} stored and {more} more are to come, where {allowed} allowed");
+    Refusal { limit: "storage_bytes", sentence: format!("{what} (storage_bytes of tenant {tenant})") }
 }
 
 /// The last extension is one of these, in whatever case it is written.

@@ -1,7 +1,7 @@
 //! Apps: uploaded, listed, rolled back, retired.
 
 use super::super::acting::Acting;
-use super::super::asks::{Wanted, reader};
+use super::super::asks::Wanted;
 use super::super::served::Served;
 use super::Answer;
 use crate::apps::{AppStatus, HistoryEntry, Verdict};
@@ -51,7 +51,8 @@ async fn apps(acting: Acting, Wanted(Query(of)): Wanted<Query<OfTenant>>) -> Ans
 )]
 async fn upload(acting: Acting, Wanted(Path(tenant)): Wanted<Path<TenantId>>, body: Body) -> Answer<Verdict> {
     let tenant = acting.tenant(tenant)?;
-    acting.platform.upload_app(&tenant, reader(body)).await.map(Json)
+    let verdict = acting.platform.upload_app(&tenant, acting.reader(body)).await;
+    verdict.map(Json).map_err(|error| acting.told(error))
 }
 
 /// Raw bytes.

@@ -1,7 +1,7 @@
 //! Batches, sent file by file: opened, filled, committed. What `mysimbdp submit` does.
 
 use super::super::acting::Acting;
-use super::super::asks::{Wanted, reader};
+use super::super::asks::Wanted;
 use super::super::served::Served;
 use super::Answer;
 use crate::platform::error::ActionError;
@@ -9,9 +9,9 @@ use crate::platform::{BatchView, OpenBatch, OpenedBatch};
 use crate::task::{BatchId, StoredFile};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Path};
-use serde::Serialize;
-use utoipa::ToSchema;
+use axum::extract::{DefaultBodyLimit, Path, Query};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -47,20 +47,32 @@ async fn open(acting: Acting, Wanted(Json(plan)): Wanted<Json<OpenBatch>>) -> An
     acting.platform.open_batch(plan).await.map(Json)
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Checked {
+    /// BLAKE3 of the file, 64 hexadecimal digits: what came otherwise is refused.
+    blake3: Option<String>,
+}
+
 /// Send a file of a batch that is open
+///
+/// What does not come whole leaves nothing behind, and may be sent again.
 #[utoipa::path(
     put, path = "/v1/batches/{batch}/files/{index}", tag = "batches",
-    params(("batch" = BatchId, Path), ("index" = usize, Path, description = "Its place in the batch, from 0")),
+    params(("batch" = BatchId, Path), ("index" = usize, Path, description = "Its place in the batch, from 0"), Checked),
     request_body(content = inline(super::apps::Bytes), content_type = "application/octet-stream"),
     responses((status = 200, body = StoredFile))
 )]
 async fn send_file(
     acting: Acting,
     Wanted(Path((batch, index))): Wanted<Path<(BatchId, usize)>>,
+    Wanted(Query(Checked { blake3 })): Wanted<Query<Checked>>,
     body: Body,
 ) -> Answer<StoredFile> {
     acting.batch(batch).await?;
-    acting.platform.send_file(batch, index, reader(body)).await.map(Json)
+    let stored = acting.platform.send_file(batch, index, blake3.as_deref(), acting.reader(body)).await;
+    stored.map(Json).map_err(|error| acting.told(error))
 }
 
 /// Put a batch into the queue

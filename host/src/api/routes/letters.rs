@@ -4,8 +4,8 @@ use super::super::acting::Acting;
 use super::super::asks::Wanted;
 use super::super::served::Served;
 use super::{Answer, PAGE};
-use crate::platform::LetterPage;
 use crate::platform::error::ActionError;
+use crate::platform::{LetterLine, LetterPage};
 use crate::sink::{LetterFilter, LetterKey};
 use crate::tenant::{SinkName, TenantId};
 use axum::Json;
@@ -20,6 +20,9 @@ use utoipa_axum::routes;
 
 /// Letters that are read at once for an export.
 const EXPORT: usize = 500;
+
+/// Some letters, and behind which the next ones begin.
+type Lines = (Vec<LetterLine>, Option<LetterKey>);
 
 pub(super) fn routes() -> OpenApiRouter<Served> {
     OpenApiRouter::new().routes(routes!(letters)).routes(routes!(export))
@@ -92,22 +95,22 @@ async fn export(
     let tenant = acting.tenant(tenant)?;
     let filter = asked.filter()?;
     // Whatever is wrong is told before the first line.
-    let first = acting.platform.letters(&tenant, asked.sink.as_ref(), &filter, EXPORT).await?;
+    let first = acting.platform.letter_lines(&tenant, asked.sink.as_ref(), &filter, EXPORT).await?;
     let platform = acting.platform;
-    let lines = futures_util::stream::try_unfold(Some(first), move |page: Option<LetterPage>| {
+    let lines = futures_util::stream::try_unfold(Some(first), move |page: Option<Lines>| {
         let (platform, tenant, sink, filter) = (platform.clone(), tenant.clone(), asked.sink.clone(), filter.clone());
         async move {
-            let Some(page) = page else { return Ok(None) };
+            let Some((letters, next)) = page else { return Ok(None) };
             let mut text = String::new();
-            for letter in &page.letters {
+            for letter in &letters {
                 text.push_str(&serde_json::to_string(letter)?);
                 text.push('\n');
             }
-            let next = match page.next {
+            let next = match next {
                 None => None,
                 after => {
                     let filter = LetterFilter { after, ..filter };
-                    Some(platform.letters(&tenant, sink.as_ref(), &filter, EXPORT).await?)
+                    Some(platform.letter_lines(&tenant, sink.as_ref(), &filter, EXPORT).await?)
                 }
             };
             Ok::<_, axum::BoxError>(Some((Bytes::from(text), next)))

@@ -1,11 +1,12 @@
 //! Files submitted in one request each: the raw file as the body, or several as a form.
 
 use super::super::acting::Acting;
-use super::super::asks::{Wanted, reader};
+use super::super::asks::Wanted;
 use super::super::once::IdempotencyKey;
 use super::super::served::Served;
 use super::Answer;
 use super::batches::Committed;
+use crate::platform::Receiving;
 use crate::platform::error::ActionError;
 use crate::tenant::{AppName, TenantId};
 use axum::Json;
@@ -62,32 +63,35 @@ async fn submit(
     let is_form = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
         kind.to_str().is_ok_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
     });
-    if is_form {
-        receive_form(request, &mut receiving).await?;
+    let received = if is_form {
+        receive_form(&acting, request, &mut receiving).await
     } else {
         let name = name.ok_or_else(|| {
             ActionError::invalid("bad_query", "the file has no name: add ?name=<name> to the address, or send a form")
         })?;
         let said = length(&request);
-        receiving.file(&name, said, reader(request.into_body())).await?;
-    }
+        receiving.file(&name, said, acting.reader(request.into_body())).await
+    };
+    received.map_err(|error| acting.told(error))?;
     if let Some(wanted) = blake3 {
         receiving.must_be(&wanted)?;
     }
+    acting.still()?;
     let tasks = receiving.commit().await?;
     Ok(Json(Committed { batch, tasks }))
 }
 
 /// A form is read under the same deadline as any other body.
-fn in_time(request: Request) -> Request {
+fn in_time(acting: &Acting, request: Request) -> Request {
     let (parts, body) = request.into_parts();
-    Request::from_parts(parts, Body::from_stream(ReaderStream::new(reader(body))))
+    Request::from_parts(parts, Body::from_stream(ReaderStream::new(acting.reader(body))))
 }
 
-async fn receive_form(request: Request, receiving: &mut crate::platform::Receiving) -> Result<(), ActionError> {
+async fn receive_form(acting: &Acting, request: Request, receiving: &mut Receiving) -> Result<(), ActionError> {
     let bad =
         |error: &dyn std::fmt::Display| ActionError::invalid("bad_form", format!("the form cannot be read: {error}"));
-    let mut form = Multipart::from_request(in_time(request), &()).await.map_err(|error| bad(&error.body_text()))?;
+    let mut form =
+        Multipart::from_request(in_time(acting, request), &()).await.map_err(|error| bad(&error.body_text()))?;
     let mut count = 0;
     while let Some(part) = form.next_field().await.map_err(|error| bad(&error.body_text()))? {
         let Some(name) = part.file_name().map(str::to_owned) else { continue };

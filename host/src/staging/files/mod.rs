@@ -16,10 +16,11 @@
 //! - What it knows no more (another host has forgotten the batch) is [removed](FileStore::all_settled) from time to time. A batch
 //!   that comes in is known to nobody yet: it is left alone until whoever takes it in says that it is [settled](FileStore::settled).
 //!
-//! How much is kept of a tenant is counted along, after one look at its directory.
+//! How much is kept of a tenant is counted along, with what is on its way (see [`Terms`]).
 
 mod copy;
 mod receive;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use super::ports::TakenFile;
 use crate::task::{BatchId, StoredFile};
 use crate::tenant::TenantId;
 use copy::{Change, Hashed};
+pub use room::Terms;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -64,6 +66,42 @@ pub enum FileStoreError {
         file: String,
         /// Most bytes.
         limit: u64,
+    },
+    /// It is shorter than was said; found when all of it was there.
+    #[error("only {came} of the {said} bytes of {file} came: it shrank meanwhile; send it again")]
+    TooShort {
+        /// The file, fit to be shown.
+        file: String,
+        /// Bytes that came.
+        came: u64,
+        /// Fewest bytes that had to.
+        said: u64,
+    },
+    /// The tenant would keep more than it may; found while it was received.
+    #[error(
+        "{kept} bytes are kept and {more} more of {file} are to come, where there is room for {room}: remove something first"
+    )]
+    NoRoom {
+        /// The file, fit to be shown.
+        file: String,
+        /// Bytes that are kept besides it.
+        kept: u64,
+        /// Bytes of it that came.
+        more: u64,
+        /// Most bytes that may be kept.
+        room: u64,
+    },
+    /// Other bytes came than its sender announced.
+    #[error(
+        "{file} came with the BLAKE3 {came}, where {wanted:?} was wanted: it was changed on its way; send it again"
+    )]
+    OtherContent {
+        /// The file, fit to be shown.
+        file: String,
+        /// The BLAKE3 of what came.
+        came: String,
+        /// That which was said.
+        wanted: String,
     },
     /// Somebody writes to it.
     #[error("{0} changed while it was read: somebody still writes to it")]
@@ -154,37 +192,6 @@ impl FileStore {
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(interrupted(&shown, lost)))
     }
 
-    /// Removes one file of a batch; one that is not there is no error.
-    ///
-    /// # Errors
-    /// It is no key, or the file cannot be removed.
-    pub async fn discard(self: &Arc<Self>, tenant: &TenantId, key: &str) -> Result<(), FileStoreError> {
-        let (store, tenant, path, shown) = (self.clone(), tenant.clone(), self.path(key)?, key.to_owned());
-        let work = move || {
-            let bytes = fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
-            match fs::remove_file(&path) {
-                Ok(()) => store.count(&tenant, 0, bytes),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(failed(&shown, "removed")(error)),
-            }
-            Ok(())
-        };
-        tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(interrupted(key, lost)))
-    }
-
-    /// Bytes that are kept of a tenant. Cheap, but for the first time.
-    pub fn bytes(&self, tenant: &TenantId) -> u64 {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        match kept.get(tenant) {
-            Some(bytes) => *bytes,
-            None => {
-                let bytes = self.batches(tenant).map(|(_, path)| bytes_in(&path)).sum();
-                kept.insert(tenant.clone(), bytes);
-                bytes
-            }
-        }
-    }
-
     /// Removes the files of every batch that `is_known` does not know, and what is left of files on their way. For the
     /// start, before anything is taken over or received.
     ///
@@ -204,8 +211,6 @@ impl FileStore {
                 swept.bytes += self.remove_now(&tenant, batch)?;
                 swept.batches += 1;
             }
-            // What was on its way may have been counted.
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
         }
         Ok(swept)
     }
@@ -242,6 +247,8 @@ impl FileStore {
         file: &File,
         shown: String,
     ) -> Result<StoredFile, FileStoreError> {
+        // Looked at before there is more, which is counted along.
+        self.bytes(tenant);
         let directory = self.make_batch(tenant, batch).map_err(failed(&shown, "kept"))?;
         let place = directory.path.join(index.to_string());
         let hashed = match File::open(&place) {
@@ -265,6 +272,7 @@ impl FileStore {
     /// Answers the bytes that were there.
     fn remove_now(&self, tenant: &TenantId, batch: BatchId) -> Result<u64, FileStoreError> {
         let path = self.batch(tenant, batch);
+        self.bytes(tenant);
         let bytes = bytes_in(&path);
         self.settled(batch);
         match fs::remove_dir_all(&path) {
@@ -277,13 +285,6 @@ impl FileStore {
             }
         }
         Ok(bytes)
-    }
-
-    fn count(&self, tenant: &TenantId, more: u64, less: u64) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bytes) = kept.get_mut(tenant) {
-            *bytes = bytes.saturating_add(more).saturating_sub(less);
-        }
     }
 
     fn batch(&self, tenant: &TenantId, batch: BatchId) -> PathBuf {
@@ -355,8 +356,10 @@ fn names(directory: &Path) -> impl Iterator<Item = (String, PathBuf)> + use<> {
     entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
 }
 
+/// Of the files that are there under their names: those on their way are counted by whoever receives them.
 fn bytes_in(directory: &Path) -> u64 {
-    names(directory).filter_map(|(_, path)| fs::symlink_metadata(path).ok()).map(|metadata| metadata.len()).sum()
+    let whole = names(directory).filter(|(name, _)| !name.ends_with(PART));
+    whole.filter_map(|(_, path)| fs::symlink_metadata(path).ok()).map(|metadata| metadata.len()).sum()
 }
 
 fn remove_parts(directory: &Path) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! A file that comes in as a stream: written as it comes, under its name only when it is whole.
 
 use super::copy::{self, Hashed};
+use super::room::{Reserved, Terms};
 use super::{FileStore, FileStoreError, PART, failed, interrupted, stored};
 use crate::staging::name::shown;
 use crate::task::{BatchId, StoredFile};
@@ -16,11 +17,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 impl FileStore {
-    /// Keeps what `reader` gives, at most `limit` bytes, as number `index` of a batch. Where the batch has that file already,
-    /// the same bytes are the same file. Cancel-safe: dropped or failed, it leaves nothing.
+    /// Keeps what `reader` gives, on these terms, as number `index` of a batch. Where the batch has that file already, the same
+    /// bytes are the same file, and nothing is written. Cancel-safe: dropped or failed, it leaves nothing and counts nothing.
     ///
     /// # Errors
-    /// The stream fails, is longer than `limit`, cannot be kept, or the batch has another file in this place.
+    /// The stream fails, breaks the terms, cannot be kept, or the batch has another file in this place.
     pub async fn receive(
         self: &Arc<Self>,
         tenant: &TenantId,
@@ -28,15 +29,26 @@ impl FileStore {
         index: u32,
         name: &OsStr,
         mut reader: impl AsyncRead + Unpin,
-        limit: u64,
+        terms: Terms<'_>,
     ) -> Result<StoredFile, FileStoreError> {
         let shown = shown(name);
         let directory = {
             let (store, tenant) = (self.clone(), tenant.clone());
-            blocking(&shown, move || store.make_batch(&tenant, batch)).await?
+            let make = move || {
+                store.bytes(&tenant);
+                store.make_batch(&tenant, batch)
+            };
+            blocking(&shown, make).await?
         };
-        let part = Part::create(&directory.path, index).map_err(failed(&shown, "kept"))?;
-        let mut pen = Pen::new(part.file.try_clone().map_err(failed(&shown, "kept"))?);
+        let place = directory.path.join(index.to_string());
+        // What is there already is compared, and needs no room.
+        let part = match place.exists() {
+            true => None,
+            false => Some(Part::create(&directory.path, index).map_err(failed(&shown, "kept"))?),
+        };
+        let file = part.as_ref().map(|part| part.file.try_clone()).transpose();
+        let mut pen = Pen::new(file.map_err(failed(&shown, "kept"))?);
+        let mut reserved = Reserved::none(self, tenant);
         let mut piece = Vec::with_capacity(PIECE);
         let mut is_whole = false;
         while !is_whole {
@@ -44,30 +56,38 @@ impl FileStore {
             while !is_whole && piece.len() < PIECE {
                 let read = reader.read_buf(&mut piece).await.map_err(failed(&shown, "received"))?;
                 is_whole = read == 0;
-                if pen.bytes + piece.len() as u64 > limit {
-                    return Err(FileStoreError::TooLarge { file: shown, limit });
+                if pen.bytes + piece.len() as u64 > terms.most {
+                    return Err(FileStoreError::TooLarge { file: shown, limit: terms.most });
                 }
+            }
+            if part.is_some() {
+                reserved.add(piece.len() as u64, terms.room, &shown)?;
             }
             let _turn = self.pens.acquire().await.map_err(|closed| interrupted(&shown, closed))?;
             here(|| pen.write(&piece)).map_err(failed(&shown, "kept"))?;
         }
-        let bytes = pen.bytes;
         let hashed = pen.end();
-
-        let wanted = hashed.clone();
-        let place = directory.path.join(index.to_string());
+        if hashed.bytes < terms.least {
+            return Err(FileStoreError::TooShort { file: shown, came: hashed.bytes, said: terms.least });
+        }
+        if let Some(wanted) = terms.blake3.filter(|wanted| !hashed.content.eq_ignore_ascii_case(wanted)) {
+            return Err(FileStoreError::OtherContent { file: shown, came: hashed.content, wanted: wanted.to_owned() });
+        }
         let there = blocking(&shown, move || {
+            let Some(part) = part else { return copy::hash(&File::open(&place)?).map(Some) };
             let there = part.become_file(&place)?;
+            if there.is_none() {
+                // Here, where it is done although nobody may wait for it any more.
+                reserved.keep();
+            }
             directory.sync()?;
             Ok(there)
         })
         .await?;
         match there {
-            None => self.count(tenant, bytes, 0),
-            Some(other) if other == wanted => {}
-            Some(_) => return Err(FileStoreError::Different { file: shown, batch, index }),
+            Some(other) if other != hashed => Err(FileStoreError::Different { file: shown, batch, index }),
+            _ => Ok(stored(tenant, batch, index, shown, hashed)),
         }
-        Ok(stored(tenant, batch, index, shown, hashed))
     }
 }
 
@@ -82,7 +102,8 @@ const WRITE: usize = 64 * 1024;
 /// Hashes and writes, on the thread that the bytes came in on: another one would have to fetch them from its caches, which costs
 /// more than it gains.
 struct Pen {
-    file: File,
+    /// Where it is written; nowhere, where it is only compared.
+    file: Option<File>,
     hasher: blake3::Hasher,
     bytes: u64,
     /// So many of them are on their way to the disk.
@@ -90,21 +111,22 @@ struct Pen {
 }
 
 impl Pen {
-    fn new(file: File) -> Pen {
+    fn new(file: Option<File>) -> Pen {
         Pen { file, hasher: blake3::Hasher::new(), bytes: 0, begun: 0 }
     }
 
     fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         self.hasher.update(piece);
-        for part in piece.chunks(WRITE) {
-            self.file.write_all(part)?;
-        }
         self.bytes += piece.len() as u64;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        for part in piece.chunks(WRITE) {
+            file.write_all(part)?;
+        }
         if let Some(length) =
             NonZeroU64::new(self.bytes - self.begun).filter(|length| length.get() >= WRITE_BACK as u64)
         {
             // The kernel begins to write what is dirty in this range, and waits for none of it. A hint: no file system owes us it.
-            let _ = rustix::fs::fadvise(&self.file, self.begun, Some(length), Advice::DontNeed);
+            let _ = rustix::fs::fadvise(&*file, self.begun, Some(length), Advice::DontNeed);
             self.begun = self.bytes;
         }
         Ok(())

@@ -5,8 +5,9 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, ReadBuf};
 
 struct Bench {
     home: TempDir,
@@ -44,7 +45,16 @@ impl Bench {
     }
 
     async fn receive(&self, batch: BatchId, content: &[u8], limit: u64) -> Result<StoredFile, FileStoreError> {
-        self.store.receive(&self.tenant, batch, 0, OsStr::new("a\n.csv"), content, limit).await
+        self.take(batch, content, Terms::most(limit)).await
+    }
+
+    async fn take(
+        &self,
+        batch: BatchId,
+        content: impl AsyncRead + Unpin,
+        terms: Terms<'_>,
+    ) -> Result<StoredFile, FileStoreError> {
+        self.store.receive(&self.tenant, batch, 0, OsStr::new("a\n.csv"), content, terms).await
     }
 
     /// Everything beneath `tenants`.
@@ -57,6 +67,18 @@ impl Bench {
         let mut found = Vec::new();
         walk(&self.home.path().join("tenants"), &mut found);
         found
+    }
+}
+
+/// Gives some bytes, then an error, or nothing more for ever.
+struct Broken(Option<io::Error>, bool);
+impl AsyncRead for Broken {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !std::mem::replace(&mut self.1, true) {
+            into.put_slice(b"some");
+            return Poll::Ready(Ok(()));
+        }
+        self.0.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
     }
 }
 
@@ -137,30 +159,91 @@ async fn an_upload_that_is_too_long_leaves_nothing() {
 
 #[tokio::test]
 async fn an_upload_that_is_cut_off_leaves_nothing() {
-    /// Gives some bytes, then an error, or nothing more for ever.
-    struct Broken(Option<io::Error>, bool);
-    impl AsyncRead for Broken {
-        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-            if !std::mem::replace(&mut self.1, true) {
-                into.put_slice(b"some");
-                return Poll::Ready(Ok(()));
-            }
-            self.0.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error)))
-        }
-    }
     let bench = Bench::new();
     let batch = BatchId::new();
     let name = OsStr::new("a");
     let broken = Broken(Some(io::ErrorKind::ConnectionReset.into()), false);
-    let received = bench.store.receive(&bench.tenant, batch, 0, name, broken, u64::MAX).await;
+    let received = bench.store.receive(&bench.tenant, batch, 0, name, broken, Terms::most(u64::MAX)).await;
     assert!(received.unwrap_err().to_string().starts_with("a cannot be received"));
     assert!(bench.left().is_empty());
 
-    let hanging = bench.store.receive(&bench.tenant, batch, 0, name, Broken(None, false), u64::MAX);
-    let timeout = tokio::time::timeout(std::time::Duration::from_millis(50), hanging).await;
+    let hanging = bench.store.receive(&bench.tenant, batch, 0, name, Broken(None, false), Terms::most(u64::MAX));
+    let timeout = tokio::time::timeout(Duration::from_millis(50), hanging).await;
     assert!(timeout.is_err());
     assert!(bench.left().is_empty());
     assert!(!bench.store.batch(&bench.tenant, batch).exists());
+    assert_eq!(bench.store.bytes(&bench.tenant), 0);
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_counted_piece_by_piece_and_given_back_when_it_is_dropped() {
+    let bench = Bench::new();
+    let piece = receive::PIECE as u64;
+    let terms = Terms { room: 3 * piece, ..Terms::most(u64::MAX) };
+    let hanging = tokio::io::repeat(7).take(2 * piece).chain(Broken(None, true));
+    let mut first = Box::pin(bench.take(BatchId::new(), Box::pin(hanging), terms));
+    let counted = async {
+        while bench.store.bytes(&bench.tenant) < 2 * piece {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        ended = &mut first => panic!("{ended:?}"),
+        () = counted => {}
+    }
+    assert_eq!(bench.store.bytes(&bench.tenant), 2 * piece);
+    // Another one of the same tenant has what is left.
+    let second = bench.take(BatchId::new(), Box::pin(tokio::io::repeat(7).take(2 * piece)), terms).await.unwrap_err();
+    let FileStoreError::NoRoom { kept, more, room, .. } = second else { panic!("{second}") };
+    assert_eq!((kept, more, room), (2 * piece, 2 * piece, 3 * piece));
+    assert_eq!(bench.store.bytes(&bench.tenant), 2 * piece);
+    bench.take(BatchId::new(), Box::pin(tokio::io::repeat(7).take(piece)), terms).await.unwrap();
+    drop(first);
+    assert_eq!(bench.store.bytes(&bench.tenant), piece);
+    bench.take(BatchId::new(), Box::pin(tokio::io::repeat(7).take(2 * piece)), terms).await.unwrap();
+    assert_eq!(bench.store.bytes(&bench.tenant), 3 * piece);
+    let afresh = FileStore::new(bench.home.path().join("tenants"));
+    assert_eq!(afresh.bytes(&bench.tenant), 3 * piece);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_at_once_have_no_more_together_than_there_is_room_for() {
+    let bench = Bench::new();
+    let piece = receive::PIECE as u64;
+    let terms = Terms { room: 4 * piece + 10, ..Terms::most(u64::MAX) };
+    let all = (0..8).map(|_| bench.take(BatchId::new(), Box::pin(tokio::io::repeat(7).take(piece + 1)), terms));
+    let taken = futures_util::future::join_all(all).await.into_iter().filter(Result::is_ok).count() as u64;
+    assert!((1..=4).contains(&taken), "{taken} files came in");
+    assert_eq!(bench.store.bytes(&bench.tenant), taken * (piece + 1));
+}
+
+#[tokio::test]
+async fn what_is_there_already_is_the_same_without_any_room() {
+    let bench = Bench::new();
+    let batch = BatchId::new();
+    let full = Terms { room: 4, ..Terms::most(u64::MAX) };
+    let stored = bench.take(batch, &b"1234"[..], full).await.unwrap();
+    assert_eq!(bench.take(batch, &b"1234"[..], full).await.unwrap(), stored);
+    assert!(matches!(bench.take(batch, &b"1235"[..], full).await, Err(FileStoreError::Different { .. })));
+    assert!(matches!(bench.take(BatchId::new(), &b"1"[..], full).await, Err(FileStoreError::NoRoom { .. })));
+    // An empty one always has room.
+    bench.take(BatchId::new(), &b""[..], Terms { room: 0, ..full }).await.unwrap();
+    assert_eq!((bench.store.bytes(&bench.tenant), bench.left().len()), (4, 2));
+}
+
+#[tokio::test]
+async fn what_is_shorter_or_another_than_was_said_leaves_nothing() {
+    let bench = Bench::new();
+    let batch = BatchId::new();
+    let short = bench.take(batch, &b"123"[..], Terms { least: 4, ..Terms::most(4) }).await.unwrap_err().to_string();
+    assert!(short.starts_with("only 3 of the 4 bytes of a\\n.csv came"), "{short}");
+    let said = blake3::hash(b"1234").to_hex().to_uppercase();
+    let terms = Terms { blake3: Some(&said), ..Terms::most(4) };
+    let other = bench.take(batch, &b"1235"[..], terms).await.unwrap_err().to_string();
+    assert!(other.contains(&format!("where {said:?} was wanted")), "{other}");
+    assert!(bench.left().is_empty());
+    assert_eq!(bench.take(batch, &b"1234"[..], terms).await.unwrap().bytes, 4);
+    assert_eq!(bench.store.bytes(&bench.tenant), 4);
 }
 
 #[tokio::test]
@@ -170,7 +253,7 @@ async fn a_sweep_removes_what_no_batch_knows_and_what_was_on_its_way() {
     bench.receive(known, b"1234", u64::MAX).await.unwrap();
     bench.receive(unknown, b"12345", u64::MAX).await.unwrap();
     fs::write(bench.store.batch(&bench.tenant, known).join(".1.part"), "half").unwrap();
-    assert_eq!(bench.store.bytes(&bench.tenant), 13);
+    assert_eq!(bench.store.bytes(&bench.tenant), 9, "what nobody receives any more is not counted");
     let afresh = FileStore::new(bench.home.path().join("tenants"));
     let swept = afresh.sweep(async |_, batch| Ok::<_, FileStoreError>(batch == known)).await.unwrap();
     assert_eq!(swept, Swept { batches: 1, bytes: 5 });
