@@ -115,6 +115,44 @@ fn is_succeeded(what: impl FnOnce(&mut Daemon, &Daemon, Vec<Outcome>)) {
 }
 
 #[test]
+fn a_file_that_the_depot_gives_wrongly_is_not_ingested_however_often_it_is_tried() {
+    let (mut one, other, _servers, depot) = two();
+    one.drop_app("acme", &artefacts::villains());
+    other.until("the app", || app(&other).map(|_| ()));
+    let file = one.write("a.csv", Rows::innocent(100).csv());
+    one.ask(&["submit", "acme", "villains", "a.csv"], &[0]);
+    let tasks = one.ask(&["tasks", "list"], &[0]);
+    let there = depot.path().join("files").join(tasks[0]["file"]["key"].as_str().unwrap());
+    // Whichever of them had it: from here on it is the other one, which may have to fetch it.
+    one.kill();
+    fs::remove_dir_all(other.path("data/tenants/acme/files")).unwrap_or_default();
+    let right = fs::read(&file).unwrap();
+    for (wrong, length) in [(b"99".as_slice(), right.len()), (b"", right.len() / 2)] {
+        let mut bytes = right.clone();
+        bytes[10..10 + wrong.len()].copy_from_slice(wrong);
+        bytes.truncate(length);
+        fs::write(&there, bytes).unwrap();
+        other.ask(&["tasks", "rerun", "1"], &[0]);
+        for _ in 0..2 {
+            let task = other.settled().remove(0);
+            assert_eq!(task["state"], "parked", "{task}");
+            let reason = task["reason"].as_str().unwrap();
+            assert!(reason.contains("the file a.csv in the depot is not what was submitted"), "{reason}");
+            other.ask(&["tasks", "retry", "1"], &[0]);
+        }
+        other.settled();
+    }
+    fs::write(&there, right).unwrap();
+    other.ask(&["tasks", "retry", "1"], &[0]);
+    let task = other.settled().remove(0);
+    assert_eq!(
+        (&task["state"], &task["checkpoint"]["counts"]["rows"]["read"]),
+        (&"done".into(), &100.into()),
+        "{task}"
+    );
+}
+
+#[test]
 fn a_name_that_another_host_has_is_refused() {
     let (servers, depot) = (Servers::start(), TempDir::new().unwrap());
     let mut one = host("one", &servers, &depot);

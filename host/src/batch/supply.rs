@@ -51,10 +51,11 @@ impl Parts {
         let terms = Terms { least: *bytes, blake3: Some(content), ..Terms::most(*bytes) };
         let got = self.files.receive(&task.tenant, batch, index, OsStr::new(name), reader, terms).await;
         self.files.settled(batch);
-        use FileStoreError::{OtherContent, TooLarge, TooShort};
         match got {
             Ok(_) => Ok(path),
-            Err(OtherContent { .. } | TooLarge { .. } | TooShort { .. }) => Err(Missing::Lasting(format!(
+            Err(
+                FileStoreError::OtherContent { .. } | FileStoreError::TooLarge { .. } | FileStoreError::TooShort { .. },
+            ) => Err(Missing::Lasting(format!(
                 "the file {name} in the depot is not what was submitted: somebody changed it; submit it again"
             ))),
             Err(error) => Err(Missing::Passing(error.to_string())),
