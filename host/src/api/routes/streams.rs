@@ -104,6 +104,8 @@ struct Limit {
 }
 
 /// The last windows of a stream in which something had happened, oldest first
+///
+/// As this host saw them: with several hosts, each has its own.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenant}/streams/{stream}/windows", tag = "streams",
     params(("tenant" = TenantId, Path), ("stream" = StreamName, Path), Limit),
