@@ -95,7 +95,10 @@ impl Batches {
     /// # Errors
     /// As for [`check`](Batches::check); or the content is known and shall not come in twice. The files are then removed.
     pub async fn submit(&self, submission: Submission) -> Result<Vec<u64>, ActionError> {
-        let accepted = self.accept(&submission).await;
+        let accepted = match self.accept(&submission).await {
+            Err(error) if !may_pass(&error) => self.unless_there(submission.id, error).await,
+            accepted => accepted,
+        };
         let Submission { id, tenant, app, origin, files } = submission;
         if accepted.is_ok() {
             self.parts.files.settled(id);
@@ -108,7 +111,7 @@ impl Batches {
             }
             Ok((_, false)) => {}
             // What may pass by itself is tried again under the same id, and needs the files.
-            Err(error) if matches!(error.kind, Kind::Unavailable | Kind::Internal) => {}
+            Err(error) if may_pass(error) => {}
             Err(error) => {
                 if let Err(error) = self.parts.remove_files(&tenant, id).await {
                     tracing::warn!(%error, batch = %id, "the files of a refused batch could not be removed");
@@ -117,6 +120,13 @@ impl Batches {
             }
         }
         accepted.map(|(tasks, _)| tasks)
+    }
+
+    /// The refusal of a batch, unless it came in meanwhile: whoever commits it twice at once is refused for what the first one
+    /// has brought in, and its files are those of the first.
+    async fn unless_there(&self, batch: BatchId, error: ActionError) -> Result<(Vec<u64>, bool), ActionError> {
+        let there = self.parts.queue.batch(batch).await?;
+        if there.is_empty() { Err(error) } else { Ok((there, false)) }
     }
 
     /// Writes down that something was refused. Of its names only as much as somebody reads: they are whatever was sent.
@@ -163,6 +173,11 @@ impl Batches {
         failpoint::cross("batch.after_enqueue");
         Ok((numbers, true))
     }
+}
+
+/// Whether it may pass by itself.
+pub(crate) fn may_pass(error: &ActionError) -> bool {
+    matches!(error.kind, Kind::Unavailable | Kind::Internal)
 }
 
 /// Names as they are told: the first ones, each shortened, and how many more there are.

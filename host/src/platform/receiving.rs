@@ -4,10 +4,10 @@
 //! its tenant has no room. What is not committed is removed, however the request ends.
 
 use super::Platform;
-use super::error::{ActionError, Kind};
+use super::error::ActionError;
 use super::incoming::{Incoming, file_name};
 use super::opened::Turn;
-use crate::batch::submit::Submission;
+use crate::batch::submit::{Submission, may_pass};
 use crate::staging::files::{FileStoreError, Terms};
 use crate::task::{BatchId, Origin, StoredFile};
 use crate::tenant::{AppName, TenantId};
@@ -120,7 +120,7 @@ impl Receiving {
         self.is_loose = false;
         let submitted = self.platform.batches.submit(submission).await;
         if let Err(error) = &submitted
-            && matches!(error.kind, Kind::Unavailable | Kind::Internal)
+            && may_pass(error)
             && !self.batch.is_derived()
         {
             self.platform.uploads.doubt(&self.tenant, self.batch);

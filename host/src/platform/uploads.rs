@@ -17,6 +17,7 @@ use super::Platform;
 use super::batches::unknown_batch;
 use super::error::{ActionError, Kind};
 use super::incoming::{Incoming, file_name};
+use crate::batch::submit::may_pass;
 use crate::queue::Load;
 use crate::staging::files::Terms;
 use crate::task::{BatchId, StoredFile};
@@ -142,7 +143,7 @@ impl Platform {
         let (_committing, submission) = self.uploads.commit(batch)?;
         let submitted = self.batches.submit(submission).await;
         // What may pass is committed again; everything else is over.
-        if !matches!(&submitted, Err(error) if matches!(error.kind, Kind::Unavailable | Kind::Internal)) {
+        if !submitted.as_ref().is_err_and(may_pass) {
             self.uploads.close(batch);
         }
         submitted

@@ -74,12 +74,15 @@ impl FileStore {
             return Err(FileStoreError::OtherContent { file: shown, came: hashed.content, wanted: wanted.to_owned() });
         }
         let there = blocking(&shown, move || {
-            let Some(part) = part else { return copy::hash(&File::open(&place)?).map(Some) };
-            let there = part.become_file(&place)?;
+            let there = match part {
+                Some(part) => part.become_file(&place)?,
+                None => Some(copy::hash(&File::open(&place)?)?),
+            };
             if there.is_none() {
                 // Here, where it is done although nobody may wait for it any more.
                 reserved.keep();
             }
+            // Of what is there already, too: whoever put it there may have been cut off before that.
             directory.sync()?;
             Ok(there)
         })
