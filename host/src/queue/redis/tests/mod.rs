@@ -161,6 +161,7 @@ async fn a_server_that_cannot_write_to_its_disk_takes_nothing_and_goes_on_when_i
     let folder = tempfile::tempdir().unwrap();
     let server = Redis::start_with(&["--dir", folder.path().to_str().unwrap(), "--save", "3600 1"]).unwrap();
     let (queue, _) = RedisQueue::connect(&settings(server.url())).await.unwrap();
+    queue.set_share(&tenant("acme"), Share { weight: 1, concurrent: 9 }).await.unwrap();
     let numbers = queue.enqueue(batch_of("acme", 2)).await.unwrap();
     let claim = queue.claim("host", LEASE).await.unwrap().unwrap();
     let in_its_way = folder.path().join("dump.rdb");
