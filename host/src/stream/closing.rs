@@ -7,6 +7,7 @@ use super::manager::{StreamError, Streams};
 use super::others::TenantWindow;
 use super::window::{Closing, Counts, Lag, WindowReport};
 use crate::broker::{BrokerError, Depth, StreamKey};
+use crate::quota::Used;
 use crate::quota::bucket::Consumption;
 use crate::tenant::TenantId;
 use jiff::Timestamp;
@@ -79,6 +80,21 @@ impl Streams {
         let consumption = consumption.unwrap_or_default();
         self.book().windows.insert(tenant.clone(), TenantWindow { number, through: consumption });
         ClosedWindow { number, seconds, consumption, streams }
+    }
+
+    /// What a tenant's streams have used goes onto its bill.
+    pub(super) async fn bill(&self, tenant: &TenantId, counts: &Counts) {
+        let used = Used {
+            documents: counts.stored,
+            bytes: counts.bytes,
+            cpu_seconds: counts.cpu_seconds,
+            memory_byte_seconds: counts.memory_byte_seconds,
+        };
+        if used != Used::default()
+            && let Err(error) = self.inner.desk.usage.meter_streams(tenant, used, Timestamp::now()).await
+        {
+            tracing::error!(%error, %tenant, "a window of streams is missing from the usage");
+        }
     }
 
     /// How long after it has closed a window can be held against the limits: as soon as all hosts have told what they saw.

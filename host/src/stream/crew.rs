@@ -65,8 +65,8 @@ pub struct Crew {
     pub(super) terms: Terms,
     /// Which message is which.
     pub identities: Identities,
-    /// What they count.
-    pub meter: Meter,
+    /// What they count. Who is settled anew goes on counting where it was.
+    pub meter: Arc<Meter>,
     /// What they may take.
     pub gate: Gate,
     /// Messages that consumers of this host have taken and not brought to their end.
@@ -144,11 +144,17 @@ pub(super) enum Obstacle {
 }
 
 impl Crew {
-    /// Of a stream.
-    pub(super) fn new(key: StreamKey, settings: Stream, terms: Terms, allowance: &Arc<Allowance>) -> Crew {
+    /// Of a stream that counts here.
+    pub(super) fn new(
+        key: StreamKey,
+        settings: Stream,
+        terms: Terms,
+        allowance: &Arc<Allowance>,
+        meter: Arc<Meter>,
+    ) -> Crew {
         let gate = Gate::new(allowance, &settings.limits);
         let identities = Identities::of(&key);
-        let (meter, trouble) = (Meter::default(), Mutex::default());
+        let trouble = Mutex::default();
         let (in_hand, pace, size, log_lines) =
             (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
         Crew { key, settings, terms, identities, meter, gate, in_hand, pace, size, trouble, log_lines }

@@ -82,7 +82,8 @@ impl Streams {
             let allowance = Arc::new(Allowance::new(&tenant.limits));
             for (name, settings) in &tenant.streams {
                 let key = StreamKey { tenant: tenant.id.clone(), stream: name.clone() };
-                let crew = Crew::new(key.clone(), settings.clone(), Terms::of(&tenant, settings), &allowance);
+                let terms = Terms::of(&tenant, settings);
+                let crew = Crew::new(key.clone(), settings.clone(), terms, &allowance, Arc::default());
                 entries.insert(key, Entry::new(crew));
             }
             if !tenant.streams.is_empty() {

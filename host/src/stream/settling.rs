@@ -51,9 +51,10 @@ impl Streams {
         let enabled = self.book().entries.get(key).map(|entry| entry.crew.settings.enabled);
         if known != Some(true) {
             self.halt(key).await;
-            let crew = Crew::new(key.clone(), settings.clone(), terms, allowance);
             let mut book = self.book();
-            let total = book.entries.remove(key).map(|entry| entry.counted()).unwrap_or_default();
+            let before = book.entries.remove(key);
+            let (total, meter) = before.map(|entry| (entry.total, Arc::clone(&entry.crew.meter))).unwrap_or_default();
+            let crew = Crew::new(key.clone(), settings.clone(), terms, allowance, meter);
             book.entries.insert(key.clone(), Entry { total, ..Entry::new(crew) });
         }
         // Whatever was said of it before: this was said later.
@@ -91,7 +92,10 @@ impl Streams {
         self.say(key, StreamState::Deleted, REMOVED).await?;
         self.halt(key).await;
         self.delete(key).await?;
-        self.book().entries.remove(key);
+        // Its window closes with it.
+        if let Some(entry) = self.book().entries.remove(key) {
+            self.bill(&key.tenant, &entry.crew.meter.take().counts).await;
+        }
         Ok(())
     }
 

@@ -24,7 +24,6 @@ use super::scaling::{Bounds, Observation, Rules, Scaler};
 use super::window::Counts;
 use crate::broker::StreamKey;
 use crate::journal::{Event, Happening};
-use crate::quota::Used;
 use crate::quota::bucket::Consumption;
 use crate::tenant::{StreamName, StreamState, Tenant, TenantId};
 use jiff::Timestamp;
@@ -189,17 +188,7 @@ impl Windows {
                 parts.journal.record(Event::now(Some(tenant), told)).await;
             }
         }
-        let used = Used {
-            documents: all.stored,
-            bytes: all.bytes,
-            cpu_seconds: all.cpu_seconds,
-            memory_byte_seconds: all.memory_byte_seconds,
-        };
-        if used != Used::default()
-            && let Err(error) = self.streams.desk().usage.meter_streams(tenant, used, Timestamp::now()).await
-        {
-            tracing::error!(%error, %tenant, "a window of streams is missing from the usage");
-        }
+        self.streams.bill(tenant, &all).await;
     }
 
     fn compare(
