@@ -30,6 +30,8 @@ static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(routes::description);
                        answer and in the log. An `Idempotency-Key` on a request that changes something makes it safe to send \
                        again."
     ),
+    // A task's parameter of its type is named there, and not found by itself.
+    components(schemas(crate::task::ShownWork)),
     tags(
         (name = "apps", description = "Apps and their generations"),
         (name = "batches", description = "Files, submitted"),
@@ -142,5 +144,14 @@ mod tests {
             read(&now) == read(&agreed),
             "the API is another than docs/openapi.json says: run this test with MYSIMBDP_BLESS=1, and look at the change"
         );
+    }
+
+    #[test]
+    fn whatever_the_description_refers_to_is_in_it() {
+        let text = serde_json::to_string(&*DESCRIPTION).unwrap();
+        let known = &DESCRIPTION.components.as_ref().unwrap().schemas;
+        let named = text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next());
+        let missing: Vec<&str> = named.filter(|name| !known.contains_key(*name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

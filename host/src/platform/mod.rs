@@ -83,6 +83,8 @@ pub struct Platform {
     app_uploads: Arc<Semaphore>,
     /// What is settled is followed one after another.
     settling: Arc<tokio::sync::Mutex<()>>,
+    /// Dead rows are put into the queue one task's after another's, so that none are put there twice.
+    replaying: Arc<tokio::sync::Mutex<()>>,
     /// Comes when somebody asks the host to shut down.
     leave: CancellationToken,
     uploads: Uploads,
@@ -110,6 +112,7 @@ impl Platform {
             address: Arc::default(),
             app_uploads: Arc::new(Semaphore::new(APP_UPLOADS)),
             settling: Arc::default(),
+            replaying: Arc::default(),
             leave: CancellationToken::new(),
             uploads: Uploads::default(),
             runtime: Handle::current(),
