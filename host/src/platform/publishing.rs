@@ -78,8 +78,10 @@ impl Platform {
         let routing_key = usual_key(&told);
         let mut answer = PublishAnswer::default();
         for portion in Portions::of(lines) {
-            let begins = portion.first().map_or(0, |(place, _)| *place);
-            let message = |(place, line)| {
+            let begins = first + portion.first().map_or(0, |(place, _)| *place) as u64;
+            let cut_off = |error| cut_off(error, &answer, begins);
+            let most = self.tenant(&key.tenant).map_err(cut_off)?.limits.message_bytes;
+            let message = |(place, line): (usize, &[u8])| {
                 let id = ids.map(|ids| format!("{ids}-{}", first + place as u64));
                 let message = Message {
                     body: line,
@@ -88,11 +90,14 @@ impl Platform {
                     content_type: Some(b"application/json"),
                     ..lasting()
                 };
-                (place, outgoing(routing_key, &message))
+                let allowed = within(line, most).and_then(|()| outgoing(routing_key, &message));
+                (place, allowed)
             };
-            let done = self.publish(&key.tenant, portion.into_iter().map(message).collect()).await;
-            let (accepted, refused) = done.map_err(|error| cut_off(error, &answer, first + begins as u64))?;
+            let portion = portion.into_iter().map(message).collect();
+            let (accepted, refused) = self.publish(&key.tenant, portion).await.map_err(cut_off)?;
             answer.add(accepted, refused);
+            // Where all of it is refused the broker waits for nothing, and others wait for this thread.
+            tokio::task::yield_now().await;
         }
         Ok(answer)
     }
@@ -122,12 +127,9 @@ impl Platform {
             ..lasting()
         };
         let told = |why| format!("the message {why}");
+        let too_large = |why| ActionError { kind: Kind::Limit, code: "message_bytes", sentence: told(why) };
+        within(message.body, most).map_err(too_large)?;
         let whole = outgoing(routing_key, &whole).map_err(|why| ActionError::invalid("bad_message", told(why)))?;
-        let whole = within(whole, most).map_err(|why| ActionError {
-            kind: Kind::Limit,
-            code: "message_bytes",
-            sentence: told(why),
-        })?;
         let published =
             self.streams.desk().broker.publish(&key.tenant, vec![whole]).await.map_err(StreamError::Broker)?;
         match published.refused.into_iter().next() {
@@ -138,10 +140,9 @@ impl Platform {
 
     /// Publishes a portion to a tenant's exchange. Answers how many messages were accepted, and which were not.
     async fn publish(&self, tenant: &TenantId, portion: Vec<Attempt>) -> Result<(u64, Vec<Refused>), ActionError> {
-        let most = self.tenant(tenant)?.limits.message_bytes;
         let (mut published, mut places, mut refused) = (Vec::with_capacity(portion.len()), Vec::new(), Vec::new());
         for (place, message) in portion {
-            match message.and_then(|message| within(message, most)) {
+            match message {
                 Ok(message) => {
                     published.push(message);
                     places.push(place);
@@ -177,13 +178,13 @@ fn outgoing(routing_key: &str, message: &Message<'_>) -> Result<Outgoing, String
     Ok(Outgoing { routing_key: routing_key.to_owned(), envelope })
 }
 
-/// A message that its tenant's limit allows.
-fn within(message: Outgoing, most: u64) -> Result<Outgoing, String> {
-    let bytes = message.envelope.body_len();
+/// Whether its tenant's limit allows a message.
+fn within(body: &[u8], most: u64) -> Result<(), String> {
+    let bytes = body.len();
     if bytes as u64 > most {
         return Err(format!("has {bytes} bytes, where {most} are allowed (message_bytes)"));
     }
-    Ok(message)
+    Ok(())
 }
 
 /// A portion could not be published, and it may not have been the first.
@@ -210,6 +211,12 @@ mod tests {
         assert_eq!((answer.accepted, answer.refused_in_all), (5, LISTED as u64 + 7));
         assert_eq!(answer.refused.len(), LISTED);
         assert_eq!(answer.refused[LISTED - 1].0, LISTED - 1);
+    }
+
+    #[test]
+    fn a_message_is_as_large_as_its_tenant_is_allowed_and_no_larger() {
+        assert_eq!(within(b"four", 4), Ok(()));
+        assert_eq!(within(b"fives", 4), Err("has 5 bytes, where 4 are allowed (message_bytes)".to_owned()));
     }
 
     #[test]
