@@ -170,3 +170,39 @@ fn has_one_on_its_way(folder: &std::path::Path) -> bool {
         }
     })
 }
+
+#[test]
+fn a_token_is_shown_once_whoever_sends_the_same_request_again() {
+    let scene = Scene::set();
+    let issue = |key: &str| {
+        let headers = [("idempotency-key", key), ("content-type", "application/json")];
+        scene.operator.send("POST", "/v1/tokens", &headers, b"{\"name\":\"only once\"}")
+    };
+    let issued = issue("one").good();
+    let secret = issued["secret"].as_str().unwrap();
+    assert_eq!(Http::of(&scene.daemon).with(secret).get("/v1/me").good()["name"], "only once");
+    let again = issue("one");
+    assert_eq!((again.status, again.problem()), (409, "shown_once".to_owned()));
+    assert!(!again.text().contains(secret), "{}", again.text());
+    let count = || {
+        let all = scene.operator.get("/v1/tokens").good();
+        all.as_array().unwrap().iter().filter(|token| token["name"] == "only once").count()
+    };
+    assert_eq!(count(), 1);
+    assert_eq!(issue("another").status, 200);
+    assert_eq!(count(), 2);
+}
+
+#[test]
+fn another_body_under_the_key_of_a_request_that_was_done_is_another_request() {
+    let scene = Scene::set();
+    let send = |body: &[u8]| {
+        let headers = [("idempotency-key", "mine"), ("content-type", "application/json")];
+        scene.acme.send("POST", "/v1/tenants/acme/streams/trips/lines", &headers, body)
+    };
+    assert_eq!(send(b"1,none\n").good()["accepted"], 1);
+    let again = send(b"1,none\n");
+    assert_eq!((again.header("idempotency-replayed"), &again.good()["accepted"]), (Some("true"), &json!(1)));
+    assert_eq!(send(b"2,none\n").problem(), "idempotency_key_reused");
+    assert_eq!(send(b"").problem(), "idempotency_key_reused");
+}

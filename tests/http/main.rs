@@ -10,6 +10,7 @@ mod hostile;
 mod identity;
 mod isolation;
 mod live;
+mod publishing;
 mod scene;
 mod submissions;
 mod tenants;

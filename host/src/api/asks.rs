@@ -1,10 +1,12 @@
 //! What a request says: its path, query and body, of which every mistake is told as a problem.
 
+use super::once::ReadBody;
 use super::shares::Turn;
 use crate::platform::error::ActionError;
 use axum::Json;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use blake3::{Hash, Hasher};
 use serde::Deserialize;
 use std::fmt::Display;
 use std::io;
@@ -74,11 +76,11 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
             let most = LARGEST as u64;
             turn.hold(request.body().size_hint().upper().map_or(most, |bytes| bytes.min(most)))?;
         }
-        let whole = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await;
-        let whole = whole.map_err(|_| {
-            let sentence = format!("the body did not come within {} s: send it faster", PATIENCE.as_secs());
-            ActionError::too_slow(sentence)
-        })?;
+        let read = request.extensions().get::<ReadBody>().cloned();
+        let whole = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await.map_err(|_| late())?;
+        if let (Some(read), Ok(body)) = (read, &whole) {
+            read.is(body);
+        }
         whole.map(Whole).map_err(|rejection| match rejection.status() {
             axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
                 ActionError::too_large("body_too_large", "the body is larger than is read here: send less at once")
@@ -86,6 +88,28 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
             _ => ActionError::invalid("bad_body", rejection.body_text()),
         })
     }
+}
+
+/// A body that is needed as a whole did not come in time.
+fn late() -> ActionError {
+    ActionError::too_slow(format!("the body did not come within {} s: send it faster", PATIENCE.as_secs()))
+}
+
+/// The hash of a body, of which nothing is held; `None` where it is larger than any that is read as a whole.
+pub(super) async fn hashed(body: Body) -> Result<Option<Hash>, ActionError> {
+    let hashing = async {
+        let (mut hasher, mut bytes, mut chunks) = (Hasher::new(), 0, body.into_data_stream());
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| ActionError::invalid("bad_body", error.to_string()))?;
+            bytes += chunk.len();
+            if bytes > LARGEST {
+                return Ok(None);
+            }
+            hasher.update(&chunk);
+        }
+        Ok(Some(hasher.finalize()))
+    };
+    tokio::time::timeout(PATIENCE, hashing).await.map_err(|_| late())?
 }
 
 /// A body as it comes. It ends with an error where its sender says nothing for too long, or may send no more: that is asked with

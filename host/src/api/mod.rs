@@ -16,6 +16,7 @@ mod dashboard;
 mod deed;
 mod guard;
 mod held;
+mod kept;
 mod live;
 mod once;
 mod openapi;

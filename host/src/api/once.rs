@@ -1,54 +1,55 @@
 //! A request that is sent again, because its answer was lost, is not done again.
 //!
-//! A client that sends an `Idempotency-Key` with a request that changes something gets, for the same key and the same request
-//! within [`KEPT`], the answer that the first one got (with `Idempotency-Replayed: true`); while the first one is under way, a
-//! problem that says so; and for another request under the same key, too. Answers are kept in memory, so a restart forgets
-//! them; what would then be done twice has names of its own: a batch its id (which is made from the key where files are
-//! submitted in one request), a message its message id.
+//! A client that sends an `Idempotency-Key` with a request that changes something gets, for the same key and the same request,
+//! the answer that the first one got (with `Idempotency-Replayed: true`); while the first one is under way, a problem that says
+//! so; and for another request under the same key, too. The same request has the same method, the same address, and, where its
+//! body is read as a whole (JSON, lines, a message), the same body; the content of files is not compared.
+//!
+//! What was done is kept in memory, for a day and within bounds ([`kept`](super::kept)), so a restart forgets it; what would then
+//! be done twice has names of its own: a batch its id (which is made from the key where files are submitted in one request), a
+//! message its message id. An answer that is too large to be kept, has made room for newer ones, or holds a secret is not given
+//! again: its key is known as done, and a repeat is a problem that says so, never a second deed.
 
+use super::asks::hashed;
+use super::kept::{Answer, Begun, Kept, Left};
 use crate::identity::Caller;
 use crate::platform::error::ActionError;
 use crate::task::BatchId;
 use crate::tenant::{AppName, TenantId};
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use blake3::Hash;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+use tokio_stream::StreamExt as _;
 
 /// Carries the key.
 const KEY: &str = "idempotency-key";
 /// Says that an answer is an earlier one.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest key, in bytes.
-const MAX_KEY: usize = 255;
-/// How long an answer is kept.
-const KEPT: Duration = Duration::from_secs(24 * 3_600);
-/// Keys of one caller that are kept; of those that are answered, the oldest go.
-const MAX_KEYS: usize = 500;
-/// Largest answer that is kept, in bytes. No route that changes something answers more.
+pub(super) const MAX_KEY: usize = 255;
+/// Largest answer that is kept, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 
 /// The key of a request, where it has one.
 pub(super) struct IdempotencyKey(Option<String>);
 
-/// Answers that were given. Clones share them.
+/// Goes with a request that has a key: the hash of its body, once that was read as a whole.
 #[derive(Clone, Default)]
-pub(super) struct Once {
-    answers: Arc<Mutex<HashMap<(String, String), Entry>>>,
-}
+pub(super) struct ReadBody(Arc<OnceLock<Hash>>);
 
-struct Entry {
-    /// BLAKE3 of method and address.
-    request: blake3::Hash,
-    began: Instant,
-    /// `None` while it is under way.
-    answer: Option<(StatusCode, Option<HeaderValue>, Bytes)>,
-}
+/// Goes with an answer that must not be kept. The sentence is for whoever asks for it again.
+#[derive(Clone, Copy)]
+pub(super) struct ShownOnce(pub(super) &'static str);
+
+/// The keys of all callers. Clones share them.
+#[derive(Clone)]
+pub(super) struct Once(Kept);
 
 impl IdempotencyKey {
     fn of(headers: &HeaderMap) -> Result<IdempotencyKey, ActionError> {
@@ -79,63 +80,20 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 }
 
 impl Once {
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Entry>> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the key, or answers for whoever had it before.
-    fn begin(&self, key: &(String, String), request: blake3::Hash) -> Option<Response> {
-        let mut all = self.lock();
-        match all.get(key) {
-            None => {}
-            Some(entry) if entry.request != request => {
-                let sentence = "this Idempotency-Key was used for another request: use another key for each";
-                return Some(ActionError::conflict("idempotency_key_reused", sentence).into_response());
-            }
-            Some(Entry { answer: None, .. }) => {
-                let sentence = "the first request with this Idempotency-Key is still under way: ask again in a moment";
-                return Some(ActionError::conflict("request_under_way", sentence).into_response());
-            }
-            Some(Entry { answer: Some((status, kind, body)), .. }) => {
-                let mut response = (*status, Body::from(body.clone())).into_response();
-                if let Some(kind) = kind {
-                    response.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
-                }
-                response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-                return Some(response);
-            }
-        }
-        let own = all.iter().filter(|((whose, _), entry)| *whose == key.0 && entry.answer.is_some());
-        let mut own: Vec<_> = own.map(|(key, entry)| (entry.began, key.clone())).collect();
-        own.sort_by_key(|(began, _)| *began);
-        let too_many = (own.len() + 1).saturating_sub(MAX_KEYS);
-        for (place, (began, key)) in own.into_iter().enumerate() {
-            if place < too_many || began.elapsed() > KEPT {
-                all.remove(&key);
-            }
-        }
-        all.insert(key.clone(), Entry { request, began: Instant::now(), answer: None });
-        None
+    pub(super) fn new() -> Once {
+        Once(Kept::new(Instant::now()))
     }
 }
 
-/// Gives a key back that was taken and not answered: its request was cut off, or may be tried again.
-struct Taken {
-    once: Once,
-    key: (String, String),
-    is_answered: bool,
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        if !self.is_answered {
-            self.once.lock().remove(&self.key);
-        }
+impl ReadBody {
+    /// This is all that the request sent.
+    pub(super) fn is(&self, body: &[u8]) {
+        self.0.get_or_init(|| blake3::hash(body));
     }
 }
 
 /// See the module.
-pub(super) async fn once(State(once): State<Once>, request: Request, next: Next) -> Response {
+pub(super) async fn once(State(Once(kept)): State<Once>, mut request: Request, next: Next) -> Response {
     let key = match IdempotencyKey::of(request.headers()) {
         Ok(IdempotencyKey(Some(key))) if !request.method().is_safe() => key,
         Ok(_) => return next.run(request).await,
@@ -143,31 +101,93 @@ pub(super) async fn once(State(once): State<Once>, request: Request, next: Next)
     };
     let caller = request.extensions().get::<Caller>();
     let whose = caller.map_or_else(String::new, |caller| caller.token.clone().unwrap_or_else(|| caller.name.clone()));
-    let key = (whose, key);
     let asked = blake3::hash(format!("{} {}", request.method(), request.uri()).as_bytes());
-    if let Some(answer) = once.begin(&key, asked) {
-        return answer;
-    }
-    let mut taken = Taken { once: once.clone(), key: key.clone(), is_answered: false };
+    let taken = match kept.begin(&whose, &key, asked, Instant::now()) {
+        Begun::Taken(taken) => taken,
+        Begun::UnderWay => {
+            let sentence = "the first request with this Idempotency-Key is still under way: ask again in a moment";
+            return ActionError::conflict("request_under_way", sentence).into_response();
+        }
+        Begun::Another => return another().into_response(),
+        Begun::Done { body, left } => {
+            return again(request, body, left).await.unwrap_or_else(IntoResponse::into_response);
+        }
+    };
+    let read = ReadBody::default();
+    request.extensions_mut().insert(read.clone());
     let response = next.run(request).await;
     // What was not done may be tried again.
     if !response.status().is_success() {
         return response;
     }
+    let shown_once = response.extensions().get::<ShownOnce>().copied();
     let (parts, body) = response.into_parts();
-    let body = match to_bytes(body, MAX_ANSWER).await {
-        Ok(body) => body,
-        Err(error) => return ActionError::internal(error.to_string()).into_response(),
+    let (body, whole) = collected(body).await;
+    let left = match (shown_once, whole) {
+        (Some(ShownOnce(sentence)), _) => Left::Secret(sentence),
+        (None, None) => Left::Nothing,
+        (None, Some(body)) => {
+            let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
+            Left::Answer(Answer { status: parts.status, content_type, body })
+        }
     };
-    if let Some(entry) = once.lock().get_mut(&key) {
-        entry.answer = Some((parts.status, parts.headers.get(header::CONTENT_TYPE).cloned(), body.clone()));
-        taken.is_answered = true;
+    taken.settle(read.0.get().copied(), left, Instant::now());
+    Response::from_parts(parts, body)
+}
+
+fn another() -> ActionError {
+    let sentence = "this Idempotency-Key was used for another request: use another key for each";
+    ActionError::conflict("idempotency_key_reused", sentence)
+}
+
+/// The answer to a request that was done before.
+async fn again(request: Request, body: Option<Hash>, left: Left) -> Result<Response, ActionError> {
+    if let Some(first) = body
+        && hashed(request.into_body()).await? != Some(first)
+    {
+        return Err(another());
     }
-    Response::from_parts(parts, Body::from(body))
+    match left {
+        Left::Answer(Answer { status, content_type, body }) => {
+            let mut response = (status, Body::from(body)).into_response();
+            if let Some(content_type) = content_type {
+                response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            }
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            Ok(response)
+        }
+        Left::Nothing => {
+            let sentence = "the request with this Idempotency-Key was done, and is not done again; its answer is not kept (it was too \
+                            large, or made room for newer ones): look at what came of it";
+            Err(ActionError::conflict("answer_not_kept", sentence))
+        }
+        Left::Secret(sentence) => Err(ActionError::conflict("shown_once", sentence)),
+    }
+}
+
+/// The body of an answer as it goes on to the client, and in one piece, where it is small enough to be kept.
+async fn collected(body: Body) -> (Body, Option<Bytes>) {
+    if body.size_hint().lower() > MAX_ANSWER as u64 {
+        return (body, None);
+    }
+    let (mut whole, mut chunks) = (Vec::new(), body.into_data_stream());
+    while let Some(chunk) = chunks.next().await {
+        match chunk {
+            Ok(chunk) if whole.len() + chunk.len() <= MAX_ANSWER => whole.extend_from_slice(&chunk),
+            // Whatever became of the rest is between the route and the client.
+            chunk => {
+                let before = tokio_stream::iter([Ok(Bytes::from(whole)), chunk]);
+                return (Body::from_stream(before.chain(chunks)), None);
+            }
+        }
+    }
+    let whole = Bytes::from(whole);
+    (Body::from(whole.clone()), Some(whole))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::asks::Whole;
     use super::*;
 
     #[test]
@@ -182,5 +202,68 @@ mod tests {
         }
         let none = IdempotencyKey(None);
         assert_ne!(none.batch(&acme, &orders), none.batch(&acme, &orders));
+    }
+
+    /// A service behind the keys: it tells how often something was done, and answers with so many bytes.
+    async fn ask(once: &Once, uri: &str, sent: &'static str) -> Response {
+        use axum::Router;
+        use axum::middleware::from_fn_with_state;
+        use axum::routing::post;
+        use tower::ServiceExt as _;
+        let big = async || "x".repeat(MAX_ANSWER + 1);
+        let pieces = async || {
+            Body::from_stream(tokio_stream::iter(vec!["y".repeat(MAX_ANSWER); 2]).map(Ok::<_, std::io::Error>))
+        };
+        let whole = async |Whole(body): Whole| body;
+        let secret = async || (axum::Extension(ShownOnce("it was shown")), "secret");
+        let routes = Router::new().route("/big", post(big)).route("/pieces", post(pieces));
+        let routes = routes
+            .route("/whole", post(whole))
+            .route("/streamed", post(async |_: Body| "taken"))
+            .route("/secret", post(secret));
+        let service: Router = routes.layer(from_fn_with_state(once.clone(), super::once));
+        let request = Request::post(uri).header(KEY, "k").body(Body::from(sent)).unwrap();
+        service.oneshot(request).await.unwrap()
+    }
+
+    async fn text(response: Response) -> String {
+        String::from_utf8(axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_large_to_keep_comes_whole_and_its_request_is_not_done_again() {
+        for (uri, bytes) in [("/big", MAX_ANSWER + 1), ("/pieces", 2 * MAX_ANSWER)] {
+            let once = Once::new();
+            let first = ask(&once, uri, "").await;
+            assert_eq!((first.status().as_u16(), text(first).await.len()), (200, bytes), "{uri}");
+            let again = ask(&once, uri, "").await;
+            assert_eq!(again.status(), 409, "{uri}");
+            assert!(text(again).await.contains("answer_not_kept"));
+        }
+    }
+
+    #[tokio::test]
+    async fn another_body_under_the_same_key_is_another_request_where_bodies_are_read_whole() {
+        let once = Once::new();
+        assert_eq!(text(ask(&once, "/whole", "one").await).await, "one");
+        let again = ask(&once, "/whole", "one").await;
+        assert_eq!(again.headers().get(REPLAYED).unwrap(), "true");
+        assert_eq!(text(again).await, "one");
+        let other = ask(&once, "/whole", "two").await;
+        assert_eq!(other.status(), 409);
+        assert!(text(other).await.contains("idempotency_key_reused"));
+        let once = Once::new();
+        assert_eq!(text(ask(&once, "/streamed", "one").await).await, "taken");
+        assert_eq!(ask(&once, "/streamed", "two").await.headers().get(REPLAYED).unwrap(), "true");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_shown_once_is_not_kept() {
+        let once = Once::new();
+        assert_eq!(text(ask(&once, "/secret", "").await).await, "secret");
+        let again = ask(&once, "/secret", "").await;
+        assert_eq!(again.status(), 409);
+        let told = text(again).await;
+        assert!(told.contains("shown_once") && told.contains("it was shown"), "{told}");
     }
 }

@@ -3,6 +3,7 @@
 //! `GET /openapi.json` is the description, `GET /docs` a page of it. `docs/openapi.json` in the source is the same, held to it
 //! by a test: a change of the API is a change of that file.
 
+use super::once;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::routes;
 use super::served::Served;
@@ -11,9 +12,10 @@ use axum::Router;
 use axum::routing::get;
 use std::sync::LazyLock;
 use utoipa::OpenApi as _;
-use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(routes::description);
@@ -28,6 +30,8 @@ static DESCRIPTION: LazyLock<OpenApi> = LazyLock::new(routes::description);
                        answer and in the log. An `Idempotency-Key` on a request that changes something makes it safe to send \
                        again."
     ),
+    // A task's parameter of its type is named there, and not found by itself.
+    components(schemas(crate::task::ShownWork)),
     tags(
         (name = "apps", description = "Apps and their generations"),
         (name = "batches", description = "Files, submitted"),
@@ -63,6 +67,9 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
                 _ => &mut item.patch,
             };
             if let Some(operation) = operation {
+                if method != HttpMethod::Get {
+                    operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
+                }
                 finish(operation);
             }
         }
@@ -89,6 +96,24 @@ fn finish(operation: &mut Operation) {
         operation.responses.responses.entry(status.to_owned()).or_insert_with(|| problem(words));
     }
     operation.responses.responses.insert("default".to_owned(), problem("Any other problem"));
+}
+
+/// What every request takes that changes something.
+fn idempotency_key() -> Parameter {
+    let schema = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(once::MAX_KEY))
+        .pattern(Some("^[ -~]+$"));
+    let words = "The same request again under the same key is not done again: it gets the answer of the first one, with \
+                 `Idempotency-Replayed: true`, or a problem (409) where that is under way, was another request, or is not kept.";
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(words))
+        .schema(Some(schema.build()))
+        .build()
 }
 
 fn problem(words: &str) -> RefOr<Response> {
@@ -119,5 +144,14 @@ mod tests {
             read(&now) == read(&agreed),
             "the API is another than docs/openapi.json says: run this test with MYSIMBDP_BLESS=1, and look at the change"
         );
+    }
+
+    #[test]
+    fn whatever_the_description_refers_to_is_in_it() {
+        let text = serde_json::to_string(&*DESCRIPTION).unwrap();
+        let known = &DESCRIPTION.components.as_ref().unwrap().schemas;
+        let named = text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next());
+        let missing: Vec<&str> = named.filter(|name| !known.contains_key(*name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 }

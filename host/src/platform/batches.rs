@@ -4,7 +4,7 @@ use super::Platform;
 use super::error::ActionError;
 use crate::batch::running::RunningTask;
 use crate::queue::TaskFilter;
-use crate::task::{BatchId, TaskRecord};
+use crate::task::{BatchId, ShownTask};
 use crate::tenant::TenantId;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ pub struct BatchView {
 pub struct TaskView {
     /// As the queue has it.
     #[serde(flatten)]
-    pub task: TaskRecord,
+    pub task: ShownTask,
     /// As its slot has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<RunningTask>,
@@ -74,6 +74,9 @@ impl Platform {
     /// The queue cannot answer.
     pub async fn tasks(&self, filter: &TaskFilter, limit: usize) -> Result<Vec<TaskView>, ActionError> {
         let tasks = self.batches.parts.queue.tasks(filter, limit.min(MAX_PAGE)).await?;
-        Ok(tasks.into_iter().map(|task| TaskView { running: self.running.get(task.number), task }).collect())
+        Ok(tasks
+            .into_iter()
+            .map(|task| TaskView { running: self.running.get(task.number), task: task.shown() })
+            .collect())
     }
 }

@@ -1,22 +1,26 @@
 //! Dead letters: looked at, exported, replayed.
 
 use super::Platform;
-use super::error::ActionError;
+use super::error::{ActionError, Kind};
 use crate::broker::{Envelope, StreamKey};
 use crate::journal::{Event, Happening};
-use crate::queue::NewBatch;
+use crate::queue::{NewBatch, TaskFilter};
+use crate::quota::check;
 use crate::sink::{DeadLetter, KeptLetter, LetterFilter, LetterKey};
 use crate::stream::manager::StreamError;
-use crate::task::{BatchId, Origin, TaskRecord, Work};
+use crate::task::{BatchId, Origin, TaskRecord, TaskState, Work};
 use crate::tenant::{SinkName, TenantId};
 use crate::worker::delivery::Message;
 use crate::worker::protocol::{LOOSE_ROWS, Start};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Most dead letters that one answer lists.
 const MAX_PAGE: usize = 500;
 /// Most rows that one replay runs.
 const MAX_REPLAY: usize = 1_000_000;
+/// Tasks that are looked through at once: each may be a replay of so many rows.
+const TASKS: usize = 100;
 
 /// A dead letter as it is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -132,7 +136,8 @@ impl Platform {
     /// become documents of that task, and their letters go. `rows` empty means all.
     ///
     /// # Errors
-    /// There is no such task, it still runs, or none of its rows is a dead letter.
+    /// There is no such task, it still runs, a replay of it is not over, the tenant has too many tasks in the queue, or none of
+    /// its rows is a dead letter.
     pub async fn replay(&self, number: u64, rows: &[u64]) -> Result<ReplayAnswer, ActionError> {
         let task = self.task(number).await?;
         if let Work::ReplayRows { of, .. } = task.work {
@@ -141,6 +146,7 @@ impl Platform {
             return Err(ActionError::conflict("is_replay", sentence));
         }
         Platform::must_be_over(&task)?;
+        self.must_not_be_replayed(&task).await?;
         let starts = self.dead_rows(&task, rows).await?;
         if starts.is_empty() {
             let which = if rows.is_empty() { "no row" } else { "none of these rows" };
@@ -149,6 +155,10 @@ impl Platform {
             );
             return Err(ActionError::not_found("no_dead_letter", sentence));
         }
+        // Whoever asked at the same time may have read the same letters.
+        let _alone = self.replaying.lock().await;
+        self.must_not_be_replayed(&task).await?;
+        self.must_have_room(&task).await?;
         let count = starts.len();
         let work = Work::ReplayRows { of: number, rows: starts };
         let batch = NewBatch {
@@ -212,10 +222,45 @@ impl Platform {
         Ok(answer)
     }
 
+    /// Rows that are replayed already are not put into the queue once more.
+    async fn must_not_be_replayed(&self, task: &TaskRecord) -> Result<(), ActionError> {
+        for state in [TaskState::Running, TaskState::Waiting, TaskState::Parked] {
+            // A replay is younger than the task whose rows it has.
+            let mut filter = TaskFilter {
+                tenant: Some(task.tenant.clone()),
+                app: Some(task.app.clone()),
+                state: Some(state),
+                after: Some(task.number),
+                ..TaskFilter::default()
+            };
+            loop {
+                let page = self.batches.parts.queue.tasks(&filter, TASKS).await?;
+                let replay =
+                    page.iter().find(|other| matches!(other.work, Work::ReplayRows { of, .. } if of == task.number));
+                if let Some(replay) = replay {
+                    return Err(replayed_already(task.number, replay.number, state));
+                }
+                filter.after = page.last().map(|last| last.number);
+                if page.len() < TASKS {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn must_have_room(&self, task: &TaskRecord) -> Result<(), ActionError> {
+        let limits = self.tenant(&task.tenant)?.app(&task.app).limits;
+        let load = self.batches.parts.queue.load(&task.tenant).await?;
+        let room = check::room(&task.tenant, &limits, 1, &load);
+        room.map_err(|refusal| ActionError { kind: Kind::Limit, code: refusal.limit, sentence: refusal.sentence })
+    }
+
     async fn dead_rows(&self, task: &TaskRecord, wanted: &[u64]) -> Result<Vec<Start>, ActionError> {
         let settings = self.tenant(&task.tenant)?.app(&task.app);
         let sink = self.sink(&task.tenant, Some(&settings.sink)).await?;
         let mut filter = LetterFilter { task: Some(task.number), ..LetterFilter::default() };
+        let wanted: HashSet<u64> = wanted.iter().copied().collect();
         let mut starts: Vec<Start> = Vec::new();
         while starts.len() < MAX_REPLAY {
             let page = sink.letters(&filter, MAX_PAGE).await?;
@@ -224,13 +269,23 @@ impl Platform {
             for KeptLetter { letter, .. } in &page {
                 let is_wanted = wanted.is_empty() || wanted.contains(&letter.row);
                 let is_next = starts.last().is_none_or(|last| last.number < letter.row);
-                if letter.row < LOOSE_ROWS && is_wanted && is_next {
+                let has_room = starts.len() < MAX_REPLAY;
+                if letter.row < LOOSE_ROWS && is_wanted && is_next && has_room {
                     starts.push(Start { number: letter.row, offset: letter.start, line: letter.line });
                 }
             }
         }
         Ok(starts)
     }
+}
+
+fn replayed_already(of: u64, replay: u64, state: TaskState) -> ActionError {
+    let advice = match state {
+        TaskState::Parked => "retry or cancel that first",
+        _ => "wait until that is over, or cancel it",
+    };
+    let sentence = format!("task {replay} replays rows of task {of} and is {state}: {advice}");
+    ActionError::conflict("replayed_already", sentence)
 }
 
 fn line(kept: KeptLetter) -> LetterLine {

@@ -21,6 +21,8 @@ mod measure;
 pub mod neighbours;
 mod opened;
 mod overview;
+mod portions;
+mod publishing;
 mod receiving;
 mod records;
 mod streams;
@@ -33,8 +35,9 @@ pub(crate) use batches::unknown_batch;
 pub use batches::{BatchView, TaskView};
 pub use letters::{LetterLine, LetterPage, ReplayAnswer, StreamReplay};
 pub use overview::{HostLine, Overview, TenantLine};
+pub use publishing::{PublishAnswer, Single};
 pub use receiving::Receiving;
-pub use streams::{PublishAnswer, StreamLimits, StreamLine};
+pub use streams::{StreamLimits, StreamLine};
 pub(crate) use tasks::unknown_task;
 pub use tenancy::{Change, Settlement};
 pub use uploads::{OpenBatch, OpenedBatch, PlannedFile};
@@ -79,6 +82,8 @@ pub struct Platform {
     app_turns: AppTurns,
     /// What is settled is followed one after another.
     settling: Arc<Turns<TenantId>>,
+    /// Dead rows are put into the queue one task's after another's, so that none are put there twice.
+    replaying: Arc<tokio::sync::Mutex<()>>,
     /// Comes when somebody asks the host to shut down.
     leave: CancellationToken,
     uploads: Uploads,
@@ -106,6 +111,7 @@ impl Platform {
             address: Arc::default(),
             app_turns: AppTurns::default(),
             settling: Arc::default(),
+            replaying: Arc::default(),
             leave: CancellationToken::new(),
             uploads: Uploads::default(),
             runtime: Handle::current(),

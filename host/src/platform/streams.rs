@@ -1,15 +1,14 @@
-//! Streams: listed, started, stopped; messages published.
+//! Streams: listed, started, stopped, purged.
 
 use super::Platform;
 use super::error::{ActionError, Kind};
-use crate::broker::{BrokerError, Credentials, Depth, Envelope, Outgoing, Published, StreamKey};
+use crate::broker::{BrokerError, Credentials, Depth, StreamKey};
 use crate::journal::{Event, Filter, Happening, Order, Scope};
 use crate::queue::QueueError;
 use crate::stream::manager::{StreamError, Streams};
 use crate::stream::window::{Counts, WindowReport};
 use crate::stream::{OnHost, Told};
 use crate::tenant::{AppName, OnBreach, SinkName, StreamName, StreamState, TenantId};
-use crate::worker::delivery::Message;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -75,16 +74,6 @@ pub struct StreamLimits {
     pub window_seconds: u64,
     /// What happens above that.
     pub on_breach: OnBreach,
-}
-
-/// What became of messages that were published.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct PublishAnswer {
-    /// Accepted and durable.
-    pub accepted: u64,
-    /// Not accepted: place among them, and why.
-    #[schema(value_type = Vec<Vec<serde_json::Value>>)]
-    pub refused: Vec<(usize, String)>,
 }
 
 impl Platform {
@@ -228,79 +217,7 @@ impl Platform {
         self.batches.parts.journal.record(deed).await;
         Ok(purged)
     }
-
-    /// Publishes messages to a tenant's exchange, under the routing key that each has.
-    ///
-    /// # Errors
-    /// There is no such tenant, or the broker cannot; nothing is known of any of the messages then.
-    pub async fn publish(&self, tenant: &TenantId, messages: &[Message<'_>]) -> Result<PublishAnswer, ActionError> {
-        let known = self.tenant(tenant)?;
-        let mut answer = PublishAnswer::default();
-        let (mut outgoing, mut places) = (Vec::new(), Vec::new());
-        for (place, message) in messages.iter().enumerate() {
-            let routing_key = String::from_utf8_lossy(message.routing_key.unwrap_or_default()).into_owned();
-            let most = known.limits.message_bytes;
-            let envelope = if message.body.len() as u64 > most {
-                Err(format!("has {} bytes, where {most} are allowed (message_bytes)", message.body.len()))
-            } else {
-                Envelope::of(message).map_err(|error| error.to_string())
-            };
-            match envelope {
-                Ok(envelope) => {
-                    outgoing.push(Outgoing { routing_key, envelope });
-                    places.push(place);
-                }
-                Err(why) => answer.refused.push((place, format!("the message {why}"))),
-            }
-        }
-        let Published { accepted, refused } =
-            self.streams().desk().broker.publish(tenant, outgoing).await.map_err(StreamError::Broker)?;
-        answer.accepted = accepted;
-        answer.refused.extend(refused.into_iter().map(|(index, why)| (places[index], why)));
-        answer.refused.sort_unstable_by_key(|(place, _)| *place);
-        Ok(answer)
-    }
 }
-
-impl Platform {
-    /// Publishes each line to a stream, under its first routing key: as JSON, and where there are `ids`, with the message id
-    /// `<ids>-<number of the line>`, of which `first` is the first. An empty line is none, and is counted all the same.
-    ///
-    /// # Errors
-    /// As for [`publish`](Platform::publish).
-    pub async fn publish_lines(
-        &self,
-        key: &StreamKey,
-        ids: Option<&str>,
-        first: u64,
-        lines: &[u8],
-    ) -> Result<PublishAnswer, ActionError> {
-        let told = self.streams().get(key)?;
-        let routing_key = told.settings.routing_keys.first().map_or(key.stream.as_str(), String::as_str).to_owned();
-        let lines = lines.split(|byte| *byte == b'\n').zip(first..);
-        let lines: Vec<(&[u8], String)> = lines
-            .map(|(line, number)| (line.strip_suffix(b"\r").unwrap_or(line), number))
-            .filter(|(line, _)| !line.is_empty())
-            .map(|(line, number)| (line, ids.map(|ids| format!("{ids}-{number}")).unwrap_or_default()))
-            .collect();
-        let mut messages = Vec::with_capacity(lines.len());
-        for (line, id) in &lines {
-            messages.push(Message {
-                body: line,
-                message_id: Some(id.as_bytes()).filter(|id| !id.is_empty()),
-                routing_key: Some(routing_key.as_bytes()),
-                content_type: Some(b"application/json"),
-                present: PERSISTENT.0,
-                delivery_mode: PERSISTENT.1,
-                ..Message::default()
-            });
-        }
-        self.publish(&key.tenant, &messages).await
-    }
-}
-
-/// That a message has a delivery mode, and which: one that outlives a restart of the broker.
-const PERSISTENT: (u8, u8) = (1, 2);
 
 impl From<StreamError> for ActionError {
     fn from(error: StreamError) -> ActionError {

@@ -68,13 +68,7 @@ pub fn admit(
         let allowed = are(limits.batch_bytes);
         return refuse("batch_bytes", format!("{} in one batch, where {allowed} allowed", bytes_of(bytes)));
     }
-    let queued = load.waiting.saturating_add(load.running);
-    if queued.saturating_add(count) > limits.waiting_tasks {
-        let allowed = are(limits.waiting_tasks);
-        let more = grouped(count);
-        let what = format!("{} and {more} more are to come, where {allowed} allowed", tasks_of(queued));
-        return refuse("waiting_tasks", what);
-    }
+    room(tenant, limits, count, load)?;
     if stored.saturating_add(bytes) > limits.storage_bytes {
         return Err(no_room(tenant, limits, stored, bytes));
     }
@@ -86,6 +80,21 @@ pub fn no_room(tenant: &TenantId, limits: &Limits, stored: u64, more: u64) -> Re
     let (stored, more, allowed) = (bytes_are(stored), grouped(more), are(limits.storage_bytes));
     let what = format!("{stored} stored and {more} more are to come, where {allowed} allowed");
     Refusal { limit: "storage_bytes", sentence: format!("{what} (storage_bytes of tenant {tenant})") }
+}
+
+/// Whether so many more tasks may be queued, whatever they do.
+///
+/// # Errors
+/// They may not; the sentence says so.
+pub fn room(tenant: &TenantId, limits: &Limits, more: u64, load: &Load) -> Result<(), Refusal> {
+    let queued = load.waiting.saturating_add(load.running);
+    if queued.saturating_add(more) <= limits.waiting_tasks {
+        return Ok(());
+    }
+    let (queued, more, allowed) = (tasks_of(queued), grouped(more), are(limits.waiting_tasks));
+    let sentence =
+        format!("{queued} and {more} more are to come, where {allowed} allowed (waiting_tasks of tenant {tenant})");
+    Err(Refusal { limit: "waiting_tasks", sentence })
 }
 
 /// The last extension is one of these, in whatever case it is written.

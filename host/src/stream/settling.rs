@@ -93,7 +93,8 @@ impl Streams {
         self.halt(key).await;
         self.delete(key).await?;
         // Its window closes with it.
-        if let Some(entry) = self.book().entries.remove(key) {
+        let gone = self.book().entries.remove(key);
+        if let Some(entry) = gone {
             self.bill(&key.tenant, &entry.crew.meter.take().counts).await;
         }
         Ok(())

@@ -6,4 +6,4 @@ mod record;
 
 pub use checkpoint::{Checkpoint, Position, Row};
 pub use counts::{Counts, DocumentCounts, RowCounts};
-pub use record::{BatchId, Origin, StoredFile, TaskRecord, TaskState, Work};
+pub use record::{BatchId, Origin, ShownTask, ShownWork, StoredFile, TaskRecord, TaskState, Work};

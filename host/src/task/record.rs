@@ -88,7 +88,7 @@ pub enum Origin {
 }
 
 /// What a task does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
     /// Ingests the whole file.
@@ -102,6 +102,34 @@ pub enum Work {
         /// The rows, rising.
         rows: Vec<Start>,
     },
+}
+
+/// What a task does, as it is shown: the rows of a replay, of which there may be a million, are a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = Work)]
+pub enum ShownWork {
+    /// Ingests the whole file.
+    Ingest,
+    /// Erases the documents of an earlier run of this very task, then ingests the whole file.
+    EraseAndIngest,
+    /// Runs some rows of another task's file again; their documents belong to that task.
+    ReplayRows {
+        /// Number of that task.
+        of: u64,
+        /// How many rows.
+        rows: u64,
+    },
+}
+
+impl Work {
+    fn shown(&self) -> ShownWork {
+        match self {
+            Work::Ingest => ShownWork::Ingest,
+            Work::EraseAndIngest => ShownWork::EraseAndIngest,
+            Work::ReplayRows { of, rows } => ShownWork::ReplayRows { of: *of, rows: rows.len() as u64 },
+        }
+    }
 }
 
 /// Where a task stands.
@@ -157,9 +185,12 @@ impl fmt::Display for TaskState {
     }
 }
 
+/// A task as it is shown to whoever asks.
+pub type ShownTask = TaskRecord<ShownWork>;
+
 /// One file for one batch app: all that the queue knows of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct TaskRecord {
+pub struct TaskRecord<W = Work> {
     /// Number of the task: the first part of its documents' `_id`.
     pub number: u64,
     /// Its batch.
@@ -173,7 +204,7 @@ pub struct TaskRecord {
     /// The file.
     pub file: StoredFile,
     /// What is done with it.
-    pub work: Work,
+    pub work: W,
     /// Where it stands.
     pub state: TaskState,
     /// The generation that began it; every attempt runs on the same.
@@ -196,4 +227,47 @@ pub struct TaskRecord {
     pub begun_at: Option<Timestamp>,
     /// When it was over.
     pub ended_at: Option<Timestamp>,
+}
+
+impl TaskRecord {
+    /// As it is shown.
+    pub fn shown(self) -> ShownTask {
+        TaskRecord {
+            number: self.number,
+            batch: self.batch,
+            origin: self.origin,
+            tenant: self.tenant,
+            app: self.app,
+            file: self.file,
+            work: self.work.shown(),
+            state: self.state,
+            generation: self.generation,
+            epoch: self.epoch,
+            attempts: self.attempts,
+            reason: self.reason,
+            cancel: self.cancel,
+            checkpoint: self.checkpoint,
+            enqueued_at: self.enqueued_at,
+            not_before: self.not_before,
+            begun_at: self.begun_at,
+            ended_at: self.ended_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rows_of_a_replay_are_shown_as_their_number() {
+        let row = Start { number: 1, offset: 2, line: 3 };
+        let shown = |work: Work| serde_json::to_value(work.shown()).unwrap();
+        let replay = shown(Work::ReplayRows { of: 7, rows: vec![row; 3] });
+        assert_eq!(replay, serde_json::json!({ "replay_rows": { "of": 7, "rows": 3 } }));
+        // Everything else is shown as it is kept.
+        for work in [Work::Ingest, Work::EraseAndIngest] {
+            assert_eq!(shown(work.clone()), serde_json::to_value(work).unwrap());
+        }
+    }
 }

@@ -208,7 +208,7 @@ pub struct Task {
 }
 
 /// A row, and where it starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     /// Its number, from 1.
     pub number: u64,

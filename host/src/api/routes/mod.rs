@@ -76,7 +76,7 @@ pub(super) fn router(door: Door, served: Served) -> Router {
             ActionError::method(format!("{} does not take {}", request.uri().path(), request.method()))
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn_with_state(once::Once::default(), once::once))
+        .layer(middleware::from_fn_with_state(once::Once::new(), once::once))
         .layer(middleware::from_fn_with_state(door, guard::guard));
     guarded
         .merge(health::open_routes())

@@ -156,6 +156,7 @@ struct Days {
     to: Option<Date>,
     /// JSON, or CSV with a head.
     #[serde(default)]
+    #[param(inline)]
     format: Format,
 }
 

@@ -5,18 +5,20 @@ use super::super::asks::{LARGEST, Wanted, Whole};
 use super::super::served::Served;
 use super::{Answer, PAGE};
 use crate::broker::Credentials;
-use crate::platform::{PublishAnswer, StreamLine, StreamReplay};
+use crate::platform::error::ActionError;
+use crate::platform::{PublishAnswer, Single, StreamLine, StreamReplay};
 use crate::stream::window::WindowReport;
 use crate::tenant::{StreamName, TenantId};
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, Path, Query};
+use axum::http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Served> {
-    let lines = OpenApiRouter::new().routes(routes!(publish_lines)).layer(DefaultBodyLimit::max(LARGEST));
+    let published = OpenApiRouter::new().routes(routes!(publish_lines)).routes(routes!(publish_message));
     OpenApiRouter::new()
         .routes(routes!(streams))
         .routes(routes!(start))
@@ -25,7 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<Served> {
         .routes(routes!(replay))
         .routes(routes!(windows))
         .routes(routes!(credentials))
-        .merge(lines)
+        .merge(published.layer(DefaultBodyLimit::max(LARGEST)))
 }
 
 type OfStream = Wanted<Path<(TenantId, StreamName)>>;
@@ -156,7 +158,8 @@ struct Lines {
 
 /// Publish messages, one on each line
 ///
-/// What is accepted is durable when this answers.
+/// What is accepted is durable when this answers. Lines are published by the portion: where one cannot be, the problem says from
+/// which line on to send again.
 #[utoipa::path(
     post, path = "/v1/tenants/{tenant}/streams/{stream}/lines", tag = "streams",
     params(("tenant" = TenantId, Path), ("stream" = StreamName, Path), Lines),
@@ -171,4 +174,45 @@ async fn publish_lines(
 ) -> Answer<PublishAnswer> {
     let key = acting.stream(named)?;
     acting.platform.publish_lines(&key, ids.as_deref(), first.unwrap_or(1), &lines).await.map(Json)
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct One {
+    /// The message id: what is delivered twice under it is stored once. Without it the message is delivered at least once.
+    id: Option<String>,
+    /// One of the routing keys of the stream; its first where nothing is said.
+    routing_key: Option<String>,
+}
+
+/// Publish one message
+///
+/// The body is the message, byte by byte, whatever is in it; its content type is the message's. It is accepted and durable when
+/// this answers 200.
+#[utoipa::path(
+    post, path = "/v1/tenants/{tenant}/streams/{stream}/messages", tag = "streams",
+    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path), One),
+    request_body(content(
+        (inline(super::apps::Bytes) = "application/octet-stream"), (String = "application/json"), (String = "text/plain")
+    )),
+    responses((status = 200, body = PublishAnswer))
+)]
+async fn publish_message(
+    acting: Acting,
+    Wanted(Path(named)): OfStream,
+    Wanted(Query(One { id, routing_key })): Wanted<Query<One>>,
+    headers: HeaderMap,
+    Whole(body): Whole,
+) -> Answer<PublishAnswer> {
+    let key = acting.stream(named)?;
+    let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::to_str).transpose();
+    let content_type = content_type.map_err(|_| {
+        ActionError::invalid(
+            "bad_content_type",
+            "the content type has characters that none has: send a MIME type, or none",
+        )
+    })?;
+    let message = Single { body: &body, id: id.as_deref(), routing_key: routing_key.as_deref(), content_type };
+    acting.platform.publish_message(&key, &message).await.map(Json)
 }

@@ -8,7 +8,7 @@ use super::{Answer, PAGE};
 use crate::platform::error::ActionError;
 use crate::platform::{ReplayAnswer, TaskView};
 use crate::queue::TaskFilter;
-use crate::task::{BatchId, TaskRecord, TaskState};
+use crate::task::{BatchId, ShownTask, TaskState};
 use crate::tenant::{AppName, TenantId};
 use axum::Json;
 use axum::extract::{OriginalUri, Path, Query};
@@ -70,23 +70,23 @@ async fn tasks(
 }
 
 /// A task
-#[utoipa::path(get, path = "/v1/tasks/{task}", tag = "tasks", params(("task" = u64, Path)), responses((status = 200, body = TaskRecord)))]
-async fn task(acting: Acting, Wanted(Path(task)): Wanted<Path<u64>>) -> Answer<TaskRecord> {
-    acting.task(task).await.map(Json)
+#[utoipa::path(get, path = "/v1/tasks/{task}", tag = "tasks", params(("task" = u64, Path)), responses((status = 200, body = ShownTask)))]
+async fn task(acting: Acting, Wanted(Path(task)): Wanted<Path<u64>>) -> Answer<ShownTask> {
+    acting.task(task).await.map(|task| Json(task.shown()))
 }
 
 /// Put a task that is parked, partial or cancelled back into the queue
-#[utoipa::path(post, path = "/v1/tasks/{task}/retry", tag = "tasks", params(("task" = u64, Path)), responses((status = 200, body = TaskRecord)))]
-async fn retry(acting: Acting, Wanted(Path(task)): Wanted<Path<u64>>) -> Answer<TaskRecord> {
+#[utoipa::path(post, path = "/v1/tasks/{task}/retry", tag = "tasks", params(("task" = u64, Path)), responses((status = 200, body = ShownTask)))]
+async fn retry(acting: Acting, Wanted(Path(task)): Wanted<Path<u64>>) -> Answer<ShownTask> {
     acting.task(task).await?;
-    acting.platform.retry(task).await.map(Json)
+    acting.platform.retry(task).await.map(|task| Json(task.shown()))
 }
 
 /// Cancel a task
-#[utoipa::path(post, path = "/v1/tasks/{task}/cancel", tag = "tasks", params(("task" = u64, Path)), responses((status = 200, body = TaskRecord)))]
-async fn cancel(acting: Acting, Wanted(Path(task)): Wanted<Path<u64>>) -> Answer<TaskRecord> {
+#[utoipa::path(post, path = "/v1/tasks/{task}/cancel", tag = "tasks", params(("task" = u64, Path)), responses((status = 200, body = ShownTask)))]
+async fn cancel(acting: Acting, Wanted(Path(task)): Wanted<Path<u64>>) -> Answer<ShownTask> {
     acting.task(task).await?;
-    acting.platform.cancel(task).await.map(Json)
+    acting.platform.cancel(task).await.map(|task| Json(task.shown()))
 }
 
 /// How a task runs again.
@@ -101,15 +101,15 @@ struct Rerun {
 /// Run a task once more from nothing
 #[utoipa::path(
     post, path = "/v1/tasks/{task}/rerun", tag = "tasks", params(("task" = u64, Path)), request_body = Rerun,
-    responses((status = 200, body = TaskRecord))
+    responses((status = 200, body = ShownTask))
 )]
 async fn rerun(
     acting: Acting,
     Wanted(Path(task)): Wanted<Path<u64>>,
     Wanted(Json(how)): Wanted<Json<Rerun>>,
-) -> Answer<TaskRecord> {
+) -> Answer<ShownTask> {
     acting.task(task).await?;
-    acting.platform.rerun(task, how.same_generation).await.map(Json)
+    acting.platform.rerun(task, how.same_generation).await.map(|task| Json(task.shown()))
 }
 
 /// Which dead rows to run again.

@@ -2,14 +2,15 @@
 
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
+use super::super::once::ShownOnce;
 use super::super::served::Served;
 use super::Answer;
 use crate::identity::Scope;
 use crate::identity::tokens::{LIFE, MAX_LIFE, MAX_NAME, Token, TokenError};
 use crate::platform::error::ActionError;
 use crate::tenant::TenantId;
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +18,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// For whoever asks for a token again under the same `Idempotency-Key`: no secret is kept to be shown again.
+const ISSUED: ShownOnce = ShownOnce(
+    "a token was issued under this Idempotency-Key, and its secret is shown once: if it was lost, revoke that token \
+     (`mysimbdp tokens revoke`) and issue another under another key",
+);
 
 pub(super) fn routes() -> OpenApiRouter<Served> {
     OpenApiRouter::new().routes(routes!(issue, tokens)).routes(routes!(revoke))
@@ -60,12 +66,14 @@ struct IssuedToken {
 }
 
 /// Issue a token
+///
+/// Its secret is shown this once: the same request again under its `Idempotency-Key` is a problem (409, `shown_once`).
 #[utoipa::path(post, path = "/v1/tokens", tag = "identity", request_body = NewToken, responses((status = 200, body = IssuedToken)))]
 async fn issue(
     State(served): State<Served>,
     acting: Acting,
     Wanted(Json(wanted)): Wanted<Json<NewToken>>,
-) -> Answer<IssuedToken> {
+) -> Result<(Extension<ShownOnce>, Json<IssuedToken>), ActionError> {
     acting.operator()?;
     let NewToken { name, tenant, read_only, days } = wanted;
     let name = name.trim().to_owned();
@@ -89,7 +97,7 @@ async fn issue(
     })
     .await?;
     let line = TokenLine { id: issued.id, good: token.is_good(now), token };
-    Ok(Json(IssuedToken { secret: issued.text, line }))
+    Ok((Extension(ISSUED), Json(IssuedToken { secret: issued.text, line })))
 }
 
 /// The tokens there are

@@ -86,7 +86,7 @@ async fn publish(args: &Publish) -> Result<Exit, ClientError> {
             out::note(one_line(&format!("line {}: {why}", first + *place as u64)));
         }
         total.accepted += answer.accepted;
-        total.refused += answer.refused.len() as u64;
+        total.refused += answer.refused_in_all;
         bar.inc(bytes);
         bar.set_message(format!("{} messages", total.accepted));
         first += lines;

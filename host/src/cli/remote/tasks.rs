@@ -7,7 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::platform::TaskView;
 use crate::queue::TaskFilter;
-use crate::task::{BatchId, TaskRecord, TaskState};
+use crate::task::{BatchId, ShownTask, TaskState};
 use crate::tenant::{AppName, TenantId};
 use crate::worker::words::one_line;
 use serde_json::json;
@@ -105,7 +105,7 @@ async fn list(remote: &Remote, filter: &TaskFilter, limit: usize) -> Result<Exit
     let tasks: Vec<TaskView> = remote.client()?.get("/v1/tasks", &Query { filter, limit }).await?;
     remote.tell(&tasks, |tasks| {
         let row = |view: &TaskView| {
-            let TaskRecord { number, tenant, app, state, file, reason, .. } = &view.task;
+            let ShownTask { number, tenant, app, state, file, reason, .. } = &view.task;
             let counts = view.running.as_ref().map_or(view.task.checkpoint.counts, |running| running.counts);
             vec![
                 number.to_string(),
@@ -126,7 +126,7 @@ async fn list(remote: &Remote, filter: &TaskFilter, limit: usize) -> Result<Exit
 }
 
 async fn act(remote: &Remote, task: u64, what: &str, how: &serde_json::Value) -> Result<Exit, ClientError> {
-    let task: TaskRecord = remote.client()?.post(&format!("/v1/tasks/{task}/{what}"), how).await?;
+    let task: ShownTask = remote.client()?.post(&format!("/v1/tasks/{task}/{what}"), how).await?;
     remote.tell(&task, |task| {
         let view = TaskView { task: task.clone(), running: None };
         out::line(one_line(&sentence(&view)));
