@@ -39,7 +39,7 @@ fn dead_letters_are_listed_exported_and_replayed() {
 
 #[test]
 fn rows_are_not_replayed_again_before_their_replay_is_over_nor_beyond_the_tasks_that_may_wait() {
-    let daemon = Daemon::start("[tenants.acme.limits]\nwaiting_tasks = 2\n");
+    let daemon = Daemon::start("[tenants.acme.limits]\nwaiting_tasks = 2\nconcurrent_tasks = 1\n");
     daemon.drop_app("acme", &artefacts::villains());
     for (name, rows) in [("a.csv", 10), ("b.csv", 11)] {
         daemon.write(name, Rows::innocent(rows).with(3, "reject").with(5, "reject").csv());
