@@ -39,8 +39,17 @@ impl Lease {
     pub(super) async fn renew(&self) -> Result<Standing, QueueError> {
         let asked = Moment::now();
         let standing = self.queue.renew(self.key, self.length).await?;
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = asked + self.length;
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two may be under way, and the later one be answered first.
+        *until = (*until).max(asked + self.length);
+        drop(until);
         Ok(standing)
+    }
+
+    /// It holds until then.
+    #[cfg(test)]
+    fn set(&self, until: Moment) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
     }
 
     /// For how long it surely holds; nothing where it may be over.

@@ -54,7 +54,7 @@ impl Parts {
         match got {
             Ok(_) => Ok(path),
             Err(
-                FileStoreError::OtherContent { .. } | FileStoreError::TooLarge { .. } | FileStoreError::TooShort { .. },
+                FileStoreError::OtherContent { .. } | FileStoreError::TooLong { .. } | FileStoreError::TooShort { .. },
             ) => Err(Missing::Lasting(format!(
                 "the file {name} in the depot is not what was submitted: somebody changed it; submit it again"
             ))),

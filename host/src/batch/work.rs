@@ -113,6 +113,12 @@ pub(super) async fn work(
             return end(desk, key, ending, task.checkpoint.clone(), &stopping).await;
         }
     };
+    // Its answer may have been long in coming, or its file. Where the queue cannot say just now, the sink takes nothing.
+    if lease.left() < desk.lease / 2
+        && let Err(QueueError::Fenced { .. }) = lease.renew().await
+    {
+        return taken_over(key);
+    }
     let (app, generation) = (task.app.clone(), ready.generation.hash().to_owned());
     let began_now = Happening::TaskBegan { task: key.task, app, generation, epoch: key.epoch };
     desk.parts.journal.record(Event::now(Some(&task.tenant), began_now)).await;

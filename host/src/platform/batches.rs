@@ -33,6 +33,12 @@ pub struct TaskView {
     pub running: Option<RunningTask>,
 }
 
+/// The sentence for a batch that another request sends, or commits.
+pub(super) fn being_sent() -> ActionError {
+    let sentence = "this very batch is being sent by another request: ask again in a moment";
+    ActionError::conflict("request_under_way", sentence)
+}
+
 /// The sentence for a batch that is not there.
 pub(crate) fn unknown_batch(batch: BatchId) -> ActionError {
     ActionError::not_found(

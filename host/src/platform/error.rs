@@ -132,9 +132,10 @@ impl From<FileStoreError> for ActionError {
         let sentence = error.to_string();
         match error {
             FileStoreError::Io { .. } => ActionError::unavailable("files_unavailable", sentence),
-            FileStoreError::TooLarge { .. } | FileStoreError::TooShort { .. } | FileStoreError::Changed(_) => {
-                ActionError::invalid("wrong_size", sentence)
-            }
+            FileStoreError::TooLarge { .. }
+            | FileStoreError::TooLong { .. }
+            | FileStoreError::TooShort { .. }
+            | FileStoreError::Changed(_) => ActionError::invalid("wrong_size", sentence),
             FileStoreError::NoRoom { .. } => ActionError { kind: Kind::Limit, code: "storage_bytes", sentence },
             FileStoreError::OtherContent { .. } => ActionError::invalid("wrong_checksum", sentence),
             FileStoreError::Different { .. } => ActionError::conflict("another_file", sentence),

@@ -24,27 +24,33 @@ const THOROUGH: u32 = 20;
 const IDLE_SINK: Duration = Duration::from_secs(60);
 /// Tasks that are forgotten in one step.
 const AT_ONCE: usize = 500;
+/// Tasks that are looked at in one step: that of a replay may name a million rows.
+const PAGE: usize = 100;
+
+/// Batches of which a task was forgotten, and whose files may go.
+type Leaving = HashSet<(TenantId, BatchId)>;
 
 /// Looks after everything until it is stopped.
 pub async fn run(platform: Platform, keep: Keep, stop: CancellationToken) {
     let mut tick = interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut leaving = Leaving::new();
     for round in 0_u32.. {
         tokio::select! {
-            _ = tick.tick() => once(&platform, &keep, round % THOROUGH == 0).await,
+            _ = tick.tick() => once(&platform, &keep, &mut leaving, round % THOROUGH == 0).await,
             () = stop.cancelled() => return,
         }
     }
 }
 
-async fn once(platform: &Platform, keep: &Keep, is_thorough: bool) {
+async fn once(platform: &Platform, keep: &Keep, leaving: &mut Leaving, is_thorough: bool) {
     let sinks = platform.sinks().clone();
     let closing = tokio::task::spawn_blocking(move || sinks.close_idle(IDLE_SINK)).await;
     if let Err(error) = closing {
         tracing::error!(%error, "idle sinks could not be closed");
     }
     platform.drop_silent_uploads().await;
-    if let Err(error) = forget(platform, keep).await {
+    if let Err(error) = forget(platform, keep, leaving).await {
         tracing::warn!(%error, "old tasks could not be forgotten");
     }
     platform.sample_storage().await;
@@ -80,9 +86,9 @@ impl Needs {
         for state in [states, states].concat() {
             let mut filter = TaskFilter { state: Some(state), ..TaskFilter::default() };
             loop {
-                let tasks = queue.tasks(&filter, AT_ONCE).await?;
+                let tasks = queue.tasks(&filter, PAGE).await?;
                 filter.after = tasks.last().map(|task| task.number);
-                let is_last = tasks.len() < AT_ONCE;
+                let is_last = tasks.len() < PAGE;
                 for task in tasks {
                     if let Some((batch, _)) = task.file.place().filter(|_| task.origin == Origin::Replay) {
                         needs.batches.insert(batch);
@@ -103,29 +109,32 @@ async fn is_needed(queue: &dyn TaskQueue, needs: &Needs, batch: BatchId) -> Resu
     Ok(needs.batches.contains(&batch) || !queue.batch(batch).await?.is_empty())
 }
 
-/// Tasks that are long over, and files that nobody needs any more.
-async fn forget(platform: &Platform, keep: &Keep) -> Result<(), QueueError> {
+/// Tasks that are long over, and files that nobody needs any more: those of `leaving`, where the batches stay of which that cannot
+/// be told just now.
+async fn forget(platform: &Platform, keep: &Keep, leaving: &mut Leaving) -> Result<(), QueueError> {
     let queue = &*platform.batches.parts.queue;
     loop {
         let forgotten = queue.forget(keep.tasks, AT_ONCE).await?;
-        if forgotten.is_empty() {
-            return Ok(());
-        }
-        let needs = Needs::of(queue).await?;
         // Those that the files came in with: a replay reads those of another batch, and may be the last to do so.
-        let batches: HashSet<(TenantId, BatchId)> =
-            forgotten.iter().filter_map(|task| Some((task.tenant.clone(), task.file.place()?.0))).collect();
-        for (tenant, batch) in batches {
-            if !is_needed(queue, &needs, batch).await?
-                && let Err(error) = platform.batches.parts.remove_files(&tenant, batch).await
-            {
-                tracing::warn!(%error, %batch, "the files of a forgotten batch could not be removed");
-            }
-        }
+        leaving.extend(forgotten.iter().filter_map(|task| Some((task.tenant.clone(), task.file.place()?.0))));
         if forgotten.len() < AT_ONCE {
-            return Ok(());
+            break;
         }
     }
+    if leaving.is_empty() {
+        return Ok(());
+    }
+    let needs = Needs::of(queue).await?;
+    for (tenant, batch) in leaving.clone() {
+        if !is_needed(queue, &needs, batch).await?
+            && let Err(error) = platform.batches.parts.remove_files(&tenant, batch).await
+        {
+            tracing::warn!(%error, %batch, "the files of a forgotten batch could not be removed; it is tried again");
+            continue;
+        }
+        leaving.remove(&(tenant, batch));
+    }
+    Ok(())
 }
 
 /// Generations that nobody will ask for again.
@@ -144,7 +153,7 @@ async fn prune(platform: &Platform) -> Result<(), ActionError> {
     let mut swept = Swept::default();
     for (tenant, batch) in settled.map_err(|error| ActionError::internal(error.to_string()))? {
         if !is_needed(&*parts.queue, &needs, batch).await? {
-            swept.bytes += parts.files.remove_settled(&tenant, batch)?;
+            swept.bytes += parts.files.remove_settled(&tenant, batch).await?;
             swept.batches += 1;
         }
     }

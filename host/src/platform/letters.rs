@@ -156,7 +156,7 @@ impl Platform {
             return Err(ActionError::not_found("no_dead_letter", sentence));
         }
         // Whoever asked at the same time may have read the same letters.
-        let _alone = self.replaying.lock().await;
+        let _alone = self.replaying.of(&task.tenant).await;
         self.must_not_be_replayed(&task).await?;
         self.must_have_room(&task).await?;
         let count = starts.len();
@@ -224,7 +224,10 @@ impl Platform {
 
     /// Rows that are replayed already are not put into the queue once more.
     async fn must_not_be_replayed(&self, task: &TaskRecord) -> Result<(), ActionError> {
-        for state in [TaskState::Running, TaskState::Waiting, TaskState::Parked] {
+        // One that changes its state behind a look is met by a later one.
+        let states =
+            [TaskState::Waiting, TaskState::Running, TaskState::Parked, TaskState::Waiting, TaskState::Running];
+        for state in states {
             // A replay is younger than the task whose rows it has.
             let mut filter = TaskFilter {
                 tenant: Some(task.tenant.clone()),

@@ -82,8 +82,8 @@ pub struct Platform {
     app_turns: AppTurns,
     /// What is settled is followed one after another.
     settling: Arc<Turns<TenantId>>,
-    /// Dead rows are put into the queue one task's after another's, so that none are put there twice.
-    replaying: Arc<tokio::sync::Mutex<()>>,
+    /// Dead rows of a tenant are put into the queue one task's after another's, so that none are put there twice.
+    replaying: Arc<Turns<TenantId>>,
     /// Comes when somebody asks the host to shut down.
     leave: CancellationToken,
     uploads: Uploads,

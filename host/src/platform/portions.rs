@@ -19,12 +19,13 @@ impl<'a> Portions<'a> {
 }
 
 impl<'a> Iterator for Portions<'a> {
-    type Item = Vec<(usize, &'a [u8])>;
+    /// The place at which it begins, and its lines: none where all of them are empty.
+    type Item = (usize, Vec<(usize, &'a [u8])>);
 
-    /// May be without a line where all of them are empty.
-    fn next(&mut self) -> Option<Vec<(usize, &'a [u8])>> {
+    fn next(&mut self) -> Option<Self::Item> {
         let mut rest = self.rest?;
-        let (mut portion, mut bytes, end) = (Vec::new(), 0, self.place + LINES);
+        let (mut portion, mut bytes, begins) = (Vec::new(), 0, self.place);
+        let end = begins + LINES;
         while self.place < end && bytes < BYTES {
             let length = rest.iter().position(|byte| *byte == b'\n');
             let line = &rest[..length.unwrap_or(rest.len())];
@@ -40,7 +41,7 @@ impl<'a> Iterator for Portions<'a> {
                 None => break,
             }
         }
-        Some(portion)
+        Some((begins, portion))
     }
 }
 
@@ -49,7 +50,7 @@ mod tests {
     use super::*;
 
     fn portions(body: &[u8]) -> Vec<Vec<(usize, &[u8])>> {
-        Portions::of(body).collect()
+        Portions::of(body).map(|(_, portion)| portion).collect()
     }
 
     #[test]
@@ -78,5 +79,6 @@ mod tests {
         assert_eq!(portions(b""), [vec![]]);
         let empty = [b"\n".repeat(LINES + 1), b"z".to_vec()].concat();
         assert_eq!(portions(&empty), [vec![], vec![(LINES + 1, &b"z"[..])]]);
+        assert_eq!(Portions::of(&empty).map(|(begins, _)| begins).collect::<Vec<_>>(), [0, LINES]);
     }
 }

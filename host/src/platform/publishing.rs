@@ -77,8 +77,8 @@ impl Platform {
         let told = self.streams.get(key)?;
         let routing_key = usual_key(&told);
         let mut answer = PublishAnswer::default();
-        for portion in Portions::of(lines) {
-            let begins = first + portion.first().map_or(0, |(place, _)| *place) as u64;
+        for (begins, portion) in Portions::of(lines) {
+            let begins = first + begins as u64;
             let cut_off = |error| cut_off(error, &answer, begins);
             let most = self.tenant(&key.tenant).map_err(cut_off)?.limits.message_bytes;
             let message = |(place, line): (usize, &[u8])| {

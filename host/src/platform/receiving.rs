@@ -4,6 +4,7 @@
 //! its tenant has no room. What is not committed is removed, however the request ends.
 
 use super::Platform;
+use super::batches::being_sent;
 use super::error::ActionError;
 use super::incoming::{Incoming, file_name};
 use super::opened::Turn;
@@ -35,12 +36,7 @@ impl Platform {
     /// There is no such tenant, or the queue cannot answer.
     pub async fn receive(&self, batch: BatchId, tenant: TenantId, app: AppName) -> Result<Receiving, ActionError> {
         self.tenant(&tenant)?;
-        let turn = self.uploads.take(batch).ok_or_else(|| {
-            ActionError::conflict(
-                "request_under_way",
-                "this very batch is being sent by another request: ask again in a moment",
-            )
-        })?;
+        let turn = self.uploads.take(batch).ok_or_else(being_sent)?;
         let tasks = self.batches.parts.queue.batch(batch).await?;
         let (platform, files) = (self.clone(), Vec::new());
         Ok(Receiving { platform, batch, tenant, app, files, tasks, is_loose: false, turn: Some(turn) })
@@ -158,9 +154,8 @@ impl Drop for Receiving {
         let turn = self.turn.take();
         self.platform.runtime.spawn(async move {
             let _until_they_are_gone = turn;
-            if let Err(error) = platform.batches.parts.remove_files(&tenant, batch).await {
-                tracing::warn!(%error, %batch, "the files of a batch that was not committed could not be removed");
-            }
+            // Another host may have been sent the same meanwhile, and have it in the queue.
+            platform.give_up(&tenant, batch).await;
         });
     }
 }

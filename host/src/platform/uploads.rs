@@ -14,7 +14,7 @@
 //! left alone; where it cannot say, it is asked again later.
 
 use super::Platform;
-use super::batches::unknown_batch;
+use super::batches::{being_sent, unknown_batch};
 use super::error::{ActionError, Kind};
 use super::incoming::{Incoming, file_name};
 use crate::batch::submit::may_pass;
@@ -135,9 +135,12 @@ impl Platform {
     /// # Errors
     /// It is not open, a file is missing, or it is refused after all.
     pub async fn commit_batch(&self, batch: BatchId) -> Result<Vec<u64>, ActionError> {
+        // One at a time: whoever is refused removes what was sent.
+        let _turn = self.uploads.take(batch).ok_or_else(being_sent)?;
         let there = self.batches.parts.queue.batch(batch).await?;
         if !there.is_empty() {
             self.uploads.close(batch);
+            self.batches.parts.files.settled(batch);
             return Ok(there);
         }
         let (_committing, submission) = self.uploads.commit(batch)?;
@@ -159,7 +162,7 @@ impl Platform {
     }
 
     /// Removes what was sent of a batch that nobody sends any more, unless the queue has it.
-    async fn give_up(&self, tenant: &TenantId, batch: BatchId) {
+    pub(super) async fn give_up(&self, tenant: &TenantId, batch: BatchId) {
         match self.batches.parts.queue.batch(batch).await {
             Ok(tasks) if tasks.is_empty() => {
                 if let Err(error) = self.batches.parts.remove_files(tenant, batch).await {

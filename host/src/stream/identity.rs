@@ -43,15 +43,16 @@ impl Identities {
         let Some(id) = message.message_id.filter(|id| !id.is_empty()) else {
             let number = envelope::number_of(message).unwrap_or_else(random);
             // No id has no bytes, so none passes for one of these.
-            return Identity { hash: self.hash(&[], &number.to_le_bytes()), unnamed: Some(number) };
+            return Identity { hash: self.hash(&[], &number.to_le_bytes(), message.body), unnamed: Some(number) };
         };
-        Identity { hash: self.hash(id, message.body), unnamed: None }
+        Identity { hash: self.hash(id, &[], message.body), unnamed: None }
     }
 
-    fn hash(&self, id: &[u8], content: &[u8]) -> u128 {
+    fn hash(&self, id: &[u8], number: &[u8], body: &[u8]) -> u128 {
         let mut hasher = self.0.clone();
         part(&mut hasher, id);
-        hasher.update(content);
+        hasher.update(number);
+        hasher.update(body);
         let mut hash = [0; 16];
         hash.copy_from_slice(&hasher.finish().as_ref()[..16]);
         u128::from_le_bytes(hash)
@@ -138,6 +139,11 @@ mod tests {
         let identities = Identities::of(&key("acme", "clicks"));
         let named = identities.identify(&message(Some("m"), b"x"), || 0);
         for number in [named.hash, 0, 1] {
+            // Whoever copies the header to another message makes another message.
+            let [one, other] =
+                [b"x", b"y"].map(|body| Envelope::of(&message(None, body)).unwrap().numbered(number).unwrap());
+            let of = |envelope: &Envelope| identities.identify(&envelope.message().unwrap(), || 7);
+            assert_ne!(of(&one).hash, of(&other).hash);
             let forged = Envelope::of(&message(None, b"x")).unwrap().numbered(number).unwrap();
             assert_ne!(identities.identify(&forged.message().unwrap(), || 7).hash, named.hash);
             // Whoever has an id is known by it alone.

@@ -25,6 +25,7 @@ use crate::journal::{Event, Happening};
 use crate::queue::QueueError;
 use crate::tenant::{Said, Stream, StreamState, TenantId};
 use crate::turns::Turns;
+use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -161,29 +162,40 @@ impl Streams {
             let book = self.book();
             book.entries.keys().filter(|key| book.unheeded(key).is_some()).cloned().collect()
         };
-        for key in keys {
-            let _turn = self.inner.turns.of(&key.tenant).await;
-            // Whoever had the turn before may have done it.
-            let said = self.book().unheeded(&key);
-            let Some(said) = said else { continue };
-            if let Err(error) = self.heed(&key, &said).await {
-                let state = said.state.name();
-                tracing::error!(stream = %key, "the stream cannot be {state}: {error}");
-                let reason = format!("stream {} cannot be {state}: {error}", key.stream);
-                let trouble = Happening::Trouble { reason };
-                self.inner.desk.parts.journal.record(Event::now(Some(&key.tenant), trouble)).await;
+        let heed = |keys: Vec<StreamKey>| async move {
+            for key in &keys {
+                self.heed_anew(key).await;
             }
-        }
+        };
+        join_all(by_tenant(keys).map(heed)).await;
         let keys: Vec<StreamKey> = {
             let book = self.book();
             let misplaced = |(key, entry): &(&StreamKey, &Entry)| book.part(key) != entry.consumers.len();
             book.entries.iter().filter(misplaced).map(|(key, _)| key.clone()).collect()
         };
-        for key in keys {
-            let _turn = self.inner.turns.of(&key.tenant).await;
-            self.adjust(&key).await;
-        }
+        let adjust = |keys: Vec<StreamKey>| async move {
+            for key in &keys {
+                let _turn = self.inner.turns.of(&key.tenant).await;
+                self.adjust(key).await;
+            }
+        };
+        join_all(by_tenant(keys).map(adjust)).await;
         self.finish_deletions().await;
+    }
+
+    /// Does what was said of a stream and was not done yet, in its turn.
+    async fn heed_anew(&self, key: &StreamKey) {
+        let _turn = self.inner.turns.of(&key.tenant).await;
+        // Whoever had the turn before may have done it.
+        let said = self.book().unheeded(key);
+        let Some(said) = said else { return };
+        if let Err(error) = self.heed(key, &said).await {
+            let state = said.state.name();
+            tracing::error!(stream = %key, "the stream cannot be {state}: {error}");
+            let reason = format!("stream {} cannot be {state}: {error}", key.stream);
+            let trouble = Happening::Trouble { reason };
+            self.inner.desk.parts.journal.record(Event::now(Some(&key.tenant), trouble)).await;
+        }
     }
 
     /// Does what was said of a stream.
@@ -367,6 +379,15 @@ impl Inner {
         let work = consumer::run(Arc::clone(&self.desk), Arc::clone(&entry.crew), tag, stop);
         entry.consumers.push(Running { stopper, task: self.lanes.spawn(work) });
     }
+}
+
+/// These streams, those of a tenant together: what is done for one tenant holds up no other.
+fn by_tenant(keys: Vec<StreamKey>) -> impl Iterator<Item = Vec<StreamKey>> {
+    let mut tenants: BTreeMap<TenantId, Vec<StreamKey>> = BTreeMap::new();
+    for key in keys {
+        tenants.entry(key.tenant.clone()).or_default().push(key);
+    }
+    tenants.into_values()
 }
 
 /// Tells consumers to stop, and waits until they have.

@@ -117,9 +117,12 @@ impl Streams {
     fn allowance(&self, tenant: &Tenant) -> Arc<Allowance> {
         let mut allowances = self.inner.allowances();
         // It is kept where no stream is left: one that comes back begins with what was left of it.
-        let known = allowances.get(&tenant.id).filter(|known| known.is_of(&tenant.limits)).map(Arc::clone);
+        let before = allowances.get(&tenant.id);
+        let known = before.filter(|known| known.is_of(&tenant.limits)).map(Arc::clone);
         let allowance = known.unwrap_or_else(|| Arc::new(Allowance::new(&tenant.limits)));
-        allowances.insert(tenant.id.clone(), Arc::clone(&allowance));
+        if before.is_some() || !tenant.streams.is_empty() {
+            allowances.insert(tenant.id.clone(), Arc::clone(&allowance));
+        }
         allowance
     }
 }

@@ -110,6 +110,11 @@ impl Windows {
         for tenant in self.open.keys().cloned().collect::<Vec<_>>() {
             self.close(&tenant).await;
         }
+        for (tenant, doing) in self.doing {
+            if let Err(error) = doing.await {
+                tracing::error!(%error, %tenant, "what a window asks for has failed: this is a mistake in mysimbdp");
+            }
+        }
     }
 
     /// Tenants that have streams now, or whose windows have another length, have a window open from now on; others none.

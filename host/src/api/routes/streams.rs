@@ -2,6 +2,7 @@
 
 use super::super::acting::Acting;
 use super::super::asks::{LARGEST, Wanted, Whole};
+use super::super::once::ShownOnce;
 use super::super::served::Served;
 use super::{Answer, PAGE};
 use crate::broker::Credentials;
@@ -9,9 +10,9 @@ use crate::platform::error::ActionError;
 use crate::platform::{PublishAnswer, Single, StreamLine, StreamReplay};
 use crate::stream::window::WindowReport;
 use crate::tenant::{StreamName, TenantId};
-use axum::Json;
 use axum::extract::{DefaultBodyLimit, Path, Query};
 use axum::http::{HeaderMap, HeaderValue, header};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -131,7 +132,13 @@ struct Rotate {
     rotate: bool,
 }
 
+/// For whoever asks again under the same `Idempotency-Key`: no password is kept.
+const SHOWN: ShownOnce =
+    ShownOnce("a password was shown under this Idempotency-Key, and is not kept: ask without a key, or with another");
+
 /// What a client needs to publish with AMQP
+///
+/// The same request again under its `Idempotency-Key` is a problem (409, `shown_once`): no password is kept.
 #[utoipa::path(
     post, path = "/v1/tenants/{tenant}/credentials", tag = "streams", params(("tenant" = TenantId, Path)),
     request_body = Rotate, responses((status = 200, body = Credentials))
@@ -140,9 +147,10 @@ async fn credentials(
     acting: Acting,
     Wanted(Path(tenant)): Wanted<Path<TenantId>>,
     Wanted(Json(Rotate { rotate })): Wanted<Json<Rotate>>,
-) -> Answer<Credentials> {
+) -> Result<(Extension<ShownOnce>, Json<Credentials>), ActionError> {
     let tenant = acting.tenant(tenant)?;
-    acting.platform.credentials(&tenant, rotate).await.map(Json)
+    let credentials = acting.platform.credentials(&tenant, rotate).await?;
+    Ok((Extension(SHOWN), Json(credentials)))
 }
 
 #[derive(Deserialize, IntoParams)]

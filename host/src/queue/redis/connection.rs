@@ -58,7 +58,7 @@ impl Line {
         let client = client(settings)?;
         let news = Arc::new(Notify::new());
         let prefix = format!("{{{}}}:", settings.prefix);
-        let manager = manage(&client, &news, &prefix).await?;
+        let manager = manage(&client, &news, &prefix).await.map_err(lasting)?;
         let (runtime, unanswered) = (Handle::current(), AtomicU32::new(0));
         let line = Line { client, prefix, runtime, manager: Mutex::new(manager), unanswered, news };
         let warnings = line.look_at_the_server().await?;
@@ -265,8 +265,6 @@ fn told(error: &RedisError) -> QueueError {
         words = format!("Redis wants to see a certificate of ours: name one and its key under [redis] ({error})");
     }
     let is_lasting = match error.kind() {
-        // A certificate does not change by waiting. What the other side thinks of ours comes as an alert.
-        _ if words.contains("certificate") || words.contains("received fatal alert") => true,
         ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig | ErrorKind::UnexpectedReturnType => true,
         ErrorKind::Server(kind) => {
             matches!(kind, ServerErrorKind::NoPerm | ServerErrorKind::CrossSlot)
@@ -275,6 +273,17 @@ fn told(error: &RedisError) -> QueueError {
         _ => matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "WRONGTYPE" | "NUMBERS")),
     };
     if is_lasting { QueueError::Permanent(words) } else { QueueError::Transient(words) }
+}
+
+/// Of a server that was never reached: a certificate does not change by waiting. What the other side thinks of ours comes as an
+/// alert. On a line that has worked it may be one that is just being renewed.
+fn lasting(error: QueueError) -> QueueError {
+    match error {
+        QueueError::Transient(words) if words.contains("certificate") || words.contains("received fatal alert") => {
+            QueueError::Permanent(words)
+        }
+        error => error,
+    }
 }
 
 /// The server's memory or disk is full: somebody can make room.

@@ -67,6 +67,14 @@ pub enum FileStoreError {
         /// Most bytes.
         limit: u64,
     },
+    /// It is longer than was said; found while it was received.
+    #[error("more than the {said} bytes of {file} came: it grew meanwhile; send it again, or say how long it is")]
+    TooLong {
+        /// The file, fit to be shown.
+        file: String,
+        /// Bytes that had to come.
+        said: u64,
+    },
     /// It is shorter than was said; found when all of it was there.
     #[error("only {came} of the {said} bytes of {file} came: it shrank meanwhile; send it again")]
     TooShort {
@@ -226,8 +234,11 @@ impl FileStore {
     ///
     /// # Errors
     /// Something cannot be removed.
-    pub fn remove_settled(&self, tenant: &TenantId, batch: BatchId) -> Result<u64, FileStoreError> {
-        if self.is_coming(batch) { Ok(0) } else { self.remove_now(tenant, batch) }
+    pub async fn remove_settled(self: &Arc<Self>, tenant: &TenantId, batch: BatchId) -> Result<u64, FileStoreError> {
+        let (store, tenant) = (self.clone(), tenant.clone());
+        let work = move || if store.is_coming(batch) { Ok(0) } else { store.remove_now(&tenant, batch) };
+        let shown = format!("batch {batch}");
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|lost| Err(interrupted(&shown, lost)))
     }
 
     /// The queue knows this batch from here on.

@@ -57,7 +57,10 @@ impl FileStore {
                 let read = reader.read_buf(&mut piece).await.map_err(failed(&shown, "received"))?;
                 is_whole = read == 0;
                 if pen.bytes + piece.len() as u64 > terms.most {
-                    return Err(FileStoreError::TooLarge { file: shown, limit: terms.most });
+                    return Err(match terms.least == terms.most {
+                        true => FileStoreError::TooLong { file: shown, said: terms.most },
+                        false => FileStoreError::TooLarge { file: shown, limit: terms.most },
+                    });
                 }
             }
             if part.is_some() {

@@ -273,11 +273,11 @@ async fn what_is_known_no_more_is_removed_and_what_comes_in_is_not() {
     let mut settled = bench.store.all_settled();
     settled.sort_by_key(|(_, batch)| *batch != known);
     assert_eq!(settled, [(bench.tenant.clone(), known), (bench.tenant.clone(), over)]);
-    assert_eq!(bench.store.remove_settled(&bench.tenant, over).unwrap(), 4);
+    assert_eq!(bench.store.remove_settled(&bench.tenant, over).await.unwrap(), 4);
     // It came in again while somebody asked whether it is known.
     bench.receive(known, b"1234", u64::MAX).await.unwrap();
     for batch in [known, coming] {
-        assert_eq!(bench.store.remove_settled(&bench.tenant, batch).unwrap(), 0);
+        assert_eq!(bench.store.remove_settled(&bench.tenant, batch).await.unwrap(), 0);
     }
     assert_eq!(bench.store.bytes(&bench.tenant), 8);
 }
