@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use memmap2::Mmap;
 use rustix::fs::{AtFlags, CWD, FileType, MemfdFlags, Mode, OFlags, SealFlags, Stat};
@@ -164,11 +165,23 @@ fn copy(file: &File, before: &Stat, path: &Path) -> Result<Snapshot, SnapshotErr
     if copied != size || !is_same(before, &after) {
         return Err(SnapshotError::Changed(path.to_owned()));
     }
-    rustix::fs::fcntl_add_seals(&memory, SEALS).map_err(|errno| failed("held in memory")(errno.into()))?;
+    seal(&memory).map_err(|errno| failed("held in memory")(errno.into()))?;
     // SAFETY: the mapping's bytes never change: the memory is sealed against writing, growing and shrinking, and the
     // seal against removing seals. Where sealing failed we do not come here.
     let map = unsafe { Mmap::map(&memory) }.map_err(failed("held in memory"))?;
     Ok(Snapshot { fd: memory.into(), len: map.len(), map })
+}
+
+/// Seals it. The system refuses while it has one of the pages in hand itself (where it moves memory about, say): then it is asked
+/// again for a while.
+fn seal(memory: &File) -> Result<(), Errno> {
+    for pause in [1, 5, 20, 100, 500, 1_000] {
+        match rustix::fs::fcntl_add_seals(memory, SEALS) {
+            Err(Errno::BUSY) => std::thread::sleep(Duration::from_millis(pause)),
+            sealed => return sealed,
+        }
+    }
+    rustix::fs::fcntl_add_seals(memory, SEALS)
 }
 
 fn open(directory: BorrowedFd<'_>, path: &Path, rules: &ReadRules) -> Result<(File, Stat), SnapshotError> {

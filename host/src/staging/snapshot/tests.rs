@@ -123,3 +123,19 @@ fn a_file_can_be_taken_from_an_opened_directory() {
     let snapshot = Snapshot::take_at(opened.as_fd(), Path::new("app.so"), &RULES).unwrap();
     assert_eq!(snapshot.bytes(), b"content");
 }
+
+#[test]
+fn memory_that_the_system_has_in_hand_is_sealed_when_it_lets_go() {
+    let memory = File::from(new_memory().unwrap());
+    memory.set_len(4096).unwrap();
+    // SAFETY: nobody reads or writes it.
+    let in_hand = unsafe { memmap2::MmapMut::map_mut(&memory) }.unwrap();
+    assert_eq!(rustix::fs::fcntl_add_seals(&memory, SEALS), Err(Errno::BUSY));
+    let letting_go = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        drop(in_hand);
+    });
+    seal(&memory).unwrap();
+    letting_go.join().unwrap();
+    assert!(rustix::fs::fcntl_get_seals(&memory).unwrap().contains(SEALS));
+}
