@@ -54,17 +54,27 @@ async fn once(platform: &Platform, keep: &Keep, leaving: &mut Leaving, is_thorou
         tracing::warn!(%error, "old tasks could not be forgotten");
     }
     platform.sample_storage().await;
-    if !is_thorough {
-        return;
+    if is_thorough {
+        clear(platform).await;
     }
-    if let Err(error) = collect(platform).await {
-        tracing::warn!(%error, "old generations could not be removed");
-    }
+}
+
+/// What nobody asks for any more, and only a look at everything can tell.
+async fn clear(platform: &Platform) {
+    let parts = &platform.batches.parts;
+    let needs = match Needs::of(&*parts.queue).await {
+        Ok(needs) => needs,
+        Err(error) => return tracing::warn!(%error, "what tasks need could not be looked for"),
+    };
     // Where no other host has a say, whoever forgets a batch has its files.
-    if platform.batches.parts.depot.is_some()
-        && let Err(error) = prune(platform).await
+    if parts.depot.is_some()
+        && let Err(error) = prune(platform, &needs).await
     {
         tracing::warn!(error = error.sentence, "files of batches that other hosts have forgotten could not be removed");
+    }
+    // Generations that nobody will ask for again.
+    if let Err(error) = parts.apps.collect(move |hash| needs.generations.contains(hash)).await {
+        tracing::warn!(%error, "old generations could not be removed");
     }
 }
 
@@ -137,22 +147,14 @@ async fn forget(platform: &Platform, keep: &Keep, leaving: &mut Leaving) -> Resu
     Ok(())
 }
 
-/// Generations that nobody will ask for again.
-async fn collect(platform: &Platform) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let pinned = Needs::of(&*platform.batches.parts.queue).await?.generations;
-    platform.batches.parts.apps.collect(move |hash| pinned.contains(hash)).await?;
-    Ok(())
-}
-
 /// Files that this host has of batches that another one has forgotten.
-async fn prune(platform: &Platform) -> Result<(), ActionError> {
+async fn prune(platform: &Platform, needs: &Needs) -> Result<(), ActionError> {
     let parts = &platform.batches.parts;
-    let needs = Needs::of(&*parts.queue).await?;
     let files = Arc::clone(&parts.files);
     let settled = tokio::task::spawn_blocking(move || files.all_settled()).await;
     let mut swept = Swept::default();
     for (tenant, batch) in settled.map_err(|error| ActionError::internal(error.to_string()))? {
-        if !is_needed(&*parts.queue, &needs, batch).await? {
+        if !is_needed(&*parts.queue, needs, batch).await? {
             swept.bytes += parts.files.remove_settled(&tenant, batch).await?;
             swept.batches += 1;
         }

@@ -1,7 +1,7 @@
 //! Dead letters: looked at, exported, replayed.
 
 use super::Platform;
-use super::error::{ActionError, Kind};
+use super::error::ActionError;
 use crate::broker::{Envelope, StreamKey};
 use crate::journal::{Event, Happening};
 use crate::queue::{NewBatch, TaskFilter};
@@ -255,8 +255,7 @@ impl Platform {
     async fn must_have_room(&self, task: &TaskRecord) -> Result<(), ActionError> {
         let limits = self.tenant(&task.tenant)?.app(&task.app).limits;
         let load = self.batches.parts.queue.load(&task.tenant).await?;
-        let room = check::room(&task.tenant, &limits, 1, &load);
-        room.map_err(|refusal| ActionError { kind: Kind::Limit, code: refusal.limit, sentence: refusal.sentence })
+        Ok(check::room(&task.tenant, &limits, 1, &load)?)
     }
 
     async fn dead_rows(&self, task: &TaskRecord, wanted: &[u64]) -> Result<Vec<Start>, ActionError> {
