@@ -18,6 +18,7 @@ pub mod failpoint;
 pub mod guest;
 pub mod identity;
 pub mod journal;
+pub mod part;
 pub mod platform;
 pub mod queue;
 pub mod quota;

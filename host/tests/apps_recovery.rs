@@ -5,7 +5,7 @@
 mod apps_support;
 mod guest_support;
 
-use apps_support::{Place, app, build, candidate, hash, identity, tenant, with_name, with_version};
+use apps_support::{Place, app, build, candidate, first, hash, identity, tenant, with_name, with_version};
 use mysimbdp::apps::{AppState, Apps, AppsError, Change, Decision, Occurrence};
 use mysimbdp::staging::candidate::Finding;
 use std::fs;
@@ -143,7 +143,7 @@ async fn generations_that_nobody_needs_are_given_up_and_their_history_stays() {
     }
     assert_eq!(apps.collect(|_| false).await.unwrap().generations, 1);
     assert_eq!(apps.live(&acme, &name).unwrap().hash(), hash(&versions[5]));
-    let history = apps.history(&acme, Some(&name), 100).await.unwrap();
+    let history = apps.history(&acme, Some(&name), &first(100)).await.unwrap().0;
     assert_eq!(history.iter().filter(|entry| entry.what == Occurrence::Live).count(), 10);
     assert!(history.iter().any(|entry| entry.generation.as_deref() == Some(&hash(&versions[0]))));
 }
@@ -192,7 +192,7 @@ async fn a_file_that_could_not_be_read_is_on_record_too_and_old_refusals_make_ro
     for number in 0..60 {
         place.consider(&apps, &acme, &format!("bad{number}.so"), b"text").await;
     }
-    let history = apps.history(&acme, None, 1000).await.unwrap();
+    let history = apps.history(&acme, None, &first(1000)).await.unwrap().0;
     assert_eq!(history.iter().filter(|entry| entry.what == Occurrence::Refused).count(), 50);
     assert_eq!(history.last().map(|entry| entry.what), Some(Occurrence::Live));
     assert_eq!(history[0].file.as_deref(), Some("bad59.so"));

@@ -5,8 +5,9 @@
 mod apps_support;
 mod guest_support;
 
-use apps_support::{Place, app, build, candidate, hash, identity, tenant, with_name, with_version};
+use apps_support::{Place, app, build, candidate, first, hash, identity, tenant, with_name, with_version};
 use mysimbdp::apps::{AppState, Apps, Change, Decision, Occurrence};
+use mysimbdp::part::Part;
 use mysimbdp::staging::candidate::Kind;
 use mysimbdp::tenant::TenantId;
 use mysimbdp::worker::process::Worker;
@@ -98,9 +99,9 @@ async fn what_cannot_be_an_app_is_told_and_changes_nothing() {
     }
     assert!(changes.try_recv().is_err());
     assert_eq!(place.stored(), [format!("{}.so", hash(&so))]);
-    let history = apps.history(&acme, None, 100).await.unwrap();
+    let history = apps.history(&acme, None, &first(100)).await.unwrap().0;
     assert_eq!(what_happened(&history), [&[Occurrence::Refused; 5][..], &[Occurrence::Live]].concat());
-    let named = apps.history(&acme, Some(&app("some-app")), 100).await.unwrap();
+    let named = apps.history(&acme, Some(&app("some-app")), &first(100)).await.unwrap().0;
     assert_eq!(what_happened(&named), [Occurrence::Refused, Occurrence::Refused, Occurrence::Live]);
     assert_eq!(named[0].sentence, history[1].sentence);
 }
@@ -234,7 +235,7 @@ async fn removing_the_file_retires_the_app_and_dropping_it_again_brings_it_back(
     assert!(!apps.is_judged(&acme, "a.so", &identity(&path)), "the very same file may be moved back");
     apps.consider(candidate(&acme, &path)).await.unwrap();
     assert_eq!(live(&apps, &acme, "some-app"), Some(hash(&so)));
-    let history = apps.history(&acme, Some(&app("some-app")), 10).await.unwrap();
+    let history = apps.history(&acme, Some(&app("some-app")), &first(10)).await.unwrap().0;
     assert_eq!(what_happened(&history), [Occurrence::Live, Occurrence::Removed, Occurrence::Live]);
     assert_eq!(history[1].file.as_deref(), Some("a.so"));
 }
@@ -261,7 +262,7 @@ async fn a_file_that_becomes_another_app_retires_the_one_it_was() {
     place.consider(&apps, &acme, "a.so", &with_name(&so, "next-app")).await;
     assert_eq!(live(&apps, &acme, "some-app"), None);
     assert_eq!(live(&apps, &acme, "next-app"), Some(hash(&with_name(&so, "next-app"))));
-    let history = apps.history(&acme, Some(&app("some-app")), 10).await.unwrap();
+    let history = apps.history(&acme, Some(&app("some-app")), &first(10)).await.unwrap().0;
     assert_eq!(history[0].sentence, "its file a.so is app next-app now");
 }
 
@@ -293,8 +294,10 @@ async fn a_rollback_outlives_restart_and_rescan_until_another_file_is_dropped() 
     // And forward, by its name.
     apps.rollback(&acme, &name, Some(&hash(&versions[2])[..12].to_uppercase())).await.unwrap();
     assert_eq!(live(&apps, &acme, "some-app"), Some(hash(&versions[2])));
-    let history = apps.history(&acme, Some(&name), 3).await.unwrap();
+    let (history, next) = apps.history(&acme, Some(&name), &first(3)).await.unwrap();
     assert_eq!(what_happened(&history), [Occurrence::RolledBack; 3]);
+    let (earlier, none) = apps.history(&acme, Some(&name), &Part { after: next, limit: 3 }).await.unwrap();
+    assert_eq!((what_happened(&earlier), none), (vec![Occurrence::Live; 3], None), "behind the last, and no further");
     let from = format!("rolled back by hand from generation {}", &hash(&versions[0])[..12]);
     assert_eq!(history[0].sentence, from);
 

@@ -9,6 +9,7 @@ mod going;
 mod hostile;
 mod identity;
 mod isolation;
+mod lists;
 mod live;
 mod publishing;
 mod scene;

@@ -1,5 +1,6 @@
 //! The other end: what the command line's commands call, over the control socket or over HTTP with a token.
 
+use super::pages;
 use super::problem::Problem;
 use reqwest::{Body, Method, RequestBuilder, Response};
 use serde::Serialize;
@@ -120,6 +121,24 @@ impl Client {
         self.read(self.request(Method::GET, path).query(&said(query)?)).await
     }
 
+    /// Asks for the whole of a list, page by page.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn all<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<Vec<T>, ClientError> {
+        let mut request = self.request(Method::GET, path).query(&said(query)?).query(&[("limit", pages::MOST)]);
+        let mut all = Vec::new();
+        loop {
+            let response = self.send(request).await?;
+            let next = pages::next_page(response.headers()).map(|next| self.request(Method::GET, next));
+            all.append(&mut read::<Vec<T>>(response).await?);
+            match next {
+                Some(next) => request = next,
+                None => return Ok(all),
+            }
+        }
+    }
+
     /// Asks for something to be done.
     ///
     /// # Errors
@@ -195,9 +214,7 @@ impl Client {
     }
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
-        let response = self.send(request).await?;
-        let body = response.bytes().await.map_err(|error| ClientError::Broken(words(&error)))?;
-        serde_json::from_slice(&body).map_err(|error| ClientError::Broken(error.to_string()))
+        read(self.send(request).await?).await
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
@@ -215,6 +232,11 @@ impl Client {
             Err(_) => Err(ClientError::Broken(format!("it answered {status}"))),
         }
     }
+}
+
+async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ClientError> {
+    let body = response.bytes().await.map_err(|error| ClientError::Broken(words(&error)))?;
+    serde_json::from_slice(&body).map_err(|error| ClientError::Broken(error.to_string()))
 }
 
 /// The fields of a query that say something: `null` is no value of a URL.

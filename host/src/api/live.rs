@@ -119,7 +119,7 @@ impl Live {
         last: &Mutex<HashMap<&'static str, News>>,
     ) -> Result<bool, ActionError> {
         let status = self.platform.overview(tenant).await?;
-        let streams = self.platform.list_streams(tenant).await?;
+        let streams = self.platform.all_streams(tenant).await?;
         let filter = TaskFilter { tenant: tenant.cloned(), newest_first: true, ..TaskFilter::default() };
         let tasks = self.platform.tasks(&filter, TASKS).await?;
         let runs = !status.running.is_empty() || streams.iter().any(|stream| stream.consumers > 0);

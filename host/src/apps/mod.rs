@@ -57,6 +57,7 @@ pub use verdict::{
     AppState, AppStatus, Candidate, Change, Decision, FileIdentity, HistoryEntry, Judgement, Occurrence, Verdict,
 };
 
+use crate::part::Part;
 use crate::sqlite::Database;
 use crate::staging::snapshot::Snapshot;
 use crate::tenant::{AppName, TenantId};
@@ -240,7 +241,7 @@ impl Apps {
     }
 
     /// What happened to a tenant's apps, or one of them; the newest first. Refused files are among it; those whose name
-    /// could not be read only where no app is named.
+    /// could not be read only where no app is named. A key is an entry's number: behind it are those before.
     ///
     /// # Errors
     /// The registry cannot be read.
@@ -248,9 +249,9 @@ impl Apps {
         &self,
         tenant: &TenantId,
         app: Option<&AppName>,
-        limit: usize,
-    ) -> Result<Vec<HistoryEntry>, AppsError> {
-        let wanted = ReadHistory { tenant: tenant.clone(), app: app.cloned(), limit };
+        part: &Part<u64>,
+    ) -> Result<(Vec<HistoryEntry>, Option<u64>), AppsError> {
+        let wanted = ReadHistory { tenant: tenant.clone(), app: app.cloned(), part: part.clone() };
         Ok(self.inner.database.ask(wanted).await?)
     }
 

@@ -3,6 +3,7 @@
 use super::token::{Issued, read};
 use super::{Caller, Scope};
 use crate::durable;
+use crate::part::Part;
 use crate::tenant::TenantId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -140,9 +141,11 @@ impl Tokens {
         self.changed.subscribe()
     }
 
-    /// All of them, with their ids.
-    pub fn all(&self) -> Vec<(String, Token)> {
-        self.read().iter().map(|(id, kept)| (id.clone(), kept.token.clone())).collect()
+    /// Some of them with their ids, by which they are in order; and behind which id the rest of them begins.
+    pub fn list(&self, part: &Part<String>) -> (Vec<(String, Token)>, Option<String>) {
+        let kept = self.read();
+        let (found, next) = part.of(kept.iter(), |(id, _)| (*id).clone());
+        (found.into_iter().map(|(id, kept)| (id.clone(), kept.token.clone())).collect(), next)
     }
 
     /// Issues one; it is durable when this answers. The only moment at which its text is known.
@@ -273,7 +276,7 @@ mod tests {
         let old = tokens.issue(token(Scope::Operator)).unwrap();
         let much_later = Timestamp::UNIX_EPOCH + LIFE + KEPT;
         tokens.issue(Token { issued: much_later, expires: much_later + LIFE, ..token(Scope::Operator) }).unwrap();
-        assert_eq!(tokens.all().len(), 1);
+        assert_eq!(tokens.list(&Part { after: None, limit: 10 }).0.len(), 1);
         assert_eq!(tokens.who(&old.text, much_later), Err(Stranger::Unknown));
     }
 }

@@ -335,6 +335,20 @@ impl Happening {
         }
     }
 
+    /// The stream that it is about, where it is about one.
+    pub fn stream(&self) -> Option<&str> {
+        match self {
+            Happening::StreamChanged { stream, .. }
+            | Happening::StreamWindow { stream, .. }
+            | Happening::StreamScaled { stream, .. }
+            | Happening::StreamInterrupted { stream, .. }
+            | Happening::StreamWorkerDied { stream, .. }
+            | Happening::StreamLog { stream, .. } => Some(stream.as_str()),
+            Happening::StreamBreach { notification, .. } => notification.stream.as_ref().map(StreamName::as_str),
+            _ => None,
+        }
+    }
+
     /// The tasks that it is about.
     pub fn tasks(&self) -> &[u64] {
         match self {

@@ -2,7 +2,7 @@
 
 use super::error::JournalError;
 use super::event::{Event, Happening};
-use crate::tenant::AppName;
+use crate::tenant::{AppName, StreamName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,19 @@ pub struct Filter {
     pub app: Option<AppName>,
     /// About this task.
     pub task: Option<u64>,
+    /// About this stream.
+    pub stream: Option<StreamName>,
+}
+
+/// What of an event decides whether it is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks<'a> {
+    pub(super) at: Timestamp,
+    pub(super) kind: &'a str,
+    pub(super) app: Option<&'a str>,
+    pub(super) stream: Option<&'a str>,
+    /// It may be about one task and about several: these are all.
+    pub(super) tasks: (Option<u64>, &'a [u64]),
 }
 
 impl Filter {
@@ -30,16 +43,19 @@ impl Filter {
 
     /// This event is wanted.
     pub fn matches(&self, event: &Event) -> bool {
-        let tasks = event.what.tasks();
-        self.takes(event.at, event.what.kind(), event.what.app(), |task| tasks.contains(&task))
+        let what = &event.what;
+        let (kind, app, stream, tasks) = (what.kind(), what.app(), what.stream(), (None, what.tasks()));
+        self.takes(Marks { at: event.at, kind, app, stream, tasks })
     }
 
-    pub(super) fn takes(&self, at: Timestamp, kind: &str, app: Option<&str>, is_about: impl Fn(u64) -> bool) -> bool {
+    pub(super) fn takes(&self, marks: Marks<'_>) -> bool {
+        let Marks { at, kind, app, stream, tasks: (task, tasks) } = marks;
         self.since.is_none_or(|since| at >= since)
             && self.until.is_none_or(|until| at < until)
             && (self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind))
             && self.app.as_ref().is_none_or(|wanted| app == Some(wanted.as_str()))
-            && self.task.is_none_or(is_about)
+            && self.stream.as_ref().is_none_or(|wanted| stream == Some(wanted.as_str()))
+            && self.task.is_none_or(|wanted| task == Some(wanted) || tasks.contains(&wanted))
     }
 
     /// That only kinds are named which exist.
@@ -84,7 +100,10 @@ mod tests {
         use super::super::line::{Line, line_of, read_line};
         let all = Filter::default();
         let csv = Filter { app: Some(AppName::parse("csv").unwrap()), ..all.clone() };
-        for filter in [Filter { task: Some(3), ..all.clone() }, csv, Filter::kind("lost"), all] {
+        let clicks = Filter { stream: Some(StreamName::parse("clicks").unwrap()), ..all.clone() };
+        let wanted = every_kind().iter().filter(|event| clicks.matches(event)).count();
+        assert!(wanted >= 7, "{wanted} kinds are about a stream");
+        for filter in [Filter { task: Some(3), ..all.clone() }, csv, clicks, Filter::kind("lost"), all] {
             for event in every_kind().into_iter().filter(|event| event.what.kind() != "file_began") {
                 let line = line_of(&event).unwrap();
                 let read = read_line(line.trim_end().as_bytes(), &filter);

@@ -4,7 +4,7 @@
 //! lists cut until it is not. A reader takes longer ones too, up to [`LONGEST_READ`], and nothing beyond.
 
 use super::event::{Event, Happening};
-use super::filter::Filter;
+use super::filter::{Filter, Marks};
 use crate::worker::words::{json_line, short_line};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -62,9 +62,17 @@ pub(super) struct Head<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
     app: Option<String>,
+    stream: Option<String>,
+    notification: Option<OfBreach>,
     task: Option<u64>,
     #[serde(default)]
     tasks: Vec<u64>,
+}
+
+/// What stands in a breach, and not above it.
+#[derive(Debug, Deserialize)]
+struct OfBreach {
+    stream: Option<String>,
 }
 
 /// What a line turned out to be.
@@ -82,8 +90,10 @@ pub(super) enum Line {
 pub(super) fn read_line(line: &[u8], filter: &Filter) -> Line {
     let Ok(head) = serde_json::from_slice::<Head>(line) else { return Line::Damaged };
     let Some(kind) = Happening::KINDS.into_iter().find(|kind| *kind == head.event) else { return Line::Passed };
-    let is_about = |task| head.task == Some(task) || head.tasks.contains(&task);
-    if kind == "file_began" || !filter.takes(head.at, kind, head.app.as_deref(), is_about) {
+    let stream = head.stream.as_deref().or_else(|| head.notification.as_ref()?.stream.as_deref());
+    let marks =
+        Marks { at: head.at, kind, app: head.app.as_deref(), stream, tasks: (head.task, head.tasks.as_slice()) };
+    if kind == "file_began" || !filter.takes(marks) {
         return Line::Passed;
     }
     serde_json::from_slice(line).map_or(Line::Damaged, Line::Wanted)

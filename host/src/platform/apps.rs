@@ -4,25 +4,32 @@ use super::Platform;
 use super::error::ActionError;
 use crate::apps::{AppStatus, AppsError, Candidate, Decision, HistoryEntry, Verdict};
 use crate::journal::{Event, Happening};
+use crate::part::{Pair, Part};
 use crate::tenant::{AppName, TenantId};
 
-/// Lines of an app's history that one answer lists.
-const MAX_HISTORY: usize = 1_000;
+/// An app's place in the list of all.
+pub type AppKey = Pair<TenantId, AppName>;
 
 impl Platform {
-    /// Apps of one tenant, or of all.
-    pub fn apps(&self, tenant: Option<&TenantId>) -> Vec<AppStatus> {
-        self.batches.parts.apps.list(tenant)
+    /// Apps of one tenant, or of all; and behind which the rest of them begins.
+    pub fn apps(&self, tenant: Option<&TenantId>, part: &Part<AppKey>) -> (Vec<AppStatus>, Option<AppKey>) {
+        part.of(self.batches.parts.apps.list(tenant), |app| Pair(app.tenant.clone(), app.app.clone()))
     }
 
-    /// What became of an app, the newest first; refused files whose name could be read too.
+    /// What became of an app, the newest first; refused files whose name could be read too. A key is a line's number: behind it
+    /// are those before that line.
     ///
     /// # Errors
     /// There is no such tenant, the registry cannot be read, or has never heard of the app.
-    pub async fn app_history(&self, tenant: &TenantId, app: &AppName) -> Result<Vec<HistoryEntry>, ActionError> {
+    pub async fn app_history(
+        &self,
+        tenant: &TenantId,
+        app: &AppName,
+        part: &Part<u64>,
+    ) -> Result<(Vec<HistoryEntry>, Option<u64>), ActionError> {
         self.tenant(tenant)?;
-        let history = self.batches.parts.apps.history(tenant, Some(app), MAX_HISTORY).await?;
-        if history.is_empty() {
+        let history = self.batches.parts.apps.history(tenant, Some(app), part).await?;
+        if history.0.is_empty() && part.after.is_none() {
             let sentence = format!("tenant {tenant} never had an app {app}: see `mysimbdp apps list`");
             return Err(ActionError::not_found("unknown_app", sentence));
         }
@@ -63,7 +70,7 @@ impl Platform {
     }
 
     fn app_status(&self, tenant: &TenantId, app: &AppName) -> Result<AppStatus, ActionError> {
-        let mut apps = self.apps(Some(tenant)).into_iter();
+        let mut apps = self.batches.parts.apps.list(Some(tenant)).into_iter();
         apps.find(|line| line.app == *app)
             .ok_or_else(|| ActionError::internal("an app that was just changed is not listed"))
     }

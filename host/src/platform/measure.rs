@@ -20,7 +20,7 @@ impl Platform {
             of.stored_bytes = line.stored_bytes;
             of.apps = line.apps;
         }
-        for line in self.list_streams(None).await? {
+        for line in self.all_streams(None).await? {
             let of = tenants.entry(line.tenant).or_default();
             of.streams += usize::from(line.state == StreamState::Started);
             of.consumers += line.consumers;

@@ -31,6 +31,7 @@ mod tenancy;
 mod upload_app;
 mod uploads;
 
+pub use apps::AppKey;
 pub(crate) use batches::unknown_batch;
 pub use batches::{BatchView, TaskView};
 pub use letters::{LetterLine, LetterPage, ReplayAnswer, StreamReplay};

@@ -4,10 +4,12 @@ use super::Platform;
 use super::error::ActionError;
 use crate::apps::AppState;
 use crate::batch::running::RunningTask;
+use crate::part::Part;
 use crate::queue::{HostCard, Load};
 use crate::tenant::{Tenant, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The platform, as this host sees it.
@@ -71,7 +73,7 @@ impl Platform {
             Some(tenant) => {
                 vec![self.tenant_line(tenant).await?]
             }
-            None => self.tenants().await?,
+            None => self.lines(&self.batches.parts.tenants.all()).await?,
         };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         // Of the platform itself a tenant's page says nothing.
@@ -89,12 +91,16 @@ impl Platform {
         Ok(hosts.into_iter().map(|(card, silent)| HostLine { card, silent_seconds: silent.as_secs() }).collect())
     }
 
-    /// All tenants, by name.
+    /// Tenants, by name; and behind which the rest of them begins.
     ///
     /// # Errors
     /// The queue cannot answer.
-    pub async fn tenants(&self) -> Result<Vec<TenantLine>, ActionError> {
-        let tenants = self.batches.parts.tenants.all();
+    pub async fn tenants(&self, part: &Part<TenantId>) -> Result<(Vec<TenantLine>, Option<TenantId>), ActionError> {
+        let (tenants, next) = part.of(self.batches.parts.tenants.all(), |tenant| tenant.id.clone());
+        Ok((self.lines(&tenants).await?, next))
+    }
+
+    async fn lines(&self, tenants: &[Arc<Tenant>]) -> Result<Vec<TenantLine>, ActionError> {
         let ids: Vec<TenantId> = tenants.iter().map(|tenant| tenant.id.clone()).collect();
         let loads = self.batches.parts.queue.loads(&ids).await?;
         Ok(tenants.iter().zip(loads).map(|(tenant, load)| self.line(tenant, load)).collect())

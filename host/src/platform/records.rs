@@ -4,7 +4,8 @@ use super::Platform;
 use super::error::ActionError;
 use crate::journal::stats::Stats;
 use crate::journal::{Cursor, Event, Filter, JournalError, Order, Page, Scope};
-use crate::quota::UsageLine;
+use crate::part::Part;
+use crate::quota::{UsageKey, UsageLine};
 use crate::tenant::TenantId;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -24,18 +25,18 @@ impl Platform {
         Ok(self.batches.parts.journal.stats(&scope, since).await?)
     }
 
-    /// What tenants have used, by tenant and day.
+    /// What tenants have used, by tenant and day; and behind which the rest of it begins.
     ///
     /// # Errors
     /// There is no such tenant, or the usage cannot be read.
     pub async fn usage(
         &self,
         tenant: Option<&TenantId>,
-        from: Option<Date>,
-        to: Option<Date>,
-    ) -> Result<Vec<UsageLine>, ActionError> {
+        days: (Option<Date>, Option<Date>),
+        part: Part<UsageKey>,
+    ) -> Result<(Vec<UsageLine>, Option<UsageKey>), ActionError> {
         self.scope(tenant)?;
-        let report = self.usage.report(tenant, from, to).await;
+        let report = self.usage.report(tenant, days, part).await;
         report.map_err(|error| ActionError::internal(error.to_string()))
     }
 

@@ -3,7 +3,8 @@
 use super::Platform;
 use super::error::{ActionError, Kind};
 use crate::broker::{BrokerError, Credentials, Depth, StreamKey};
-use crate::journal::{Event, Filter, Happening, Order, Scope};
+use crate::journal::{Cursor, Event, Filter, Happening, Scope};
+use crate::part::Part;
 use crate::queue::QueueError;
 use crate::stream::manager::{StreamError, Streams};
 use crate::stream::window::{Counts, WindowReport};
@@ -11,11 +12,6 @@ use crate::stream::{OnHost, Told};
 use crate::tenant::{AppName, OnBreach, SinkName, StreamName, StreamState, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-
-/// Most windows that one answer lists.
-const MAX_WINDOWS: usize = 1_000;
-/// Events that are read at once to find them.
-const PAGE: usize = 1_000;
 
 /// A stream, as it is listed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -81,21 +77,35 @@ impl Platform {
         &self.streams
     }
 
+    /// Streams, all or those of a tenant; and behind which the rest of them begins.
+    ///
+    /// # Errors
+    /// There is no such tenant.
+    pub async fn streams_of(
+        &self,
+        tenant: Option<&TenantId>,
+        part: &Part<StreamKey>,
+    ) -> Result<(Vec<StreamLine>, Option<StreamKey>), ActionError> {
+        if let Some(tenant) = tenant {
+            self.tenant(tenant)?;
+        }
+        let its =
+            self.streams().list().into_iter().filter(|told| tenant.is_none_or(|tenant| told.key.tenant == *tenant));
+        let (told, next) = part.of(its, |told| told.key.clone());
+        let mut lines = Vec::with_capacity(told.len());
+        for told in told {
+            lines.push(self.stream_line(told).await);
+        }
+        Ok((lines, next))
+    }
+
     /// All streams, or those of a tenant.
     ///
     /// # Errors
     /// There is no such tenant.
-    pub async fn list_streams(&self, tenant: Option<&TenantId>) -> Result<Vec<StreamLine>, ActionError> {
-        if let Some(tenant) = tenant {
-            self.tenant(tenant)?;
-        }
-        let mut lines = Vec::new();
-        for told in self.streams().list() {
-            if tenant.is_none_or(|tenant| told.key.tenant == *tenant) {
-                lines.push(self.stream_line(told).await);
-            }
-        }
-        Ok(lines)
+    pub async fn all_streams(&self, tenant: Option<&TenantId>) -> Result<Vec<StreamLine>, ActionError> {
+        let part = Part { after: None, limit: usize::MAX };
+        self.streams_of(tenant, &part).await.map(|(lines, _)| lines)
     }
 
     async fn stream_line(&self, told: Told) -> StreamLine {
@@ -158,31 +168,24 @@ impl Platform {
         Ok(self.stream_line(self.streams().get(key)?).await)
     }
 
-    /// The last windows of a stream in which something had happened on this host, oldest first.
+    /// The last windows of a stream in which something had happened on this host, oldest first; and before which there are more.
     ///
     /// # Errors
     /// There is none of that name, or the journal cannot be read.
-    pub async fn stream_windows(&self, key: &StreamKey, limit: usize) -> Result<Vec<WindowReport>, ActionError> {
+    pub async fn stream_windows(
+        &self,
+        key: &StreamKey,
+        part: Part<Cursor>,
+    ) -> Result<(Vec<WindowReport>, Option<Cursor>), ActionError> {
         self.tenant(&key.tenant)?;
         self.streams().get(key)?;
-        let filter = Filter { kinds: vec!["stream_window".to_owned()], ..Filter::default() };
-        let (scope, limit) = (Scope::Tenant(key.tenant.clone()), limit.clamp(1, MAX_WINDOWS));
-        let mut windows = Vec::new();
-        let mut from = None;
-        while windows.len() < limit {
-            let page = self.batches.parts.journal.read(&scope, &filter, Order::NewestFirst, PAGE, from).await?;
-            windows.extend(page.events.into_iter().filter_map(|event| match event.what {
-                Happening::StreamWindow { stream, report } if stream == key.stream => Some(*report),
-                _ => None,
-            }));
-            from = page.next;
-            if from.is_none() {
-                break;
-            }
-        }
-        windows.truncate(limit);
-        windows.reverse();
-        Ok(windows)
+        let filter = Filter { stream: Some(key.stream.clone()), ..Filter::kind("stream_window") };
+        let page = self.logs(Scope::Tenant(key.tenant.clone()), filter, part.limit, part.after).await?;
+        let report = |event: Event| match event.what {
+            Happening::StreamWindow { report, .. } => Some(*report),
+            _ => None,
+        };
+        Ok((page.events.into_iter().filter_map(report).collect(), page.next))
     }
 
     /// What a client needs to publish for a tenant; with `rotate`, with another password.

@@ -10,6 +10,7 @@ use super::error::{ActionError, Kind};
 use crate::batch::stop::Why;
 use crate::broker::StreamKey;
 use crate::journal::{Event, Happening};
+use crate::part::Part;
 use crate::queue::{Share, TaskFilter};
 use crate::stream::manager::StreamError;
 use crate::tenant::{AppName, Of, SettleError, StreamName, Tenant, TenantId};
@@ -59,13 +60,10 @@ impl Platform {
         Ok(Settlement { name, version: document.version, settings: document.settings })
     }
 
-    /// All profiles, by name.
-    ///
-    /// # Errors
-    /// A profile went while they were listed.
-    pub fn profiles(&self) -> Result<Vec<Settlement>, ActionError> {
-        let profiles = self.batches.parts.tenants.profiles();
-        profiles.iter().map(|profile| self.settlement(Of::Profile(&profile.name))).collect()
+    /// Profiles, by name; and behind which the rest of them begins. One that goes meanwhile is not among them.
+    pub fn profiles(&self, part: &Part<String>) -> (Vec<Settlement>, Option<String>) {
+        let (profiles, next) = part.of(self.batches.parts.tenants.profiles(), |profile| profile.name.clone());
+        (profiles.iter().filter_map(|profile| self.settlement(Of::Profile(&profile.name)).ok()).collect(), next)
     }
 
     /// Settles a stream, or deletes it (`None`). `seen` is its version that was looked at. What counts against its tenant's
@@ -219,7 +217,7 @@ impl Platform {
             return Ok(());
         }
         let cancelled = self.cancel_all(id).await;
-        let apps: Vec<AppName> = self.apps(Some(id)).into_iter().map(|app| app.app).collect();
+        let apps: Vec<AppName> = self.batches.parts.apps.list(Some(id)).into_iter().map(|app| app.app).collect();
         for app in apps {
             // One that is retired already is as it should be.
             if self.batches.parts.apps.retire(id, &app).await.is_ok() {

@@ -4,7 +4,7 @@ pub mod bucket;
 pub mod check;
 mod usage;
 
-pub use usage::{Usage, UsageError, UsageLine, Used};
+pub use usage::{Usage, UsageError, UsageKey, UsageLine, Used};
 
 /// Digits in groups of three: `12,345`.
 pub fn grouped(number: u64) -> String {

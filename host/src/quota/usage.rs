@@ -13,6 +13,7 @@
 //! have kept what the first one said, and after a pause of the host nothing.
 
 use crate::journal::TaskEntry;
+use crate::part::{Pair, Part};
 use crate::sqlite::{Database, FileError, Job, Kind, Settings, Trouble};
 use crate::task::TaskState;
 use crate::tenant::TenantId;
@@ -68,6 +69,9 @@ impl From<Trouble> for UsageError {
     }
 }
 
+/// A line's place among all.
+pub type UsageKey = Pair<TenantId, Date>;
+
 /// What was done and used, in an attempt at a task or in a window of streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Used {
@@ -103,7 +107,7 @@ pub struct UsageLine {
 }
 
 impl UsageLine {
-    /// Names of the columns of [`cells`](UsageLine::cells) and [`csv`](UsageLine::csv).
+    /// Names of the columns of [`cells`](UsageLine::cells).
     pub const HEAD: [&'static str; 8] =
         ["tenant", "day", "tasks", "documents", "bytes", "cpu_seconds", "memory_gib_seconds", "storage_gib_hours"];
 
@@ -122,10 +126,14 @@ impl UsageLine {
         ]
     }
 
-    /// Lines as CSV, with their head. No cell needs quotes.
-    pub fn csv(lines: &[UsageLine]) -> String {
-        let rows = lines.iter().map(|line| line.cells().join(","));
-        std::iter::once(UsageLine::HEAD.join(",")).chain(rows).map(|line| line + "\n").collect()
+    /// The head of CSV, as a line.
+    pub fn csv_head() -> String {
+        UsageLine::HEAD.join(",") + "\n"
+    }
+
+    /// The line of CSV. No cell needs quotes.
+    pub fn csv(&self) -> String {
+        self.cells().join(",") + "\n"
     }
 }
 
@@ -178,11 +186,11 @@ impl Usage {
     pub async fn report(
         &self,
         tenant: Option<&TenantId>,
-        from: Option<Date>,
-        to: Option<Date>,
-    ) -> Result<Vec<UsageLine>, UsageError> {
+        days: (Option<Date>, Option<Date>),
+        part: Part<UsageKey>,
+    ) -> Result<(Vec<UsageLine>, Option<UsageKey>), UsageError> {
         let tenant = tenant.cloned();
-        Ok(self.ask(move |db| report(db, tenant.as_ref(), from, to)).await?)
+        Ok(self.ask(move |db| report(db, tenant.as_ref(), days, &part)).await?)
     }
 
     async fn ask<T: Send + 'static>(
@@ -277,13 +285,14 @@ fn sample(db: &Connection, tenant: &TenantId, bytes: u64, at: Timestamp) -> rusq
 fn report(
     db: &Connection,
     tenant: Option<&TenantId>,
-    from: Option<Date>,
-    to: Option<Date>,
-) -> rusqlite::Result<Vec<UsageLine>> {
+    (from, to): (Option<Date>, Option<Date>),
+    part: &Part<UsageKey>,
+) -> rusqlite::Result<(Vec<UsageLine>, Option<UsageKey>)> {
     let find = "SELECT tenant, day, tasks, documents, bytes, cpu_seconds, memory_byte_seconds, storage_byte_seconds
         FROM days
         WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR day >= ?2) AND (?3 IS NULL OR day <= ?3)
-        ORDER BY tenant, day";
+            AND (?4 IS NULL OR (tenant, day) > (?4, ?5))
+        ORDER BY tenant, day LIMIT ?6";
     let unreadable = |column, error: Box<dyn std::error::Error + Send + Sync>| {
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error)
     };
@@ -302,8 +311,15 @@ fn report(
         })
     };
     let text = |day: Option<Date>| day.map(|day| day.to_string());
-    let key = params![tenant.map(TenantId::as_str), text(from), text(to)];
-    db.prepare_cached(find)?.query_map(key, line)?.collect()
+    let after = part.after.as_ref().map(|Pair(tenant, day)| (tenant.as_str(), day.to_string())).unzip();
+    // One more, to know whether there is one.
+    let limit = i64::try_from(part.limit).unwrap_or(i64::MAX).saturating_add(1);
+    let key = params![tenant.map(TenantId::as_str), text(from), text(to), after.0, after.1, limit];
+    let mut lines: Vec<UsageLine> = db.prepare_cached(find)?.query_map(key, line)?.collect::<rusqlite::Result<_>>()?;
+    let is_cut = lines.len() > part.limit;
+    lines.truncate(part.limit);
+    let next = lines.last().filter(|_| is_cut).map(|line| Pair(line.tenant.clone(), line.day));
+    Ok((lines, next))
 }
 
 #[cfg(test)]
@@ -332,6 +348,10 @@ mod tests {
         (folder, usage)
     }
 
+    async fn report(usage: &Usage, tenant: Option<&TenantId>, days: (Option<Date>, Option<Date>)) -> Vec<UsageLine> {
+        usage.report(tenant, days, Part { after: None, limit: 100 }).await.unwrap().0
+    }
+
     #[tokio::test]
     async fn an_attempt_that_is_told_twice_is_billed_once() {
         let (folder, usage) = open();
@@ -342,7 +362,7 @@ mod tests {
         usage.meter(&tenant(), &TaskEntry { epoch: 2, ..attempt }, at(3_000)).await.unwrap();
         drop(usage);
         let usage = Usage::open(&folder.path().join("usage.db")).unwrap();
-        let lines = usage.report(Some(&tenant()), None, None).await.unwrap();
+        let lines = report(&usage, Some(&tenant()), (None, None)).await;
         assert_eq!(lines.len(), 1);
         assert_eq!((lines[0].documents, lines[0].bytes, lines[0].tasks), (10, 100, 1));
         assert_eq!(lines[0].day, jiff::civil::date(1970, 1, 1));
@@ -354,7 +374,7 @@ mod tests {
         for (second, bytes) in [(0, 100), (60, 50), (120, 0), (50_000, 70), (50_010, 70)] {
             usage.sample_storage(&tenant(), bytes, at(second)).await.unwrap();
         }
-        let lines = usage.report(None, None, None).await.unwrap();
+        let lines = report(&usage, None, (None, None)).await;
         let expected = 100.0 * 60.0 + 50.0 * 60.0 + 70.0 * 10.0;
         assert!((lines[0].storage_byte_seconds - expected).abs() < 1e-6, "{lines:?}");
     }
@@ -367,12 +387,34 @@ mod tests {
             usage.meter(&tenant(), &attempt, at(day * 86_400)).await.unwrap();
         }
         let second = jiff::civil::date(1970, 1, 2);
-        let lines = usage.report(None, Some(second), Some(second)).await.unwrap();
+        let lines = report(&usage, None, (Some(second), Some(second))).await;
         assert_eq!(lines.iter().map(|line| line.documents).collect::<Vec<_>>(), [2]);
-        let csv = UsageLine::csv(&lines);
-        assert!(
-            csv.starts_with("tenant,day,tasks,documents,bytes,cpu_seconds,") && csv.contains("\nacme,1970-01-02,"),
-            "{csv}"
-        );
+        assert!(UsageLine::csv_head().starts_with("tenant,day,tasks,documents,bytes,cpu_seconds,"));
+        assert!(lines[0].csv().starts_with("acme,1970-01-02,1,2,"), "{}", lines[0].csv());
+    }
+
+    #[tokio::test]
+    async fn lines_come_in_parts_one_behind_the_other() {
+        let (_folder, usage) = open();
+        let other = TenantId::parse("acme-2").unwrap();
+        for (task, day) in [(1, 0), (2, 1), (3, 2)] {
+            for tenant in [&tenant(), &other] {
+                usage
+                    .meter(tenant, &stored(10 * task + tenant.as_str().len() as u64, task), at(day * 86_400))
+                    .await
+                    .unwrap();
+            }
+        }
+        let (mut after, mut parts, mut told) = (None, 0, Vec::new());
+        loop {
+            let (lines, next) = usage.report(None, (None, None), Part { after, limit: 2 }).await.unwrap();
+            told.extend(lines.into_iter().map(|line| (line.tenant, line.documents)));
+            (after, parts) = (next, parts + 1);
+            if after.is_none() {
+                break;
+            }
+        }
+        let of = |tenant: &TenantId| [1, 2, 3].map(|documents| (tenant.clone(), documents));
+        assert_eq!((parts, told), (3, [of(&tenant()), of(&other)].concat()));
     }
 }

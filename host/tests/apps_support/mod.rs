@@ -6,6 +6,7 @@
 use crate::guest_support::{Compiled, WORKER, compile};
 use jiff::Timestamp;
 use mysimbdp::apps::{Apps, Candidate, FileIdentity, Prober, Verdict};
+use mysimbdp::part::Part;
 use mysimbdp::staging::snapshot::{ReadRules, Snapshot};
 use mysimbdp::tenant::{AppName, TenantId};
 use mysimbdp::worker::protocol::Isolation;
@@ -21,6 +22,11 @@ const VERSION: &str = "v000000";
 
 pub(crate) fn tenant(name: &str) -> TenantId {
     TenantId::parse(name).unwrap()
+}
+
+/// The newest so many.
+pub(crate) fn first(limit: usize) -> Part<u64> {
+    Part { after: None, limit }
 }
 
 pub(crate) fn app(name: &str) -> AppName {

@@ -2,13 +2,16 @@
 
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
+use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
 use super::Answer;
 use crate::apps::{AppStatus, HistoryEntry, Verdict};
+use crate::platform::AppKey;
+use crate::platform::error::ActionError;
 use crate::tenant::{AppName, TenantId};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Path, Query};
+use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Query};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -27,17 +30,30 @@ pub(super) fn routes() -> OpenApiRouter<Served> {
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct OfTenant {
+struct Listed {
     /// Of this tenant alone.
     tenant: Option<TenantId>,
+    /// Behind this one, as `tenant/app`.
+    #[param(value_type = Option<String>)]
+    after: Option<After<AppKey>>,
+    /// At most so many, and never more than 1,000; 100 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
 }
 
 /// The apps there are
-#[utoipa::path(get, path = "/v1/apps", tag = "apps", params(OfTenant), responses((status = 200, body = Vec<AppStatus>)))]
-async fn apps(acting: Acting, Wanted(Query(of)): Wanted<Query<OfTenant>>) -> Answer<Vec<AppStatus>> {
-    let tenant = acting.whose(of.tenant)?;
+///
+/// By tenant and name. The address of the next page stands in the `Link` header (`rel="next"`), where there is one.
+#[utoipa::path(get, path = "/v1/apps", tag = "apps", params(Listed), responses((status = 200, body = Vec<AppStatus>)))]
+async fn apps(
+    acting: Acting,
+    OriginalUri(uri): OriginalUri,
+    Wanted(Query(Listed { tenant, after, limit })): Wanted<Query<Listed>>,
+) -> Result<Paged<Vec<AppStatus>>, ActionError> {
+    let tenant = acting.whose(tenant)?;
     acting.platform.exists(tenant.as_ref())?;
-    Ok(Json(acting.platform.apps(tenant.as_ref())))
+    let part = pages::part(after, limit, pages::MOST)?;
+    Ok(Paged::new(&uri, acting.platform.apps(tenant.as_ref(), &part)))
 }
 
 /// Upload an app
@@ -61,18 +77,35 @@ async fn upload(acting: Acting, Wanted(Path(tenant)): Wanted<Path<TenantId>>, bo
 #[expect(dead_code, reason = "stands for bytes in the description")]
 pub(super) struct Bytes(Vec<u8>);
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OfHistory {
+    /// Before the last one of an earlier page, whose `Link` says this.
+    #[param(value_type = Option<u64>)]
+    after: Option<After<u64>>,
+    /// At most so many, and never more than 1,000; 100 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
 /// What became of an app
+///
+/// The address of the next page, with what was before, stands in the `Link` header (`rel="next"`), where there is one.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenant}/apps/{app}/history", tag = "apps",
-    params(("tenant" = TenantId, Path), ("app" = AppName, Path)),
+    params(("tenant" = TenantId, Path), ("app" = AppName, Path), OfHistory),
     responses((status = 200, description = "The newest first", body = Vec<HistoryEntry>))
 )]
 async fn history(
     acting: Acting,
     Wanted(Path((tenant, app))): Wanted<Path<(TenantId, AppName)>>,
-) -> Answer<Vec<HistoryEntry>> {
+    OriginalUri(uri): OriginalUri,
+    Wanted(Query(OfHistory { after, limit })): Wanted<Query<OfHistory>>,
+) -> Result<Paged<Vec<HistoryEntry>>, ActionError> {
     let tenant = acting.tenant(tenant)?;
-    acting.platform.app_history(&tenant, &app).await.map(Json)
+    let part = pages::part(after, limit, pages::MOST)?;
+    Ok(Paged::new(&uri, acting.platform.app_history(&tenant, &app, &part).await?))
 }
 
 /// Which generation to go back to.

@@ -2,24 +2,26 @@
 
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
+use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
-use super::{Answer, PAGE};
+use crate::part::Part;
 use crate::platform::error::ActionError;
 use crate::platform::{LetterLine, LetterPage};
 use crate::sink::{LetterFilter, LetterKey};
 use crate::tenant::{SinkName, TenantId};
-use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query};
+use axum::extract::{OriginalUri, Path, Query};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Letters that are read at once for an export.
-const EXPORT: usize = 500;
+/// Most letters that are read at once.
+const MOST: usize = 500;
 
 /// Some letters, and behind which the next ones begin.
 type Lines = (Vec<LetterLine>, Option<LetterKey>);
@@ -27,6 +29,9 @@ type Lines = (Vec<LetterLine>, Option<LetterKey>);
 pub(super) fn routes() -> OpenApiRouter<Served> {
     OpenApiRouter::new().routes(routes!(letters)).routes(routes!(export))
 }
+
+/// A letter's place among all, as an address says it: `17.3.0` is task, row and part.
+struct Place(LetterKey);
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -40,33 +45,56 @@ struct Letters {
     app: Option<String>,
     /// Of this stream.
     stream: Option<String>,
-    /// `task.row.part` of the last letter of the page before.
-    after: Option<String>,
+    /// Behind this one: `task.row.part`.
+    #[param(value_type = Option<String>, pattern = r"^\d{1,19}\.\d{1,19}\.\d{1,9}$")]
+    after: Option<After<Place>>,
     /// At most so many, and never more than 500; 100 where nothing is said.
+    #[param(minimum = 1, maximum = 500)]
     limit: Option<usize>,
 }
 
-impl Letters {
-    fn filter(&self) -> Result<LetterFilter, ActionError> {
-        let after = self.after.as_deref().map(key).transpose()?;
-        Ok(LetterFilter { task: self.task, app: self.app.clone(), stream: self.stream.clone(), after })
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Exported {
+    /// In this sink; in the default one where none is named.
+    sink: Option<SinkName>,
+    /// Of this task.
+    task: Option<u64>,
+    /// Of this app.
+    app: Option<String>,
+    /// Of this stream.
+    stream: Option<String>,
+    /// Behind this one, where an export is gone on with: `task.row.part`.
+    #[param(value_type = Option<String>, pattern = r"^\d{1,19}\.\d{1,19}\.\d{1,9}$")]
+    after: Option<After<Place>>,
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Place, String> {
+        let parts: Vec<&str> = text.split('.').collect();
+        let key = match parts.as_slice() {
+            [task, row, part] => task.parse().ok().zip(row.parse().ok()).zip(part.parse().ok()),
+            _ => None,
+        };
+        let key = key.map(|((task, row), part)| Place((task, row, part)));
+        key.ok_or_else(|| format!("{text:?} is not of the form task.row.part, such as 17.3.0"))
     }
 }
 
-fn key(text: &str) -> Result<LetterKey, ActionError> {
-    let parts: Vec<&str> = text.split('.').collect();
-    let key = match parts.as_slice() {
-        [task, row, part] => task.parse().ok().zip(row.parse().ok()).zip(part.parse().ok()),
-        _ => None,
-    };
-    key.map(|((task, row), part)| (task, row, part)).ok_or_else(|| {
-        ActionError::invalid("bad_query", format!("after = {text:?} is not of the form task.row.part, such as 17.3.0"))
-    })
+impl Display for Place {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Place((task, row, part)) = self;
+        write!(f, "{task}.{row}.{part}")
+    }
 }
 
 /// Dead letters
 ///
-/// By task, row and part; `next` of a page, joined by dots, is `after` of the next one.
+/// By task, row and part. The address of the next page stands in the `Link` header (`rel="next"`), where there is one; `next` of a
+/// page, joined by dots, is its `after`.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenant}/dead-letters", tag = "dead letters", params(("tenant" = TenantId, Path), Letters),
     responses((status = 200, body = LetterPage))
@@ -74,31 +102,37 @@ fn key(text: &str) -> Result<LetterKey, ActionError> {
 async fn letters(
     acting: Acting,
     Wanted(Path(tenant)): Wanted<Path<TenantId>>,
+    OriginalUri(uri): OriginalUri,
     Wanted(Query(asked)): Wanted<Query<Letters>>,
-) -> Answer<LetterPage> {
+) -> Result<Paged<LetterPage>, ActionError> {
     let tenant = acting.tenant(tenant)?;
-    let filter = asked.filter()?;
-    acting.platform.letters(&tenant, asked.sink.as_ref(), &filter, asked.limit.unwrap_or(PAGE)).await.map(Json)
+    let Letters { sink, task, app, stream, after, limit } = asked;
+    let Part { after, limit } = pages::part(after, limit, MOST)?;
+    let filter = LetterFilter { task, app, stream, after: after.map(|Place(key)| key) };
+    let page = acting.platform.letters(&tenant, sink.as_ref(), &filter, limit).await?;
+    let next = page.next.map(Place);
+    Ok(Paged::new(&uri, (page, next)))
 }
 
 /// All dead letters, one JSON object on each line
 #[utoipa::path(
     get, path = "/v1/tenants/{tenant}/dead-letters/export", tag = "dead letters",
-    params(("tenant" = TenantId, Path), Letters),
+    params(("tenant" = TenantId, Path), Exported),
     responses((status = 200, description = "A line for each letter", content_type = "application/x-ndjson", body = String))
 )]
 async fn export(
     acting: Acting,
     Wanted(Path(tenant)): Wanted<Path<TenantId>>,
-    Wanted(Query(asked)): Wanted<Query<Letters>>,
+    Wanted(Query(asked)): Wanted<Query<Exported>>,
 ) -> Result<Response, ActionError> {
     let tenant = acting.tenant(tenant)?;
-    let filter = asked.filter()?;
+    let Exported { sink, task, app, stream, after } = asked;
+    let filter = LetterFilter { task, app, stream, after: after.map(|After(Place(key))| key) };
     // Whatever is wrong is told before the first line.
-    let first = acting.platform.letter_lines(&tenant, asked.sink.as_ref(), &filter, EXPORT).await?;
+    let first = acting.platform.letter_lines(&tenant, sink.as_ref(), &filter, MOST).await?;
     let platform = acting.platform;
     let lines = futures_util::stream::try_unfold(Some(first), move |page: Option<Lines>| {
-        let (platform, tenant, sink, filter) = (platform.clone(), tenant.clone(), asked.sink.clone(), filter.clone());
+        let (platform, tenant, sink, filter) = (platform.clone(), tenant.clone(), sink.clone(), filter.clone());
         async move {
             let Some((letters, next)) = page else { return Ok(None) };
             let mut text = String::new();
@@ -110,7 +144,7 @@ async fn export(
                 None => None,
                 after => {
                     let filter = LetterFilter { after, ..filter };
-                    Some(platform.letter_lines(&tenant, sink.as_ref(), &filter, EXPORT).await?)
+                    Some(platform.letter_lines(&tenant, sink.as_ref(), &filter, MOST).await?)
                 }
             };
             Ok::<_, axum::BoxError>(Some((Bytes::from(text), next)))

@@ -17,6 +17,7 @@ mod submissions;
 mod tasks;
 mod tenants;
 mod tokens;
+mod usage;
 
 use super::dashboard;
 use super::guard::{self, Door};
@@ -31,8 +32,6 @@ use axum::{Json, Router, middleware};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-/// Tasks, letters or events on a page where nobody says how many.
-const PAGE: usize = 100;
 /// Bytes of a body that is needed as a whole.
 const MAX_BODY: usize = 2 << 20;
 
@@ -54,6 +53,7 @@ fn described() -> OpenApiRouter<Served> {
         .merge(letters::routes())
         .merge(streams::routes())
         .merge(records::routes())
+        .merge(usage::routes())
         .merge(tokens::routes())
 }
 

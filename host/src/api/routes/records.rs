@@ -1,15 +1,14 @@
-//! What is on record: the log, statistics, the bill.
+//! What is on record: the log and statistics.
 
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
-use super::super::pages::{Page, Paged};
+use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
-use super::{Answer, PAGE};
+use super::Answer;
 use crate::journal::stats::Stats;
 use crate::journal::{Cursor, Event, Filter};
 use crate::platform::error::ActionError;
-use crate::quota::UsageLine;
-use crate::tenant::{AppName, TenantId};
+use crate::tenant::{AppName, StreamName, TenantId};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Query, State};
@@ -17,16 +16,15 @@ use axum::http::{HeaderMap, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::Deserialize;
 use std::convert::Infallible;
 use tokio_stream::StreamExt as _;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Served> {
-    OpenApiRouter::new().routes(routes!(logs)).routes(routes!(follow)).routes(routes!(stats)).routes(routes!(usage))
+    OpenApiRouter::new().routes(routes!(logs)).routes(routes!(follow)).routes(routes!(stats))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -45,6 +43,8 @@ struct Logs {
     app: Option<AppName>,
     /// About this task.
     task: Option<u64>,
+    /// About this stream.
+    stream: Option<StreamName>,
     /// The last so many, and never more than 10,000; 100 where nothing is said.
     #[param(minimum = 1, maximum = 10_000)]
     limit: Option<usize>,
@@ -65,6 +65,8 @@ struct Follow {
     app: Option<AppName>,
     /// About this task.
     task: Option<u64>,
+    /// About this stream.
+    stream: Option<StreamName>,
     /// Not before then.
     since: Option<Timestamp>,
     /// Those that were the last so far, and never more than 10,000; 100 where nothing is said.
@@ -84,11 +86,12 @@ async fn logs(
     OriginalUri(uri): OriginalUri,
     Wanted(Query(of)): Wanted<Query<Logs>>,
 ) -> Result<Paged<Vec<Event>>, ActionError> {
-    let Logs { tenant, since, until, event, app, task, limit, after } = of;
+    let Logs { tenant, since, until, event, app, task, stream, limit, after } = of;
     let scope = acting.scope(tenant)?;
-    let filter = Filter { since, until, kinds: kinds(event), app, task };
-    let page = acting.platform.logs(scope, filter, Page::size(limit, PAGE, 10_000)?, after).await?;
-    Ok(Paged { body: page.events, next: page.next.map(|next| Page::next(&uri, next)) })
+    let filter = Filter { since, until, kinds: kinds(event), app, task, stream };
+    let part = pages::part(after.map(After), limit, 10_000)?;
+    let page = acting.platform.logs(scope, filter, part.limit, part.after).await?;
+    Ok(Paged::new(&uri, (page.events, page.next)))
 }
 
 /// The log, as it grows
@@ -107,10 +110,10 @@ async fn follow(
     Wanted(Query(of)): Wanted<Query<Follow>>,
 ) -> Result<Response, ActionError> {
     let over = served.until_over(acting.caller.clone());
-    let Follow { tenant, event, app, task, since, limit } = of;
+    let Follow { tenant, event, app, task, stream, since, limit } = of;
     let scope = acting.scope(tenant)?;
-    let filter = Filter { since, until: None, kinds: kinds(event), app, task };
-    let events = acting.platform.follow(scope, filter, limit.unwrap_or(PAGE)).await?;
+    let filter = Filter { since, until: None, kinds: kinds(event), app, task, stream };
+    let events = acting.platform.follow(scope, filter, limit.unwrap_or(pages::USUAL)).await?;
     let texts = events.map(|event| serde_json::to_string(&*event).unwrap_or_default());
     // Whoever follows is let go when the host stops; it would wait for them otherwise.
     let texts = futures_util::StreamExt::take_until(texts, over);
@@ -142,44 +145,4 @@ struct Period {
 async fn stats(acting: Acting, Wanted(Query(of)): Wanted<Query<Period>>) -> Answer<Stats> {
     let tenant = acting.whose(of.tenant)?;
     acting.platform.stats(tenant.as_ref(), of.since).await.map(Json)
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Days {
-    /// Of this tenant alone.
-    tenant: Option<TenantId>,
-    /// From this day on.
-    from: Option<Date>,
-    /// Up to this day.
-    to: Option<Date>,
-    /// JSON, or CSV with a head.
-    #[serde(default)]
-    #[param(inline)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Format {
-    #[default]
-    Json,
-    Csv,
-}
-
-/// What tenants have used, by tenant and day
-#[utoipa::path(
-    get, path = "/v1/usage", tag = "log", params(Days),
-    responses((status = 200, description = "A line for each tenant and day", content(
-        (Vec<UsageLine> = "application/json"), (String = "text/csv")
-    )))
-)]
-async fn usage(acting: Acting, Wanted(Query(of)): Wanted<Query<Days>>) -> Result<Response, ActionError> {
-    let tenant = acting.whose(of.tenant)?;
-    let lines = acting.platform.usage(tenant.as_ref(), of.from, of.to).await?;
-    Ok(match of.format {
-        Format::Json => Json(lines).into_response(),
-        Format::Csv => ([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], UsageLine::csv(&lines)).into_response(),
-    })
 }

@@ -5,6 +5,7 @@
 
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
+use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
 use super::super::versions::{Seen, Versioned};
 use super::Answer;
@@ -13,12 +14,12 @@ use crate::platform::error::ActionError;
 use crate::platform::{Change, Settlement, StreamLine};
 use crate::tenant::{Of, StreamName, TenantId, is_name};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{OriginalUri, Path, Query, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -103,11 +104,30 @@ async fn remove_tenant(
     removed.map(|()| StatusCode::NO_CONTENT)
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Listed {
+    /// Behind this profile.
+    #[param(value_type = Option<String>)]
+    after: Option<After<String>>,
+    /// At most so many, and never more than 1,000; 100 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
 /// The profiles there are
-#[utoipa::path(get, path = "/v1/profiles", tag = "tenants", responses((status = 200, body = Vec<Settlement>)))]
-async fn profiles(acting: Acting) -> Answer<Vec<Settlement>> {
+///
+/// By name. The address of the next page stands in the `Link` header (`rel="next"`), where there is one.
+#[utoipa::path(get, path = "/v1/profiles", tag = "tenants", params(Listed), responses((status = 200, body = Vec<Settlement>)))]
+async fn profiles(
+    acting: Acting,
+    OriginalUri(uri): OriginalUri,
+    Wanted(Query(Listed { after, limit })): Wanted<Query<Listed>>,
+) -> Result<Paged<Vec<Settlement>>, ActionError> {
     acting.operator()?;
-    acting.platform.profiles().map(Json)
+    let part = pages::part(after, limit, pages::MOST)?;
+    Ok(Paged::new(&uri, acting.platform.profiles(&part)))
 }
 
 /// What is settled for a profile

@@ -3,14 +3,16 @@
 use super::super::acting::Acting;
 use super::super::asks::{LARGEST, Wanted, Whole};
 use super::super::once::ShownOnce;
+use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
-use super::{Answer, PAGE};
-use crate::broker::Credentials;
+use super::Answer;
+use crate::broker::{Credentials, StreamKey};
+use crate::journal::Cursor;
 use crate::platform::error::ActionError;
 use crate::platform::{PublishAnswer, Single, StreamLine, StreamReplay};
 use crate::stream::window::WindowReport;
 use crate::tenant::{StreamName, TenantId};
-use axum::extract::{DefaultBodyLimit, Path, Query};
+use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Query};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -36,16 +38,29 @@ type OfStream = Wanted<Path<(TenantId, StreamName)>>;
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct OfTenant {
+struct Listed {
     /// Of this tenant alone.
     tenant: Option<TenantId>,
+    /// Behind this one, as `tenant/stream`.
+    #[param(value_type = Option<String>)]
+    after: Option<After<StreamKey>>,
+    /// At most so many, and never more than 1,000; 100 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
 }
 
 /// The streams there are
-#[utoipa::path(get, path = "/v1/streams", tag = "streams", params(OfTenant), responses((status = 200, body = Vec<StreamLine>)))]
-async fn streams(acting: Acting, Wanted(Query(of)): Wanted<Query<OfTenant>>) -> Answer<Vec<StreamLine>> {
-    let tenant = acting.whose(of.tenant)?;
-    acting.platform.list_streams(tenant.as_ref()).await.map(Json)
+///
+/// By tenant and name. The address of the next page stands in the `Link` header (`rel="next"`), where there is one.
+#[utoipa::path(get, path = "/v1/streams", tag = "streams", params(Listed), responses((status = 200, body = Vec<StreamLine>)))]
+async fn streams(
+    acting: Acting,
+    OriginalUri(uri): OriginalUri,
+    Wanted(Query(Listed { tenant, after, limit })): Wanted<Query<Listed>>,
+) -> Result<Paged<Vec<StreamLine>>, ActionError> {
+    let tenant = acting.whose(tenant)?;
+    let part = pages::part(after, limit, pages::MOST)?;
+    Ok(Paged::new(&uri, acting.platform.streams_of(tenant.as_ref(), &part).await?))
 }
 
 /// Start a stream
@@ -101,26 +116,33 @@ async fn replay(acting: Acting, Wanted(Path(named)): OfStream) -> Answer<StreamR
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct Limit {
-    /// At most so many; 100 where nothing is said.
+struct OfWindows {
+    /// Before those of an earlier page, whose `Link` says this.
+    #[param(value_type = Option<String>, pattern = r"^\d{1,19}\.\d{1,19}$")]
+    after: Option<Cursor>,
+    /// At most so many, and never more than 1,000; 100 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
 /// The last windows of a stream in which something had happened, oldest first
 ///
-/// As this host saw them: with several hosts, each has its own.
+/// As this host saw them: with several hosts, each has its own. The address of the page with those before stands in the `Link`
+/// header (`rel="next"`), where there may be one.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenant}/streams/{stream}/windows", tag = "streams",
-    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path), Limit),
+    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path), OfWindows),
     responses((status = 200, body = Vec<WindowReport>))
 )]
 async fn windows(
     acting: Acting,
     Wanted(Path(named)): OfStream,
-    Wanted(Query(Limit { limit })): Wanted<Query<Limit>>,
-) -> Answer<Vec<WindowReport>> {
+    OriginalUri(uri): OriginalUri,
+    Wanted(Query(OfWindows { after, limit })): Wanted<Query<OfWindows>>,
+) -> Result<Paged<Vec<WindowReport>>, ActionError> {
     let key = acting.stream(named)?;
-    acting.platform.stream_windows(&key, limit.unwrap_or(PAGE)).await.map(Json)
+    let part = pages::part(after.map(After), limit, pages::MOST)?;
+    Ok(Paged::new(&uri, acting.platform.stream_windows(&key, part).await?))
 }
 
 /// Whether to make another password.

@@ -2,9 +2,10 @@
 
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
-use super::super::pages::{Page, Paged};
+use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
-use super::{Answer, PAGE};
+use super::Answer;
+use crate::part::Part;
 use crate::platform::error::ActionError;
 use crate::platform::{ReplayAnswer, TaskView};
 use crate::queue::TaskFilter;
@@ -40,7 +41,8 @@ struct Tasks {
     /// In this state.
     state: Option<TaskState>,
     /// The number of the last task of the page before.
-    after: Option<u64>,
+    #[param(value_type = Option<u64>)]
+    after: Option<After<u64>>,
     /// The newest first.
     #[serde(default)]
     #[param(default = false)]
@@ -61,12 +63,11 @@ async fn tasks(
 ) -> Result<Paged<Vec<TaskView>>, ActionError> {
     let Tasks { tenant, app, batch, state, after, newest_first, limit } = asked;
     let tenant = acting.whose(tenant)?;
+    let Part { after, limit } = pages::part(after, limit, pages::MOST)?;
     let filter = TaskFilter { tenant, app, batch, state, after, newest_first };
-    let limit = Page::size(limit, PAGE, 1_000)?;
     let found = acting.platform.tasks(&filter, limit).await?;
-    let last = found.last().filter(|_| found.len() == limit).map(|view| view.task.number);
-    let next = last.map(|number| Page::next(&uri, number));
-    Ok(Paged { body: found, next })
+    let next = found.last().filter(|_| found.len() == limit).map(|view| view.task.number);
+    Ok(Paged::new(&uri, (found, next)))
 }
 
 /// A task

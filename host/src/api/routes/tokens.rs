@@ -3,17 +3,18 @@
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
 use super::super::once::ShownOnce;
+use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
 use super::Answer;
 use crate::identity::Scope;
 use crate::identity::tokens::{LIFE, MAX_LIFE, MAX_NAME, Token, TokenError};
 use crate::platform::error::ActionError;
 use crate::tenant::TenantId;
-use axum::extract::{Path, State};
+use axum::extract::{OriginalUri, Path, Query, State};
 use axum::{Extension, Json};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -100,15 +101,34 @@ async fn issue(
     Ok((Extension(ISSUED), Json(IssuedToken { secret: issued.text, line })))
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Listed {
+    /// Behind the one of this id.
+    #[param(value_type = Option<String>)]
+    after: Option<After<String>>,
+    /// At most so many, and never more than 1,000; 100 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
 /// The tokens there are
 ///
-/// Those that are revoked or expired stay listed for 90 days.
-#[utoipa::path(get, path = "/v1/tokens", tag = "identity", responses((status = 200, body = Vec<TokenLine>)))]
-async fn tokens(State(served): State<Served>, acting: Acting) -> Answer<Vec<TokenLine>> {
+/// By id. Those that are revoked or expired stay listed for 90 days. The address of the next page stands in the `Link` header
+/// (`rel="next"`), where there is one.
+#[utoipa::path(get, path = "/v1/tokens", tag = "identity", params(Listed), responses((status = 200, body = Vec<TokenLine>)))]
+async fn tokens(
+    State(served): State<Served>,
+    acting: Acting,
+    OriginalUri(uri): OriginalUri,
+    Wanted(Query(Listed { after, limit })): Wanted<Query<Listed>>,
+) -> Result<Paged<Vec<TokenLine>>, ActionError> {
     acting.operator()?;
+    let (tokens, next) = served.tokens.list(&pages::part(after, limit, pages::MOST)?);
     let now = Timestamp::now();
     let line = |(id, token): (String, Token)| TokenLine { id, good: token.is_good(now), token };
-    Ok(Json(served.tokens.all().into_iter().map(line).collect()))
+    Ok(Paged::new(&uri, (tokens.into_iter().map(line).collect(), next)))
 }
 
 /// Revoke a token

@@ -58,7 +58,7 @@ pub(crate) async fn run(args: &Apps) -> Exit {
 }
 
 async fn list(remote: &Remote, tenant: Option<&TenantId>) -> Result<Exit, ClientError> {
-    let apps: Vec<Value> = remote.client()?.get("/v1/apps", &json!({ "tenant": tenant })).await?;
+    let apps: Vec<Value> = remote.client()?.all("/v1/apps", &json!({ "tenant": tenant })).await?;
     remote.tell(&apps, |apps| {
         let head = ["tenant", "app", "state", "generation", "version", "kinds", "file"];
         table(&head, &cells(apps, &head));
@@ -68,7 +68,7 @@ async fn list(remote: &Remote, tenant: Option<&TenantId>) -> Result<Exit, Client
 
 async fn history(remote: &Remote, tenant: &TenantId, app: &AppName) -> Result<Exit, ClientError> {
     let path = format!("/v1/tenants/{tenant}/apps/{app}/history");
-    let history: Vec<Value> = remote.client()?.get(&path, &json!({})).await?;
+    let history: Vec<Value> = remote.client()?.all(&path, &json!({})).await?;
     remote.tell(&history, |history| {
         let head = ["at", "what", "generation", "version", "file", "sentence"];
         table(&head, &cells(history, &head));

@@ -7,7 +7,7 @@ use crate::cli::out;
 use crate::journal::Event;
 use crate::journal::stats::{self, Stats};
 use crate::quota::UsageLine;
-use crate::tenant::{AppName, TenantId};
+use crate::tenant::{AppName, StreamName, TenantId};
 use crate::worker::words::json_line;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -60,6 +60,9 @@ pub(crate) struct Logs {
     /// Of this task
     #[arg(long)]
     task: Option<u64>,
+    /// Of this stream
+    #[arg(long)]
+    stream: Option<StreamName>,
     /// Since then (RFC 3339)
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
@@ -87,7 +90,8 @@ pub(crate) async fn usage(args: &UsageArgs) -> Exit {
         let query = json!({ "tenant": args.tenant, "from": args.from, "to": args.to });
         let lines: Vec<UsageLine> = args.remote.client()?.get("/v1/usage", &query).await?;
         if args.csv {
-            out::line(UsageLine::csv(&lines).trim_end());
+            out::line(UsageLine::csv_head().trim_end());
+            lines.iter().for_each(|line| out::line(line.csv().trim_end()));
         } else {
             args.remote.tell(&lines, |lines| {
                 super::table(&UsageLine::HEAD, &lines.iter().map(UsageLine::cells).collect::<Vec<_>>());
@@ -104,9 +108,9 @@ pub(crate) async fn logs(args: &Logs) -> Exit {
 }
 
 async fn tell_logs(args: &Logs) -> Result<Exit, ClientError> {
-    let Logs { tenant, event, app, task, since, limit, .. } = args;
+    let Logs { tenant, event, app, task, stream, since, limit, .. } = args;
     let query = json!({
-        "tenant": tenant, "event": event, "app": app, "task": task, "since": since, "limit": limit,
+        "tenant": tenant, "event": event, "app": app, "task": task, "stream": stream, "since": since, "limit": limit,
     });
     let client = args.remote.client()?;
     if !args.follow {

@@ -93,7 +93,7 @@ pub(super) fn path(StreamKey { tenant, stream }: &StreamKey, what: &str) -> Stri
 }
 
 async fn ask(remote: &Remote, tenant: Option<&TenantId>) -> Result<Vec<StreamLine>, ClientError> {
-    remote.client()?.get("/v1/streams", &json!({ "tenant": tenant })).await
+    remote.client()?.all("/v1/streams", &json!({ "tenant": tenant })).await
 }
 
 async fn list(remote: &Remote, tenant: Option<&TenantId>) -> Result<Exit, ClientError> {

@@ -65,7 +65,7 @@ pub(crate) async fn profiles(args: &Profiles) -> Exit {
 }
 
 async fn list_profiles(remote: &Remote) -> Result<Exit, ClientError> {
-    let profiles: Vec<Settlement> = remote.client()?.get("/v1/profiles", &()).await?;
+    let profiles: Vec<Settlement> = remote.client()?.all("/v1/profiles", &()).await?;
     remote.tell(&profiles, |profiles| {
         let row = |it: &Settlement| vec![it.name.clone(), it.settings["weight"].to_string(), it.version.to_string()];
         table(&["profile", "weight", "version"], &profiles.iter().map(row).collect::<Vec<_>>());
@@ -119,7 +119,7 @@ fn tell_hosts(hosts: &[HostLine]) {
 }
 
 async fn list(remote: &Remote) -> Result<Exit, ClientError> {
-    let tenants: Vec<TenantLine> = remote.client()?.get("/v1/tenants", &json!({})).await?;
+    let tenants: Vec<TenantLine> = remote.client()?.all("/v1/tenants", &json!({})).await?;
     remote.tell(&tenants, |tenants| tell_tenants(tenants));
     Ok(Exit::Done)
 }

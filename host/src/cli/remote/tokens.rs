@@ -95,7 +95,7 @@ async fn done(what: &What, remote: &Remote) -> Result<Exit, ClientError> {
             });
         }
         What::List { .. } => {
-            let lines: Vec<Line> = client.get("/v1/tokens", &()).await?;
+            let lines: Vec<Line> = client.all("/v1/tokens", &()).await?;
             remote.tell(&lines, |lines| {
                 let rows: Vec<Vec<String>> = lines.iter().map(row).collect();
                 table(&["ID", "OF", "MAY", "STATE", "EXPIRES", "ISSUED BY", "NAME"], &rows);

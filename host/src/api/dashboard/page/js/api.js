@@ -59,6 +59,18 @@ export async function get(parts, query) {
   return parse(await answer.text());
 }
 
+/** Reads the whole of a list, page by page. */
+export async function getAll(parts, query) {
+  const all = [];
+  let address = path(parts, { ...query, limit: 1000 });
+  while (address) {
+    const answer = await ask(address, { method: 'GET' });
+    all.push(...parse(await answer.text()));
+    address = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1];
+  }
+  return all;
+}
+
 /** Does something. */
 export async function post(parts, body) {
   const options = { method: 'POST' };

@@ -5,7 +5,7 @@ import { choose, tell } from './dialogs.js';
 import { bad, good, progress } from './toasts.js';
 import { many, short } from './format.js';
 import { send } from './upload.js';
-import { get } from './api.js';
+import { getAll } from './api.js';
 import { toTenant } from './router.js';
 
 /** Submits data files to an app of the tenant; asks which, where there are several. */
@@ -26,7 +26,7 @@ export async function submitFiles({ tenant, changed }, files) {
 }
 
 async function appFor(tenant, files) {
-  const apps = (await get(['apps'], { tenant })).filter((app) => app.tenant === tenant && app.state === 'live' && app.kinds.includes('batch'));
+  const apps = (await getAll(['apps'], { tenant })).filter((app) => app.tenant === tenant && app.state === 'live' && app.kinds.includes('batch'));
   if (apps.length === 0) throw new Error(`tenant ${tenant} has no app that reads files: upload its .so first`);
   if (apps.length === 1) return apps[0].app;
   const what = files.length === 1 ? files[0].name : many(files.length, 'file');

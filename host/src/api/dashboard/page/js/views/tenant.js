@@ -1,6 +1,6 @@
 // A tenant's page: its head, its tabs, and the tab that is open.
 
-import { get } from '../api.js';
+import { get, getAll } from '../api.js';
 import { h } from '../dom.js';
 import { chooser, take } from '../drop.js';
 import { concernsLetters } from '../events.js';
@@ -23,7 +23,7 @@ export class TenantPage {
   constructor(me, tenant, redraw) {
     Object.assign(this, { me, tenant, redraw, crumb: tenant, tab: null, name: null });
     this.feed = new Feed(tenant, redraw);
-    this.apps = new Resource(() => get(['apps'], { tenant }), redraw);
+    this.apps = new Resource(() => getAll(['apps'], { tenant }), redraw);
     this.letters = new Resource(() => get(['tenants', tenant, 'dead-letters'], { limit: 1 }), redraw);
     this.feed.whenEvent((event) => {
       if (OF_APPS(event)) this.apps.refresh();
