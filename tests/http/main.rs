@@ -12,6 +12,7 @@ mod isolation;
 mod lists;
 mod live;
 mod publishing;
+mod reading;
 mod scene;
 mod submissions;
 mod tenants;

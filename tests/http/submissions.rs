@@ -1,6 +1,6 @@
 //! Files over HTTP: whole, in forms, cut off, too large, changed on their way, sent twice.
 
-use crate::scene::{CONFIG, Scene};
+use crate::scene::{CONFIG, Scene, issue};
 use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::data::Rows;
 use mysimbdp_tests::disk::SmallDisk;
@@ -46,8 +46,23 @@ fn a_file_and_a_form_of_files_become_documents() {
     };
     let form = part("b.csv", &Rows::innocent(5).csv()) + &part("c.csv", &Rows::innocent(6).csv()) + "--x--\r\n";
     let kind = [("content-type", "multipart/form-data; boundary=x")];
-    let answer = scene.acme.send("POST", FILES, &kind, form.as_bytes()).good();
+    let keyed = [kind[0], ("idempotency-key", "form")];
+    let answer = scene.acme.send("POST", FILES, &keyed, form.as_bytes()).good();
     assert_eq!(answer["tasks"].as_array().unwrap().len(), 2);
+    // The same form again is the same batch; with another file in it, one more, or one less, it is refused.
+    let again = scene.acme.send("POST", FILES, &keyed, form.as_bytes());
+    assert_eq!((again.good(), again.header("idempotency-replayed")), (answer, Some("true")));
+    let (b, c) = (part("b.csv", &Rows::innocent(5).csv()), part("c.csv", &Rows::innocent(6).csv()));
+    let (other, renamed) = (part("c.csv", &Rows::innocent(7).csv()), part("d.csv", &Rows::innocent(6).csv()));
+    for parts in [vec![&b, &other], vec![&b, &renamed], vec![&c, &b], vec![&b, &c, &renamed], vec![&b]] {
+        let form: String = parts.into_iter().map(String::as_str).chain(["--x--\r\n"]).collect();
+        let refused = scene.acme.send("POST", FILES, &keyed, form.as_bytes());
+        assert_eq!(refused.problem(), "idempotency_key_reused", "{form}");
+    }
+    // A checksum is of one file.
+    let checked = format!("{FILES}?blake3={}", blake3::hash(Rows::innocent(6).csv().as_bytes()));
+    let form = part("e.csv", "n,deed\n") + &c + "--x--\r\n";
+    assert_eq!(scene.acme.send("POST", &checked, &kind, form.as_bytes()).problem(), "bad_query");
     let settled = scene.daemon.settled();
     let documents: Vec<&Value> =
         settled.iter().map(|task| &task["checkpoint"]["counts"]["documents"]["stored"]).collect();
@@ -73,6 +88,15 @@ fn the_same_key_is_the_same_batch_even_over_a_restart() {
     let batch = first.json()["batch"].clone();
     let plan = serde_json::json!({ "batch": batch, "tenant": "globex", "app": "villains", "files": [{ "name": "a.csv", "bytes": 3 }] });
     assert_eq!(scene.globex.at(&scene.daemon).post("/v1/batches", &plan).problem(), "bad_batch");
+    // Other content under the key is refused, also after a restart, and so are more files than there were.
+    assert_eq!(send(&scene, "k1", &Rows::innocent(6).csv()).problem(), "idempotency_key_reused");
+    assert_eq!(send(&scene, "k1", &(text.clone() + "7,innocent\n")).problem(), "idempotency_key_reused");
+    // A key is a token's own: another token of the tenant has another batch under it.
+    let second = scene.acme.at(&scene.daemon).with(&issue(&scene.daemon, "second", &["--tenant", "acme"]));
+    let sent = second.send("POST", &path, &[("idempotency-key", "k1")], Rows::innocent(8).csv().as_bytes());
+    assert_eq!(sent.header("idempotency-replayed"), None);
+    assert_ne!(sent.good()["batch"], first.json()["batch"]);
+    assert_eq!(scene.daemon.settled().len(), 2);
     // What was refused is tried again under the same key.
     let wrong = format!("{path}&blake3={}", "0".repeat(64));
     for _ in 0..2 {
@@ -86,6 +110,37 @@ fn the_same_key_is_the_same_batch_even_over_a_restart() {
         text.as_bytes(),
     );
     assert_eq!(reused.problem(), "idempotency_key_reused");
+}
+
+#[test]
+fn a_batch_is_over_when_all_of_it_is_however_much_of_it_is_shown() {
+    let scene = Scene::with(&format!("slots = 1\n{CONFIG}"));
+    let file = |name: &str, text: &str| json!({ "name": name, "bytes": text.len() });
+    let texts = [Rows::innocent(3).csv(), Rows::innocent(5).with(2, "sleep_forever").csv(), Rows::innocent(4).csv()];
+    let files: Vec<Value> =
+        texts.iter().zip(["a.csv", "b.csv", "c.csv"]).map(|(text, name)| file(name, text)).collect();
+    let plan = json!({ "tenant": "acme", "app": "villains", "files": files });
+    let batch = scene.acme.post("/v1/batches", &plan).good()["batch"].as_str().unwrap().to_owned();
+    let path = format!("/v1/batches/{batch}");
+    assert_eq!(scene.acme.get(&path).problem(), "batch_open");
+    for (index, text) in texts.iter().enumerate() {
+        scene.acme.send("PUT", &format!("{path}/files/{index}"), &[], text.as_bytes()).good();
+    }
+    let tasks = scene.acme.post(&format!("{path}/commit"), &json!({})).good()["tasks"].clone();
+    let view = scene.daemon.until("the end of the first", || {
+        let view = scene.acme.get(&format!("{path}?limit=1")).good();
+        (view["states"]["done"] == 1).then_some(view)
+    });
+    assert_eq!((&view["is_over"], view["tasks"].as_array().unwrap().len()), (&json!(false), 1), "{view}");
+    assert_eq!(view["tasks"][0]["state"], "done");
+    let next = scene.acme.get(&format!("{path}?limit=1"));
+    assert!(next.header("link").unwrap().contains(&format!("after={}", tasks[0])), "{:?}", next.headers);
+    let rest = scene.acme.get(&format!("{path}?after={}", tasks[0])).good();
+    assert_eq!(rest["tasks"].as_array().unwrap().len(), 2, "{rest}");
+    for task in tasks.as_array().unwrap() {
+        let _may_be_over = scene.acme.post(&format!("/v1/tasks/{task}/cancel"), &json!({}));
+    }
+    scene.daemon.until("the end of all", || (scene.acme.get(&path).good()["is_over"] == true).then_some(()));
 }
 
 #[test]

@@ -126,17 +126,48 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub async fn all<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<Vec<T>, ClientError> {
-        let mut request = self.request(Method::GET, path).query(&said(query)?).query(&[("limit", pages::MOST)]);
+        let mut page = self.request(Method::GET, path).query(&said(query)?).query(&[("limit", pages::MOST)]);
         let mut all = Vec::new();
         loop {
-            let response = self.send(request).await?;
-            let next = pages::next_page(response.headers()).map(|next| self.request(Method::GET, next));
-            all.append(&mut read::<Vec<T>>(response).await?);
+            let (mut some, next) = self.page(page).await?;
+            all.append(&mut some);
             match next {
-                Some(next) => request = next,
+                Some(next) => page = next,
                 None => return Ok(all),
             }
         }
+    }
+
+    /// Asks for the last `limit` of a list whose last page comes first, each page in order.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn last<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        limit: usize,
+    ) -> Result<Vec<T>, ClientError> {
+        let mut page = self.request(Method::GET, path).query(&said(query)?).query(&[("limit", limit)]);
+        let mut last: Vec<T> = Vec::new();
+        loop {
+            let (mut before, next) = self.page(page).await?;
+            before.append(&mut last);
+            last = before;
+            match next {
+                Some(next) if last.len() < limit => page = next,
+                _ => return Ok(last.split_off(last.len().saturating_sub(limit))),
+            }
+        }
+    }
+
+    async fn page<T: DeserializeOwned>(
+        &self,
+        page: RequestBuilder,
+    ) -> Result<(Vec<T>, Option<RequestBuilder>), ClientError> {
+        let response = self.send(page).await?;
+        let next = pages::next_page(response.headers()).map(|next| self.request(Method::GET, next));
+        Ok((read(response).await?, next))
     }
 
     /// Asks for something to be done.

@@ -22,6 +22,7 @@ use crate::journal::{Event, Happening};
 use crate::platform::error::{ActionError, Kind};
 use crate::quota::bucket::{Amount, Bucket};
 use crate::tenant::TenantId;
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -196,7 +197,10 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
             request.extensions_mut().insert(turn);
         }
         if method.is_safe() {
-            return held(next.run(request).await, under_way);
+            let response = next.run(request).await;
+            let turn = under_way.0.as_deref();
+            let has_room = turn.map_or(Ok(()), |turn| turn.hold_answer(response.body().size_hint().lower()));
+            return held(has_room.map_or_else(IntoResponse::into_response, |()| response), under_way);
         }
         // What changes something comes to its end, and is told, although its client may be gone.
         let (door, id) = (door.clone(), id.clone());

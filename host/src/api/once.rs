@@ -3,11 +3,11 @@
 //! A client that sends an `Idempotency-Key` with a request that changes something gets, for the same key and the same request,
 //! the answer that the first one got (with `Idempotency-Replayed: true`); while the first one is under way, a problem that says
 //! so; and for another request under the same key, too. The same request has the same method, the same address, and, where its
-//! body is read as a whole (JSON, lines, a message), the same body; the content of files is not compared.
+//! body is read as a whole (JSON, lines, a message), the same body. Files that are submitted in one request are a batch whose id is
+//! made from the key: they are held against what came before under it, for as long as its tasks are known, and not looked up here.
 //!
 //! What was done is kept in memory, for a day and within bounds ([`kept`](super::kept)), so a restart forgets it; what would then
-//! be done twice has names of its own: a batch its id (which is made from the key where files are submitted in one request), a
-//! message its message id. An answer that is too large to be kept, has made room for newer ones, or holds a secret is not given
+//! be done twice has names of its own: a batch its id, a message its message id. An answer that is too large to be kept, has made room for newer ones, or holds a secret is not given
 //! again: its key is known as done, and a repeat is a problem that says so, never a second deed.
 
 use super::asks::hashed;
@@ -31,6 +31,8 @@ use tokio_stream::StreamExt as _;
 const KEY: &str = "idempotency-key";
 /// Says that an answer is an earlier one.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// What such an answer has.
+pub(super) const REPEATED: [(HeaderName, HeaderValue); 1] = [(REPLAYED, HeaderValue::from_static("true"))];
 /// Longest key, in bytes.
 pub(super) const MAX_KEY: usize = 255;
 /// Largest answer that is kept, in bytes.
@@ -64,10 +66,10 @@ impl IdempotencyKey {
         Ok(IdempotencyKey(Some(key.to_owned())))
     }
 
-    /// The batch that files under this key are: the same one for the same key. A new one without a key.
-    pub(super) fn batch(&self, tenant: &TenantId, app: &AppName) -> BatchId {
+    /// The batch that files of a caller under this key are: the same one for the same key. A new one without a key.
+    pub(super) fn batch(&self, caller: &Caller, tenant: &TenantId, app: &AppName) -> BatchId {
         let Some(key) = &self.0 else { return BatchId::new() };
-        BatchId::derived(&format!("{tenant}\n{app}\n{key}"))
+        BatchId::derived(&format!("{}\n{tenant}\n{app}\n{key}", whose(caller)))
     }
 }
 
@@ -77,6 +79,18 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<IdempotencyKey, ActionError> {
         IdempotencyKey::of(&parts.headers)
     }
+}
+
+/// Whose keys a caller's are: its token's, or those of the way it comes without one.
+fn whose(caller: &Caller) -> &str {
+    caller.token.as_deref().unwrap_or(&caller.name)
+}
+
+/// Whether what the files of a request are is known by its key alone, for longer than anything is kept here: whoever sends them
+/// again is answered there.
+fn has_batch(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    matches!(parts[..], ["v1", "tenants", _, "apps", _, "files"])
 }
 
 impl Once {
@@ -95,12 +109,12 @@ impl ReadBody {
 /// See the module.
 pub(super) async fn once(State(Once(kept)): State<Once>, mut request: Request, next: Next) -> Response {
     let key = match IdempotencyKey::of(request.headers()) {
-        Ok(IdempotencyKey(Some(key))) if !request.method().is_safe() => key,
+        Ok(IdempotencyKey(Some(key))) if !request.method().is_safe() && !has_batch(request.uri().path()) => key,
         Ok(_) => return next.run(request).await,
         Err(error) => return error.into_response(),
     };
     let caller = request.extensions().get::<Caller>();
-    let whose = caller.map_or_else(String::new, |caller| caller.token.clone().unwrap_or_else(|| caller.name.clone()));
+    let whose = caller.map_or_else(String::new, |caller| whose(caller).to_owned());
     let asked = blake3::hash(format!("{} {}", request.method(), request.uri()).as_bytes());
     let taken = match kept.begin(&whose, &key, asked, Instant::now()) {
         Begun::Taken(taken) => taken,
@@ -195,13 +209,19 @@ mod tests {
         let key = |text: &str| IdempotencyKey(Some(text.to_owned()));
         let (acme, globex) = ("acme".parse().unwrap(), "globex".parse().unwrap());
         let (orders, trips) = ("orders".parse().unwrap(), "trips".parse().unwrap());
-        let batch = key("k").batch(&acme, &orders);
-        assert_eq!(key("k").batch(&acme, &orders), batch);
-        for other in [key("l").batch(&acme, &orders), key("k").batch(&globex, &orders), key("k").batch(&acme, &trips)] {
+        let (one, two) = (Caller::local("one"), Caller::local("two"));
+        let batch = key("k").batch(&one, &acme, &orders);
+        assert_eq!(key("k").batch(&one, &acme, &orders), batch);
+        for other in [
+            key("l").batch(&one, &acme, &orders),
+            key("k").batch(&two, &acme, &orders),
+            key("k").batch(&one, &globex, &orders),
+            key("k").batch(&one, &acme, &trips),
+        ] {
             assert_ne!(other, batch);
         }
         let none = IdempotencyKey(None);
-        assert_ne!(none.batch(&acme, &orders), none.batch(&acme, &orders));
+        assert_ne!(none.batch(&one, &acme, &orders), none.batch(&one, &acme, &orders));
     }
 
     /// A service behind the keys: it tells how often something was done, and answers with so many bytes.

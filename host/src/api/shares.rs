@@ -13,6 +13,9 @@ const CHANGING: usize = 64;
 /// Bytes of bodies of one token that are held as a whole, at once: two of the largest.
 const BYTES: u64 = 2 * LARGEST as u64;
 
+/// Bytes of an answer that does not count.
+const SMALL: u64 = 64 << 10;
+
 /// All tokens' requests. Clones share them.
 #[derive(Clone)]
 pub(super) struct Shares {
@@ -68,6 +71,14 @@ impl Shares {
 }
 
 impl Turn {
+    /// An answer of so many bytes is held in memory until its client has read it.
+    ///
+    /// # Errors
+    /// It is large, and the token has too many such already.
+    pub(super) fn hold_answer(&self, bytes: u64) -> Result<(), ActionError> {
+        if bytes > SMALL { self.hold(bytes) } else { Ok(()) }
+    }
+
     /// A body of so many bytes is held in memory until the turn is over. One is always allowed.
     ///
     /// # Errors
@@ -76,7 +87,7 @@ impl Turn {
         let mut of = self.shares.lock();
         let held = of.entry(self.token.clone()).or_default();
         if held.bytes > 0 && held.bytes.saturating_add(bytes) > BYTES {
-            return Err(too_many(&format!("bodies of {} bytes of this token", held.bytes)));
+            return Err(too_many(&format!("bodies and answers of {} bytes of this token", held.bytes)));
         }
         held.bytes += bytes;
         self.bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -146,6 +146,7 @@ impl Batches {
         let sizes: Vec<(String, u64)> = files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
         let kept = files.iter().map(|file| file.bytes).sum();
         self.check_kept(tenant, app, &sizes, kept).await?;
+        let limits = self.parts.tenants.app(tenant, app).ok_or_else(|| unknown_tenant(tenant))?.limits;
         let refuse_known = self.on_known == OnKnown::Refuse;
         if refuse_known {
             if let Some((first, second)) = same_content(files) {
@@ -162,12 +163,16 @@ impl Batches {
         shared.map_err(|sentence| ActionError::unavailable("depot_unavailable", sentence))?;
         let work = files.iter().map(|file| (file.clone(), Work::Ingest)).collect();
         let (id, tenant, app, origin) = (*id, tenant.clone(), app.clone(), *origin);
-        let batch = NewBatch { id, tenant, app, origin, files: work, generation: None, refuse_known };
+        let room = limits.waiting_tasks;
+        let of = tenant.clone();
+        let batch = NewBatch { id, tenant, app, origin, files: work, generation: None, refuse_known, room };
         failpoint::cross("batch.before_enqueue");
         let numbers = self.parts.queue.enqueue(batch).await.map_err(|error| match error {
             QueueError::Known { file, ref known } => files
                 .get(file)
                 .map_or_else(|| ActionError::internal(error.to_string()), |file| known_content(file, known)),
+            QueueError::Full(load) => check::room(&of, &limits, files.len() as u64, &load)
+                .map_or_else(ActionError::from, |()| QueueError::Full(load).into()),
             error => error.into(),
         })?;
         failpoint::cross("batch.after_enqueue");

@@ -49,11 +49,10 @@ impl Follower {
                 history.push_front(Arc::from(event));
             }
         }
-        let mut from = Some(end);
-        while let Some(place_before) = from.filter(|_| history.len() < last) {
-            let page = page(place, &filter, Order::NewestFirst, last - history.len(), Some(place_before))?;
+        // They are held until they are taken: no more of them than of a page, and no longer a search for them.
+        if history.len() < last {
+            let page = page(place, &filter, Order::NewestFirst, last - history.len(), Some(end))?;
             page.events.into_iter().for_each(|event| history.push_front(Arc::new(event)));
-            from = page.next;
         }
         Ok(Follower { scope, filter, history, live: BroadcastStream::new(live) })
     }

@@ -27,6 +27,7 @@ mod listing;
 mod place;
 mod queue;
 mod read;
+mod readers;
 mod rules;
 pub mod stats;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use rules::Rules;
 use jiff::Timestamp;
 use place::Place;
 use queue::{Message, Queue, wait};
+use readers::Readers;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -55,6 +57,7 @@ use write::{Tuning, Writer};
 pub struct Journal {
     queue: Queue,
     data: Arc<Path>,
+    readers: Arc<Readers>,
 }
 
 /// The thread that writes. Dropping it, like [`JournalThread::close`], writes what was recorded; what is recorded then is
@@ -80,7 +83,7 @@ impl Journal {
         writer.try_general()?;
         let thread = thread::Builder::new().name("journal-writer".into());
         let writer = thread.spawn(move || writer.run(&messages)).map_err(JournalError::Thread)?;
-        let journal = Journal { queue: queue.clone(), data: data.into() };
+        let journal = Journal { queue: queue.clone(), data: data.into(), readers: Arc::default() };
         Ok((journal, JournalThread { queue, writer: Some(writer) }))
     }
 
@@ -112,7 +115,8 @@ impl Journal {
         answered.await.map_err(|_gone| JournalError::Closed)?
     }
 
-    /// A page of events that are in the files, at most `limit` and [`MOST_EVENTS`], going on where `from` says.
+    /// A page of events that are in the files, at most `limit` and [`MOST_EVENTS`], going on where `from` says. It is shorter, or
+    /// empty, where much would have to be read to fill it: whether it is the last one is what [`Page::next`] says.
     ///
     /// # Errors
     /// The filter names a kind that does not exist, or a file cannot be read.
@@ -126,7 +130,8 @@ impl Journal {
     ) -> Result<Page, JournalError> {
         filter.check()?;
         let (place, filter) = (Place::of(&self.data, scope), filter.clone());
-        off_the_runtime(move || read::page(&place, &filter, order, limit, from)).await
+        let reading = self.readers.of(scope).await;
+        off_the_runtime(reading, move || read::page(&place, &filter, order, limit, from)).await
     }
 
     /// The `last` events, and then each new one as it is recorded.
@@ -138,8 +143,9 @@ impl Journal {
         let (answer, answered) = oneshot::channel();
         self.queue.send(Message::Follow(scope.clone(), answer))?;
         let subscription = answered.await.map_err(|_gone| JournalError::Closed)??;
+        let reading = if last > 0 { Some(self.readers.of(scope).await) } else { None };
         let (place, scope) = (Place::of(&self.data, scope), scope.clone());
-        off_the_runtime(move || Follower::begin(&place, scope, filter, last, subscription)).await
+        off_the_runtime(reading, move || Follower::begin(&place, scope, filter, last, subscription)).await
     }
 
     /// Statistics over the attempts that ended since then, as far as the journal reaches back.
@@ -148,7 +154,8 @@ impl Journal {
     /// A file cannot be read.
     pub async fn stats(&self, scope: &Scope, since: Option<Timestamp>) -> Result<stats::Stats, JournalError> {
         let place = Place::of(&self.data, scope);
-        off_the_runtime(move || stats::draw(&place, since)).await
+        let reading = self.readers.of(scope).await;
+        off_the_runtime(reading, move || stats::draw(&place, since)).await
     }
 }
 
@@ -176,8 +183,15 @@ impl Drop for JournalThread {
     }
 }
 
+/// Holds something until the work is done, also where nobody waits for it any more.
 async fn off_the_runtime<T: Send + 'static>(
+    held: impl Send + 'static,
     work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
 ) -> Result<T, JournalError> {
+    let work = move || {
+        let done = work();
+        drop(held);
+        done
+    };
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(JournalError::Closed))
 }

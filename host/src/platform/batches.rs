@@ -3,7 +3,8 @@
 use super::Platform;
 use super::error::ActionError;
 use crate::batch::running::RunningTask;
-use crate::queue::TaskFilter;
+use crate::part::Part;
+use crate::queue::{States, TaskFilter};
 use crate::task::{BatchId, ShownTask};
 use crate::tenant::TenantId;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,9 @@ pub struct BatchView {
     pub batch: BatchId,
     /// All its tasks are over.
     pub is_over: bool,
-    /// Its tasks, in order.
+    /// How many of its tasks are in which state; of those that are forgotten none.
+    pub states: States,
+    /// Its tasks, in order; or those on this page.
     pub tasks: Vec<TaskView>,
 }
 
@@ -37,6 +40,13 @@ pub struct TaskView {
 pub(super) fn being_sent() -> ActionError {
     let sentence = "this very batch is being sent by another request: ask again in a moment";
     ActionError::conflict("request_under_way", sentence)
+}
+
+/// The sentence for a batch that is not in the queue yet.
+fn still_open(batch: BatchId) -> ActionError {
+    let sentence =
+        format!("batch {batch} is open, and has no tasks before it is committed: send its files, then commit it");
+    ActionError::conflict("batch_open", sentence)
 }
 
 /// The sentence for a batch that is not there.
@@ -61,17 +71,23 @@ impl Platform {
         Ok(self.batches.parts.queue.task(*first).await?.map(|task| task.tenant))
     }
 
-    /// A batch.
+    /// A batch, with some of its tasks; and behind which the rest of them begins.
     ///
     /// # Errors
-    /// There is none of this id.
-    pub async fn batch(&self, batch: BatchId) -> Result<BatchView, ActionError> {
-        let filter = TaskFilter { batch: Some(batch), ..TaskFilter::default() };
-        let tasks = self.tasks(&filter, MAX_PAGE).await?;
-        if tasks.is_empty() {
-            return Err(unknown_batch(batch));
+    /// There is none of this id, or it is not in the queue yet.
+    pub async fn batch(&self, batch: BatchId, part: Part<u64>) -> Result<(BatchView, Option<u64>), ActionError> {
+        let states = self.batches.parts.queue.states(batch).await?;
+        if states.is_empty() {
+            return Err(match self.uploads.owner(batch) {
+                Some(_) => still_open(batch),
+                None => unknown_batch(batch),
+            });
         }
-        Ok(BatchView { batch, is_over: tasks.iter().all(|view| view.task.state.is_over()), tasks })
+        let filter = TaskFilter { batch: Some(batch), after: part.after, ..TaskFilter::default() };
+        let tasks = self.tasks(&filter, part.limit).await?;
+        let next = tasks.last().filter(|_| tasks.len() == part.limit).map(|view| view.task.number);
+        let is_over = states.keys().all(|state| state.is_over());
+        Ok((BatchView { batch, is_over, states, tasks }, next))
     }
 
     /// At most `limit` tasks (and never more than [`MAX_PAGE`]), by number.

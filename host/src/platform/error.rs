@@ -112,6 +112,7 @@ impl From<QueueError> for ActionError {
             QueueError::Fenced { .. } => ActionError::conflict("fenced", sentence),
             QueueError::Unknown(_) => ActionError::not_found("unknown_task", sentence),
             QueueError::Known { .. } => ActionError::conflict("known_content", sentence),
+            QueueError::Full(_) => ActionError { kind: Kind::Limit, code: "waiting_tasks", sentence },
             QueueError::NotNow { .. } => ActionError::conflict("wrong_state", sentence),
         }
     }

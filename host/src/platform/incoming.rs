@@ -46,14 +46,19 @@ impl Platform {
                 Err(error)
             }
             Err(FileStoreError::Io { source, doing: "received", .. }) if is_the_senders(source.kind()) => {
-                let sentence = format!("{} did not come whole ({source}): send it again", short_line(name, 100));
-                Err(match source.kind() {
-                    std::io::ErrorKind::TimedOut => ActionError::too_slow(sentence),
-                    _ => ActionError::invalid("cut_off", sentence),
-                })
+                Err(not_whole(name, &source))
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// A file whose sender broke off.
+pub(super) fn not_whole(name: &str, why: &std::io::Error) -> ActionError {
+    let sentence = format!("{} did not come whole ({why}): send it again", short_line(name, 100));
+    match why.kind() {
+        std::io::ErrorKind::TimedOut => ActionError::too_slow(sentence),
+        _ => ActionError::invalid("cut_off", sentence),
     }
 }
 

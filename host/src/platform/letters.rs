@@ -158,7 +158,7 @@ impl Platform {
         // Whoever asked at the same time may have read the same letters.
         let _alone = self.replaying.of(&task.tenant).await;
         self.must_not_be_replayed(&task).await?;
-        self.must_have_room(&task).await?;
+        let room = self.must_have_room(&task).await?;
         let count = starts.len();
         let work = Work::ReplayRows { of: number, rows: starts };
         let batch = NewBatch {
@@ -169,6 +169,7 @@ impl Platform {
             files: vec![(task.file.clone(), work)],
             generation: None,
             refuse_known: false,
+            room,
         };
         let numbers = self.batches.parts.queue.enqueue(batch).await?;
         self.deed(&task, format!("{count} dead rows of task {number} ({}) are replayed", task.file.name)).await;
@@ -252,10 +253,12 @@ impl Platform {
         Ok(())
     }
 
-    async fn must_have_room(&self, task: &TaskRecord) -> Result<(), ActionError> {
+    /// Answers how many tasks may wait or run.
+    async fn must_have_room(&self, task: &TaskRecord) -> Result<u64, ActionError> {
         let limits = self.tenant(&task.tenant)?.app(&task.app).limits;
         let load = self.batches.parts.queue.load(&task.tenant).await?;
-        Ok(check::room(&task.tenant, &limits, 1, &load)?)
+        check::room(&task.tenant, &limits, 1, &load)?;
+        Ok(limits.waiting_tasks)
     }
 
     async fn dead_rows(&self, task: &TaskRecord, wanted: &[u64]) -> Result<Vec<Start>, ActionError> {

@@ -2,17 +2,20 @@
 //!
 //! Limits are held against what has come: a file is cut off at the first byte that is too many, and at the first piece for which
 //! its tenant has no room. What is not committed is removed, however the request ends.
+//!
+//! A batch that came in before, and is sent again under its key, is read once more and held against what came then, file by file:
+//! the same is the same batch, and anything else is refused. Nothing of it is kept.
 
 use super::Platform;
 use super::batches::being_sent;
 use super::error::ActionError;
-use super::incoming::{Incoming, file_name};
+use super::incoming::{Incoming, file_name, not_whole};
 use super::opened::Turn;
 use crate::batch::submit::{Submission, may_pass};
 use crate::staging::files::{FileStoreError, Terms};
 use crate::task::{BatchId, Origin, StoredFile};
 use crate::tenant::{AppName, TenantId};
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// See the module.
 pub struct Receiving {
@@ -21,7 +24,7 @@ pub struct Receiving {
     tenant: TenantId,
     app: AppName,
     files: Vec<StoredFile>,
-    /// Its tasks, where it is in the queue.
+    /// Its tasks, where it came in before.
     tasks: Vec<u64>,
     /// Something of it may lie among the files.
     is_loose: bool,
@@ -44,25 +47,16 @@ impl Platform {
 }
 
 impl Receiving {
-    /// Its tasks, where the very same batch came in before: with a first file of this name, where one is said.
-    ///
-    /// # Errors
-    /// Another batch came in under its id, or the queue cannot answer.
-    pub async fn there(&self, name: Option<&str>) -> Result<Option<Vec<u64>>, ActionError> {
-        let Some(first) = self.tasks.first() else { return Ok(None) };
-        let task = self.platform.task(*first).await?;
-        let is_its = task.tenant == self.tenant && task.app == self.app;
-        if !is_its || name.is_some_and(|name| task.file.name != name) {
-            let sentence = "this Idempotency-Key was used for another file: use another key for each";
-            return Err(ActionError::conflict("idempotency_key_reused", sentence));
-        }
-        Ok(Some(self.tasks.clone()))
+    /// Whether it came in before.
+    pub fn is_repeated(&self) -> bool {
+        !self.tasks.is_empty()
     }
 
     /// Takes one file in, of so many bytes where that was said.
     ///
     /// # Errors
-    /// A limit forbids it, its name will not do, or it does not come whole. Nothing of the batch is kept then.
+    /// A limit forbids it, its name will not do, or it does not come whole. Nothing of the batch is kept then. Or the batch came in
+    /// before, with another file in this place.
     pub async fn file(
         &mut self,
         name: &str,
@@ -70,6 +64,9 @@ impl Receiving {
         content: impl AsyncRead + Unpin + Send,
     ) -> Result<(), ActionError> {
         let name = file_name(name)?;
+        if self.is_repeated() {
+            return self.file_again(name, content).await;
+        }
         self.admit(name, said.unwrap_or(0)).await?;
         let most = self.most()?;
         self.is_loose = true;
@@ -89,27 +86,47 @@ impl Receiving {
         Ok(())
     }
 
-    /// The last file must have this BLAKE3.
-    ///
-    /// # Errors
-    /// It has another.
-    pub fn must_be(&self, blake3: &str) -> Result<(), ActionError> {
-        match self.files.last() {
-            Some(file) if !file.content.eq_ignore_ascii_case(blake3) => {
-                let (file, came, wanted) = (file.name.clone(), file.content.clone(), blake3.to_owned());
-                Err(FileStoreError::OtherContent { file, came, wanted }.into())
-            }
-            _ => Ok(()),
+    /// Reads a file that came in before, and holds it against what came then.
+    async fn file_again(&mut self, name: &str, content: impl AsyncRead + Unpin + Send) -> Result<(), ActionError> {
+        let number = self.tasks.get(self.files.len()).ok_or_else(another)?;
+        let task = self.platform.task(*number).await?;
+        let is_its = task.tenant == self.tenant && task.app == self.app && task.file.name == name;
+        if !is_its || hash_of(name, content, task.file.bytes).await? != Some(task.file.content.clone()) {
+            return Err(another());
         }
+        self.files.push(task.file);
+        Ok(())
     }
 
-    /// Puts it into the queue, and answers the numbers of its tasks.
+    /// Its one file must have this BLAKE3.
     ///
     /// # Errors
-    /// It is refused after all; nothing of it is kept. Or the queue cannot take it, or its answer was lost: whoever made the batch
+    /// It has another, or there is more than one file.
+    pub fn must_be(&self, blake3: &str) -> Result<(), ActionError> {
+        let [file] = self.files.as_slice() else {
+            let sentence = format!(
+                "blake3 is the checksum of one file, and {} came: send each in a request of its own, or leave blake3 out",
+                self.files.len()
+            );
+            return Err(ActionError::invalid("bad_query", sentence));
+        };
+        if file.content.eq_ignore_ascii_case(blake3) {
+            return Ok(());
+        }
+        let (file, came, wanted) = (file.name.clone(), file.content.clone(), blake3.to_owned());
+        Err(FileStoreError::OtherContent { file, came, wanted }.into())
+    }
+
+    /// Puts it into the queue, and answers the numbers of its tasks: those that it has, where it came in before.
+    ///
+    /// # Errors
+    /// It came in before with more files. It is refused after all; nothing of it is kept. Or the queue cannot take it, or its answer was lost: whoever made the batch
     /// from a key asks again and finds its files; one that nobody can ask for is removed once the queue says that it has it not.
     pub async fn commit(mut self) -> Result<Vec<u64>, ActionError> {
         let files = std::mem::take(&mut self.files);
+        if self.is_repeated() {
+            return if files.len() == self.tasks.len() { Ok(self.tasks.clone()) } else { Err(another()) };
+        }
         let (id, tenant, app) = (self.batch, self.tenant.clone(), self.app.clone());
         let submission = Submission { id, tenant, app, origin: Origin::Submitted, files };
         // From here on its files are the queue's, or removed where it is refused; a start sweeps what a kill left.
@@ -142,6 +159,30 @@ impl Receiving {
         let limits = self.platform.tenant(&self.tenant)?.app(&self.app).limits;
         let had: u64 = self.files.iter().map(|file| file.bytes).sum();
         Ok(limits.file_bytes.min(limits.batch_bytes.saturating_sub(had)))
+    }
+}
+
+fn another() -> ActionError {
+    let sentence = "this Idempotency-Key was used for other files: use another key for each submission";
+    ActionError::conflict("idempotency_key_reused", sentence)
+}
+
+/// BLAKE3 of a file that has so many bytes; `None` where it has more.
+async fn hash_of(
+    name: &str,
+    content: impl AsyncRead + Unpin + Send,
+    bytes: u64,
+) -> Result<Option<String>, ActionError> {
+    let (mut hasher, mut chunk, mut read) = (blake3::Hasher::new(), vec![0; 64 << 10], 0);
+    let mut content = content.take(bytes.saturating_add(1));
+    loop {
+        match content.read(&mut chunk).await.map_err(|error| not_whole(name, &error))? {
+            0 => return Ok((read <= bytes).then(|| hasher.finalize().to_hex().to_string())),
+            some => {
+                hasher.update(&chunk[..some]);
+                read += some as u64;
+            }
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What every queue must do. Each home runs [`suite`] over itself; time is in the hands of the test.
 
 mod kept;
+mod room;
 mod said;
 
 use super::*;
 use crate::task::Row;
 use kept::{known_content_is_found, known_content_is_refused_where_it_comes_in, what_is_long_over_is_forgotten};
+use room::{no_tenant_gets_beyond_its_room, the_states_of_a_batch_are_counted};
 use said::what_was_said_of_a_stream_last_counts;
 use std::future::Future;
 use std::sync::Arc;
@@ -51,6 +53,7 @@ pub(super) fn batch_of(name: &str, files: usize) -> NewBatch {
         key: format!("{index}"),
     };
     NewBatch {
+        room: u64::MAX,
         id: BatchId::new(),
         tenant: tenant(name),
         app: AppName::parse("app").unwrap(),
@@ -116,6 +119,8 @@ pub(super) async fn suite<F: Future<Output = Subject>>(fresh: impl Fn() -> F) {
     a_rerun_starts_from_nothing(fresh().await).await;
     what_the_state_forbids_is_refused_in_words(fresh().await).await;
     lists_are_filtered_and_paged(fresh().await).await;
+    the_states_of_a_batch_are_counted(fresh().await).await;
+    no_tenant_gets_beyond_its_room(fresh().await).await;
     known_content_is_found(fresh().await).await;
     known_content_is_refused_where_it_comes_in(fresh().await).await;
     what_is_long_over_is_forgotten(fresh().await).await;

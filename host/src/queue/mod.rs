@@ -32,6 +32,7 @@ use crate::task::{BatchId, Checkpoint, Origin, StoredFile, TaskRecord, TaskState
 use crate::tenant::{AppName, Said, StreamName, StreamState, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A batch that is to be put into the queue; each file becomes a task.
@@ -51,7 +52,12 @@ pub struct NewBatch {
     pub generation: Option<String>,
     /// Content that the app has been given already is refused ([`QueueError::Known`]), and with it the batch.
     pub refuse_known: bool,
+    /// Most tasks of the tenant that may wait or run with it; [`QueueError::Full`] where they would be more.
+    pub room: u64,
 }
+
+/// How many tasks of a batch are in which state.
+pub type States = BTreeMap<TaskState, u64>;
 
 /// Which generation new tasks of an app begin with, as some host has said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,6 +209,13 @@ pub struct Load {
     pub parked: u64,
 }
 
+impl Load {
+    /// Tasks that wait or run.
+    pub fn unfinished(&self) -> u64 {
+        self.waiting.saturating_add(self.running)
+    }
+}
+
 /// Why the queue could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
@@ -243,6 +256,9 @@ pub enum QueueError {
         /// The task that had it.
         known: Box<TaskRecord>,
     },
+    /// The tenant would have more tasks that wait or run than there is room for. Nothing of the batch is in the queue.
+    #[error("{} tasks of the tenant wait or run already, and with more there would be too many", .0.unfinished())]
+    Full(Load),
 }
 
 /// A queue of tasks. See the module.
@@ -315,11 +331,14 @@ pub trait TaskQueue: Send + Sync {
 
     /// Puts a batch into the queue and answers the numbers of its tasks, in order: all of it or nothing. A batch whose id
     /// is known changes nothing and answers the numbers that it has. Content that is [refused](NewBatch::refuse_known) cannot
-    /// come in twice, whoever hands it in at the same time.
+    /// come in twice, and no tenant gets beyond its [room](NewBatch::room), whoever hands something in at the same time.
     fn enqueue(&self, batch: NewBatch) -> BoxFuture<'_, Result<Vec<u64>, QueueError>>;
 
     /// Numbers of the tasks of a batch, in order; none where the id is not known.
     fn batch(&self, id: BatchId) -> BoxFuture<'_, Result<Vec<u64>, QueueError>>;
+
+    /// How many tasks of a batch are in which state; nothing where the id is not known.
+    fn states(&self, id: BatchId) -> BoxFuture<'_, Result<States, QueueError>>;
 
     /// Claims the next task, if one may run now: raises its epoch and begins its lease.
     fn claim<'a>(&'a self, host: &'a str, lease: Duration) -> BoxFuture<'a, Result<Option<Claim>, QueueError>>;

@@ -87,7 +87,7 @@ pub fn no_room(tenant: &TenantId, limits: &Limits, stored: u64, more: u64) -> Re
 /// # Errors
 /// They may not; the sentence says so.
 pub fn room(tenant: &TenantId, limits: &Limits, more: u64, load: &Load) -> Result<(), Refusal> {
-    let queued = load.waiting.saturating_add(load.running);
+    let queued = load.unfinished();
     if queued.saturating_add(more) <= limits.waiting_tasks {
         return Ok(());
     }

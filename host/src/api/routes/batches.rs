@@ -2,6 +2,7 @@
 
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
+use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
 use super::Answer;
 use crate::platform::error::ActionError;
@@ -9,7 +10,7 @@ use crate::platform::{BatchView, OpenBatch, OpenedBatch};
 use crate::task::{BatchId, StoredFile};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Path, Query};
+use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -86,12 +87,33 @@ async fn commit(acting: Acting, Wanted(Path(batch)): Wanted<Path<BatchId>>) -> A
     Ok(Json(Committed { batch, tasks }))
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct OfTasks {
+    /// Behind the task of this number.
+    #[param(value_type = Option<u64>)]
+    after: Option<After<u64>>,
+    /// At most so many tasks, and never more than 1,000; 100 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
 /// A batch and its tasks
+///
+/// `states` and `is_over` are of all its tasks. The address of the next page of them stands in the `Link` header (`rel="next"`),
+/// where there may be one.
 #[utoipa::path(
-    get, path = "/v1/batches/{batch}", tag = "batches", params(("batch" = BatchId, Path)),
+    get, path = "/v1/batches/{batch}", tag = "batches", params(("batch" = BatchId, Path), OfTasks),
     responses((status = 200, body = BatchView))
 )]
-async fn batch(acting: Acting, Wanted(Path(batch)): Wanted<Path<BatchId>>) -> Answer<BatchView> {
+async fn batch(
+    acting: Acting,
+    Wanted(Path(batch)): Wanted<Path<BatchId>>,
+    OriginalUri(uri): OriginalUri,
+    Wanted(Query(OfTasks { after, limit })): Wanted<Query<OfTasks>>,
+) -> Result<Paged<BatchView>, ActionError> {
     acting.batch(batch).await?;
-    acting.platform.batch(batch).await.map(Json)
+    let part = pages::part(after, limit, pages::MOST)?;
+    Ok(Paged::new(&uri, acting.platform.batch(batch, part).await?))
 }

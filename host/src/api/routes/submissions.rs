@@ -2,9 +2,8 @@
 
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
-use super::super::once::IdempotencyKey;
+use super::super::once::{self, IdempotencyKey};
 use super::super::served::Served;
-use super::Answer;
 use super::batches::Committed;
 use crate::platform::Receiving;
 use crate::platform::error::ActionError;
@@ -13,6 +12,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Query, Request};
 use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use tokio_stream::StreamExt as _;
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -37,8 +37,9 @@ struct Named {
 /// Submit files for an app
 ///
 /// The body is the file itself (any content type, with `name`), or a form (`multipart/form-data`) with a part for each file.
-/// Limits are enforced while the bytes arrive; what is cut off leaves nothing behind. With an `Idempotency-Key`, the same
-/// request again is the same batch, even over a restart.
+/// Limits are enforced while the bytes arrive; what is cut off leaves nothing behind. With an `Idempotency-Key`, the same files
+/// again are the same batch, even over a restart (with `Idempotency-Replayed: true`), and others under that key a problem (409). A
+/// key is a token's own.
 #[utoipa::path(
     post, path = "/v1/tenants/{tenant}/apps/{app}/files", tag = "batches",
     params(("tenant" = TenantId, Path), ("app" = AppName, Path), Named),
@@ -53,13 +54,10 @@ async fn submit(
     Wanted(Query(Named { name, blake3 })): Wanted<Query<Named>>,
     key: IdempotencyKey,
     request: Request,
-) -> Answer<Committed> {
+) -> Result<Response, ActionError> {
     let tenant = acting.tenant(tenant)?;
-    let batch = key.batch(&tenant, &app);
+    let batch = key.batch(&acting.caller, &tenant, &app);
     let mut receiving = acting.platform.receive(batch, tenant, app).await?;
-    if let Some(tasks) = receiving.there(name.as_deref()).await? {
-        return Ok(Json(Committed { batch, tasks }));
-    }
     let is_form = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
         kind.to_str().is_ok_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
     });
@@ -77,8 +75,9 @@ async fn submit(
         receiving.must_be(&wanted)?;
     }
     acting.still()?;
-    let tasks = receiving.commit().await?;
-    Ok(Json(Committed { batch, tasks }))
+    let is_repeated = receiving.is_repeated();
+    let answer = Json(Committed { batch, tasks: receiving.commit().await? });
+    Ok(if is_repeated { (once::REPEATED, answer).into_response() } else { answer.into_response() })
 }
 
 /// A form is read under the same deadline as any other body.

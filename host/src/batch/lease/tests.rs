@@ -25,6 +25,7 @@ impl Scene {
         let queue = EmbeddedQueue::open(&folder.path().join("queue.db"), steady_clock()).unwrap();
         let file = StoredFile { name: "a.csv".into(), bytes: 1, content: "c".into(), key: "k".into() };
         let batch = NewBatch {
+            room: u64::MAX,
             id: BatchId::new(),
             tenant: TenantId::parse("acme").unwrap(),
             app: AppName::parse("app").unwrap(),

@@ -109,15 +109,15 @@ pub(crate) async fn logs(args: &Logs) -> Exit {
 
 async fn tell_logs(args: &Logs) -> Result<Exit, ClientError> {
     let Logs { tenant, event, app, task, stream, since, limit, .. } = args;
-    let query = json!({
-        "tenant": tenant, "event": event, "app": app, "task": task, "stream": stream, "since": since, "limit": limit,
-    });
+    let mut query =
+        json!({ "tenant": tenant, "event": event, "app": app, "task": task, "stream": stream, "since": since });
     let client = args.remote.client()?;
     if !args.follow {
-        let events: Vec<Event> = client.get("/v1/logs", &query).await?;
+        let events: Vec<Event> = client.last("/v1/logs", &query, *limit).await?;
         events.iter().for_each(out::json);
         return Ok(Exit::Done);
     }
+    query["limit"] = json!(limit);
     let mut lines = client.stream("/v1/logs/follow", &query).await?;
     let mut rest = Vec::new();
     while let Some(chunk) = lines.chunk().await.map_err(|error| ClientError::Broken(error.to_string()))? {

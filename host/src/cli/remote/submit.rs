@@ -65,11 +65,11 @@ async fn submit(args: &Submit) -> Result<Exit, ClientError> {
     }
     let none = serde_json::json!({});
     let _tasks: serde_json::Value = client.post(&format!("/v1/batches/{batch}/commit"), &none).await?;
-    let view = if args.no_wait {
-        client.get(&format!("/v1/batches/{batch}"), &none).await?
-    } else {
-        wait(&client, batch, &bars).await?
-    };
+    let path = format!("/v1/batches/{batch}");
+    let mut view: BatchView =
+        if args.no_wait { client.get(&path, &none).await? } else { wait(&client, &path, &bars).await? };
+    // Of large batches that is the first page.
+    view.tasks = client.all("/v1/tasks", &serde_json::json!({ "batch": batch })).await?;
     bars.clear();
     args.remote.tell(&view, |view| view.tasks.iter().for_each(|task| out::line(one_line(&sentence(task)))));
     Ok(view.tasks.iter().map(exit_of).fold(Exit::Done, Exit::worst))
@@ -102,9 +102,13 @@ async fn send(
     Ok(())
 }
 
-async fn wait(client: &Client, batch: BatchId, bars: &Bars) -> Result<BatchView, ClientError> {
+/// Tasks whose bars are kept up to date.
+const BARS: usize = 1_000;
+
+async fn wait(client: &Client, path: &str, bars: &Bars) -> Result<BatchView, ClientError> {
+    let query = serde_json::json!({ "limit": BARS });
     loop {
-        let view: BatchView = client.get(&format!("/v1/batches/{batch}"), &serde_json::json!({})).await?;
+        let view: BatchView = client.get(path, &query).await?;
         for (index, task) in view.tasks.iter().enumerate() {
             bars.show(index, task);
         }

@@ -25,6 +25,8 @@ use std::ops::ControlFlow;
 pub const MOST_EVENTS: usize = 10_000;
 /// Bytes of lines after which a page ends.
 const MOST_BYTES: usize = 8 << 20;
+/// Bytes that are looked through for a page: where so many have too little that is asked for, it ends there.
+const MOST_READ: usize = 64 << 20;
 
 /// In which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,18 +62,19 @@ pub(super) fn page(
 ) -> Result<Page, JournalError> {
     let limit = limit.clamp(1, MOST_EVENTS);
     let mut page = Page { events: Vec::new(), next: None, damaged: 0 };
-    let mut bytes = 0;
+    let (mut taken, mut read) = (0, 0);
     scan(place, filter, order, from, &mut |line, after| {
+        let bytes = line.map_or(0, <[u8]>::len);
+        read += bytes;
         match line.map_or(Line::Damaged, |line| read_line(line, filter)) {
-            Line::Wanted(event) => page.events.push(*event),
-            Line::Passed => return ControlFlow::Continue(()),
-            Line::Damaged => {
-                page.damaged += 1;
-                return ControlFlow::Continue(());
+            Line::Wanted(event) => {
+                page.events.push(*event);
+                taken += bytes;
             }
+            Line::Passed => {}
+            Line::Damaged => page.damaged += 1,
         }
-        bytes += line.map_or(0, <[u8]>::len);
-        if page.events.len() < limit && bytes < MOST_BYTES {
+        if page.events.len() < limit && taken < MOST_BYTES && read < MOST_READ {
             return ControlFlow::Continue(());
         }
         page.next = Some(after);

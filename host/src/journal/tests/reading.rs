@@ -151,6 +151,33 @@ async fn only_what_is_asked_for_is_read() {
 }
 
 #[tokio::test]
+async fn a_search_through_much_ends_early_and_goes_on_where_it_was() {
+    let house = House::new(Rules { bytes: 1 << 30, ..rules() }, tuning());
+    house.journal.record(deed("acme", 1)).await;
+    house.journal.flush().await.unwrap();
+    let path = house.acme(0);
+    let filler = Event { what: Happening::Deed { sentence: "x".repeat(60_000) }, ..ended("acme", 0, 1) };
+    let line = serde_json::to_string(&filler).unwrap() + "\n";
+    let mut text = fs::read_to_string(&path).unwrap();
+    for _ in 0..1_500 {
+        text.push_str(&line);
+    }
+    fs::write(&path, text).unwrap();
+    let (mut from, mut pages, mut found) = (None, 0, 0);
+    loop {
+        let one = Filter { task: Some(33), ..Filter::default() };
+        let page = house.journal.read(&acme(), &one, Order::NewestFirst, 5, from).await.unwrap();
+        (from, pages, found) = (page.next, pages + 1, found + page.events.len());
+        if from.is_none() {
+            break;
+        }
+    }
+    assert_eq!((pages, found), (2, 0));
+    let all = house.journal.read(&acme(), &Filter::default(), Order::OldestFirst, 1, None).await.unwrap();
+    assert_eq!(number(&all.events[0]), 1);
+}
+
+#[tokio::test]
 async fn a_journal_that_does_not_exist_is_empty() {
     let house = House::new(rules(), tuning());
     let page = house.all(&acme()).await;

@@ -32,6 +32,10 @@ pub(super) fn enqueue(
             return Ok(Err(QueueError::Known { file, known: Box::new(known) }));
         }
     }
+    let load = super::look::load(db, &batch.tenant)?;
+    if load.unfinished().saturating_add(batch.files.len() as u64) > batch.room {
+        return Ok(Err(QueueError::Full(load)));
+    }
     db.prepare_cached("INSERT INTO batches (id, tenant, app) VALUES (?1, ?2, ?3)")?
         .execute(params![id, tenant, app])?;
     join(db, tenant, now)?;

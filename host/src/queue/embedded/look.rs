@@ -1,7 +1,7 @@
 //! What is in the queue, for those who ask.
 
 use super::rows::{self, COLUMNS};
-use crate::queue::{Load, TaskFilter};
+use crate::queue::{Load, States, TaskFilter};
 use crate::task::{BatchId, TaskRecord, TaskState};
 use crate::tenant::{AppName, TenantId};
 use rusqlite::types::Value;
@@ -11,6 +11,13 @@ pub(super) fn batch(db: &Connection, id: BatchId) -> rusqlite::Result<Vec<u64>> 
     let mut find = db.prepare_cached("SELECT number FROM tasks WHERE batch = ?1 ORDER BY number")?;
     let numbers = find.query_map([id.to_string()], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?;
     numbers.collect()
+}
+
+pub(super) fn states(db: &Connection, id: BatchId) -> rusqlite::Result<States> {
+    let mut find = db.prepare_cached("SELECT state, count(*) FROM tasks WHERE batch = ?1 GROUP BY state")?;
+    let counted =
+        find.query_map([id.to_string()], |row| Ok((rows::word(row, 0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
+    counted.collect()
 }
 
 pub(super) fn task(db: &Connection, number: u64) -> rusqlite::Result<Option<TaskRecord>> {

@@ -30,7 +30,7 @@ mod streams;
 mod tests;
 
 use super::{
-    Claim, ClaimKey, Ending, Load, Moment, NewBatch, QueueError, Share, Standing, TaskFilter, TaskQueue, Words,
+    Claim, ClaimKey, Ending, Load, Moment, NewBatch, QueueError, Share, Standing, States, TaskFilter, TaskQueue, Words,
 };
 use crate::sink::BoxFuture;
 use crate::sqlite::{Database, FileError, Job, Settings, Trouble};
@@ -173,6 +173,10 @@ impl TaskQueue for EmbeddedQueue {
 
     fn batch(&self, id: BatchId) -> BoxFuture<'_, Result<Vec<u64>, QueueError>> {
         Box::pin(async move { self.ask(move |db| look::batch(db, id).map(Ok)).await })
+    }
+
+    fn states(&self, id: BatchId) -> BoxFuture<'_, Result<States, QueueError>> {
+        Box::pin(async move { self.ask(move |db| look::states(db, id).map(Ok)).await })
     }
 
     fn claim<'a>(&'a self, host: &'a str, lease: Duration) -> BoxFuture<'a, Result<Option<Claim>, QueueError>> {

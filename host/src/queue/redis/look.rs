@@ -4,7 +4,7 @@
 use super::rows::{self, Fields};
 use super::steps::parsed;
 use super::{RedisQueue, scripts};
-use crate::queue::{Announced, HostCard, Load, QueueError, TaskFilter};
+use crate::queue::{Announced, HostCard, Load, QueueError, States, TaskFilter};
 use crate::task::{BatchId, TaskRecord, TaskState};
 use crate::tenant::{AppName, TenantId};
 use jiff::Timestamp;
@@ -46,6 +46,24 @@ pub(super) async fn hosts(queue: &RedisQueue) -> Result<Vec<(HostCard, Duration)
 
 pub(super) async fn batch(queue: &RedisQueue, id: BatchId) -> Result<Vec<u64>, QueueError> {
     queue.line.query(redis::cmd("LRANGE").arg(queue.line.key(&format!("batch:{id}"))).arg(0).arg(-1)).await
+}
+
+pub(super) async fn states(queue: &RedisQueue, id: BatchId) -> Result<States, QueueError> {
+    let mut states = States::new();
+    for numbers in batch(queue, id).await?.chunks(PAGE) {
+        let mut asked = redis::pipe();
+        for number in numbers {
+            asked.cmd("HGET").arg(queue.line.key(&format!("task:{number}"))).arg("state");
+        }
+        // One that is forgotten meanwhile has none.
+        let told: Vec<Option<String>> = queue.line.pipe(asked).await?;
+        for name in told.into_iter().flatten() {
+            let state = TaskState::ALL.into_iter().find(|state| state.name() == name);
+            let state = state.ok_or_else(|| QueueError::Permanent(format!("a task of batch {id} is {name:?}")))?;
+            *states.entry(state).or_default() += 1;
+        }
+    }
+    Ok(states)
 }
 
 pub(super) async fn task(queue: &RedisQueue, number: u64) -> Result<Option<TaskRecord>, QueueError> {

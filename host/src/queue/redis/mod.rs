@@ -57,7 +57,7 @@ pub use connection::RedisSettings;
 
 use super::{
     Announced, Claim, ClaimKey, Ending, Heard, HostCard, Load, Moment, NewBatch, PartWish, QueueError, Share, Standing,
-    TaskFilter, TaskQueue, Words,
+    States, TaskFilter, TaskQueue, Words,
 };
 use crate::sink::BoxFuture;
 use crate::task::{BatchId, Checkpoint, TaskRecord};
@@ -180,6 +180,10 @@ impl TaskQueue for RedisQueue {
 
     fn batch(&self, id: BatchId) -> BoxFuture<'_, Result<Vec<u64>, QueueError>> {
         Box::pin(look::batch(self, id))
+    }
+
+    fn states(&self, id: BatchId) -> BoxFuture<'_, Result<States, QueueError>> {
+        Box::pin(look::states(self, id))
     }
 
     fn claim<'a>(&'a self, host: &'a str, lease: Duration) -> BoxFuture<'a, Result<Option<Claim>, QueueError>> {

@@ -3,7 +3,9 @@
 use super::rows::{self, Fields, Job, as_json};
 use super::scripts;
 use super::{LONGEST_PAUSE, RedisQueue};
-use crate::queue::{Claim, ClaimKey, Ending, HOST_WORD, HostCard, Moment, NewBatch, QueueError, Share, Standing};
+use crate::queue::{
+    Claim, ClaimKey, Ending, HOST_WORD, HostCard, Load, Moment, NewBatch, PartWish, QueueError, Share, Standing,
+};
 use crate::task::{Checkpoint, Origin, TaskRecord, TaskState, Work};
 use crate::tenant::{AppName, TenantId};
 use jiff::Timestamp;
@@ -39,15 +41,20 @@ pub(super) async fn greet(queue: &RedisQueue, host: &HostCard, id: &str) -> Resu
     if ago.is_empty() { Ok(None) } else { Ok(Some(Duration::from_millis(parsed(&ago)?))) }
 }
 
+/// What the script answers instead of the index of a file where a tenant has no room.
+const FULL: i64 = -2;
+
 pub(super) async fn enqueue(queue: &RedisQueue, batch: NewBatch) -> Result<Vec<u64>, QueueError> {
-    let NewBatch { id, tenant, app, origin, files, generation, refuse_known } = batch;
+    let NewBatch { id, tenant, app, origin, files, generation, refuse_known, room } = batch;
     let empty = as_json(&Checkpoint::default())?;
     let known = match origin {
         Origin::Replay => "replay",
         _ if refuse_known => "refuse",
         _ => "take",
     };
-    let mut given = arguments![id, tenant, app, generation.unwrap_or_default(), empty, known];
+    // Beyond what a script can count there is no limit that anybody meets.
+    let room = room.min(PartWish::MOST);
+    let mut given = arguments![id, tenant, app, generation.unwrap_or_default(), empty, known, room];
     for (file, work) in files {
         let content = file.content.clone();
         let job = Job { batch: id, origin, tenant: tenant.clone(), app: app.clone(), file };
@@ -55,9 +62,10 @@ pub(super) async fn enqueue(queue: &RedisQueue, batch: NewBatch) -> Result<Vec<u
     }
     let answer: (Vec<u64>, i64, String, Fields) = queue.line.run(&scripts::ENQUEUE, queue.now(), given).await?;
     let (numbers, refused, known, fields) = answer;
-    match usize::try_from(refused) {
-        Ok(file) => Err(QueueError::Known { file, known: Box::new(rows::record(parsed(&known)?, &fields)?) }),
-        Err(_) => Ok(numbers),
+    match (usize::try_from(refused), numbers.as_slice()) {
+        (Ok(file), _) => Err(QueueError::Known { file, known: Box::new(rows::record(parsed(&known)?, &fields)?) }),
+        (Err(_), &[waiting, running]) if refused == FULL => Err(QueueError::Full(Load { waiting, running, parked: 0 })),
+        (Err(_), _) => Ok(numbers),
     }
 }
 

@@ -79,6 +79,7 @@ async fn enqueue(queue: &RedisQueue, batches: u64) -> Result<()> {
             key: format!("{batch}/{index}"),
         };
         let new = NewBatch {
+            room: u64::MAX,
             id: BatchId::new(),
             tenant: TenantId::parse(TENANT)?,
             app: AppName::parse("app")?,
