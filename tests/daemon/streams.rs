@@ -113,6 +113,21 @@ fn dead_messages_are_replayed_into_their_queue() {
     let ids: Vec<Value> = daemon.letters("acme").iter().map(|letter| letter["message_id"].clone()).collect();
     assert!(ids.contains(&"again-1".into()) && ids.contains(&"again-3".into()), "{ids:?}");
     assert_eq!(stored(&daemon, "documents"), [1]);
+    // One of them alone, by its key; one that is none is told, and one that is no key.
+    let letters = daemon.letters("acme");
+    let key = |letter: &Value| format!("{}.{}.{}", letter["task"], letter["row"], letter["part"]);
+    let replay = |keys: &str, codes: &[i32]| {
+        daemon.ask(&["deadletters", "replay", "--stream", "acme/obey", "--letters", keys], codes)
+    };
+    for letter in &letters {
+        assert_eq!(replay(&key(letter), &[0])["messages"], 1, "{letter}");
+    }
+    daemon.until("the third try", || (stream(&daemon, "obey")["messages"] == 7).then_some(()));
+    assert_eq!(replay(&format!("{},{}", key(&letters[0]), key(&letters[1])), &[0])["messages"], 2);
+    daemon.until("the fourth try", || (stream(&daemon, "obey")["messages"] == 9).then_some(()));
+    for keys in ["1.2.3", "obey"] {
+        replay(keys, &[1]);
+    }
 }
 
 #[test]

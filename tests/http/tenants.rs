@@ -50,12 +50,32 @@ fn a_tenant_that_is_suspended_runs_nothing_until_it_is_resumed_and_loses_nothing
     let about = [format!("/v1/tasks/{task}"), format!("/v1/batches/{batch}")];
     let all = ["apps", "tasks", "logs", "stats", "usage", "status", "streams", "tenants", "me", "live", "logs/follow"];
     for path in all.map(|what| format!("/v1/{what}")).into_iter().chain(about) {
-        assert_eq!(scene.acme.get(&path).problem(), "unknown_tenant", "{path}");
+        let refused = scene.acme.get(&path);
+        assert_eq!((refused.status, refused.problem().as_str()), (403, "tenant_suspended"), "{path}");
     }
     let file = format!("/v1/batches/{batch}/files/0");
-    assert_eq!(scene.acme.send("PUT", &file, &[], rows.csv().as_bytes()).problem(), "unknown_tenant");
-    assert_eq!(scene.acme.post(&format!("/v1/batches/{batch}/commit"), &json!({})).problem(), "unknown_tenant");
-    assert_eq!(scene.operator.send("POST", path, &[], rows.csv().as_bytes()).problem(), "unknown_tenant");
+    assert_eq!(scene.acme.send("PUT", &file, &[], rows.csv().as_bytes()).problem(), "tenant_suspended");
+    assert_eq!(scene.acme.post(&format!("/v1/batches/{batch}/commit"), &json!({})).problem(), "tenant_suspended");
+    // The operator looks at it as ever, and has nothing done for it but what settles it.
+    for path in [
+        "apps?tenant=acme",
+        "status?tenant=acme",
+        "streams?tenant=acme",
+        "stats?tenant=acme",
+        "tenants/acme/apps/villains/history",
+        "tenants/acme/streams/trips/windows",
+        "tenants/acme/dead-letters",
+    ] {
+        assert_eq!(scene.operator.get(&format!("/v1/{path}")).status, 200, "{path}");
+    }
+    assert_eq!(scene.operator.get("/v1/status?tenant=acme").good()["tenants"][0]["enabled"], false);
+    let deeds = [path, "/v1/tenants/acme/streams/trips/start", "/v1/tenants/acme/streams/trips/messages"];
+    for path in deeds {
+        let refused = scene.operator.send("POST", path, &[], rows.csv().as_bytes());
+        assert_eq!((refused.status, refused.problem().as_str()), (409, "tenant_suspended"), "{path}");
+    }
+    let so = std::fs::read(mysimbdp_tests::artefacts::villains()).unwrap();
+    assert_eq!(scene.operator.send("POST", "/v1/tenants/acme/apps", &[], &so).problem(), "tenant_suspended");
     let state = |wanted: &str| {
         let record = scene.operator.get(&format!("/v1/tasks/{task}")).good();
         (record["state"] == wanted).then_some(record)
@@ -78,6 +98,12 @@ fn a_tenant_that_is_removed_while_its_batches_run_leaves_nothing_that_runs() {
     assert_eq!(scene.operator.send("DELETE", "/v1/tenants/acme", &[], b"").status, 204);
     scene.daemon.until("its end", || status()["running"].as_array()?.is_empty().then_some(()));
     assert_eq!(scene.operator.get("/v1/streams").good(), json!([]));
+    // What it did stays on record, and on the bill.
+    for path in ["logs", "stats", "usage"] {
+        let reply = scene.operator.get(&format!("/v1/{path}?tenant=acme"));
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+        assert_eq!(scene.operator.get(&format!("/v1/{path}?tenant=nobody")).problem(), "unknown_tenant", "{path}");
+    }
     // Once more: whoever was cut off may ask again. One that never was is not there.
     assert_eq!(scene.operator.send("DELETE", "/v1/tenants/acme", &[], b"").status, 204);
     assert_eq!(scene.operator.send("DELETE", "/v1/tenants/nobody", &[], b"").problem(), "unknown_tenant");

@@ -59,7 +59,7 @@ impl Acting {
                             the operator for a new one (`mysimbdp tokens issue`), and send it again";
             return Err(ActionError { kind: Kind::Stranger, code: "unauthorized", sentence: sentence.to_owned() });
         }
-        self.platform.exists(self.caller.tenant())
+        self.platform.lets_in(self.caller.tenant())
     }
 
     /// A body as it comes. It ends with an error where its sender says nothing for too long, and where it may send no more.

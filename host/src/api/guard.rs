@@ -158,7 +158,7 @@ impl Door {
     fn admit(&self, request: &Request, caller: &Caller) -> Result<Option<Turn>, ActionError> {
         self.rate(caller)?;
         // One whose tenant is suspended or gone reaches nothing.
-        self.served.platform.exists(caller.tenant())?;
+        self.served.platform.lets_in(caller.tenant())?;
         let changes = !request.method().is_safe();
         if caller.read_only && changes {
             let sentence = "your token may only read: ask the operator for one that may write";

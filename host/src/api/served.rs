@@ -32,7 +32,7 @@ impl Served {
             let mut changes = served.tokens.changes();
             loop {
                 let is_good = caller.token.as_ref().is_none_or(|id| served.tokens.is_good(id, Timestamp::now()));
-                if !is_good || served.platform.exists(caller.tenant()).is_err() {
+                if !is_good || served.platform.lets_in(caller.tenant()).is_err() {
                     return;
                 }
                 tokio::select! {

@@ -16,7 +16,7 @@ use crate::platform::error::{ActionError, Kind};
 use crate::queue::{Load, NewBatch, QueueError};
 use crate::quota::check::{self, Candidate};
 use crate::task::{BatchId, Origin, StoredFile, Work};
-use crate::tenant::{AppName, TenantId};
+use crate::tenant::{AppName, TenantId, Tenants};
 use crate::worker::words::short_line;
 use std::collections::HashMap;
 
@@ -65,7 +65,8 @@ impl Batches {
         files: &[(String, u64)],
         kept: u64,
     ) -> Result<Load, ActionError> {
-        let settings = self.parts.tenants.app(tenant, app).ok_or_else(|| unknown_tenant(tenant))?;
+        let settings = self.parts.tenants.app(tenant, app);
+        let settings = settings.ok_or_else(|| not_active(&self.parts.tenants, tenant))?;
         match self.parts.apps.live(tenant, app) {
             None => {
                 let sentence = format!(
@@ -146,7 +147,8 @@ impl Batches {
         let sizes: Vec<(String, u64)> = files.iter().map(|file| (file.name.clone(), file.bytes)).collect();
         let kept = files.iter().map(|file| file.bytes).sum();
         self.check_kept(tenant, app, &sizes, kept).await?;
-        let limits = self.parts.tenants.app(tenant, app).ok_or_else(|| unknown_tenant(tenant))?.limits;
+        let settings = self.parts.tenants.app(tenant, app);
+        let limits = settings.ok_or_else(|| not_active(&self.parts.tenants, tenant))?.limits;
         let refuse_known = self.on_known == OnKnown::Refuse;
         if refuse_known {
             if let Some((first, second)) = same_content(files) {
@@ -195,11 +197,26 @@ fn told(names: &[String]) -> Vec<String> {
     told
 }
 
-/// The sentence for a tenant that is not there.
+/// The sentence for a tenant that is not there, or is nobody's to know of.
 pub fn unknown_tenant(tenant: &TenantId) -> ActionError {
-    let sentence =
-        format!("there is no tenant {tenant}, or it is disabled: the operator registers tenants in the configuration");
+    let sentence = format!(
+        "there is no tenant {tenant}: look at the spelling, or have the operator make it (`mysimbdp tenants set {tenant}`)"
+    );
     ActionError::not_found("unknown_tenant", sentence)
+}
+
+/// The sentence for a tenant that may not submit or run: it is suspended, or not there.
+pub fn not_active(tenants: &Tenants, tenant: &TenantId) -> ActionError {
+    match tenants.get(tenant) {
+        None => unknown_tenant(tenant),
+        Some(_) => {
+            let sentence = format!(
+                "tenant {tenant} is suspended, and nothing of it is taken or run: `mysimbdp tenants set {tenant} enabled=true` \
+                 lets it go on"
+            );
+            ActionError::conflict("tenant_suspended", sentence)
+        }
+    }
 }
 
 /// Two files of the same content.

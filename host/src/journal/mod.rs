@@ -115,6 +115,11 @@ impl Journal {
         answered.await.map_err(|_gone| JournalError::Closed)?
     }
 
+    /// Whether there is such a journal, or what is left of one.
+    pub fn has(&self, scope: &Scope) -> bool {
+        Place::of(&self.data, scope).directory.exists()
+    }
+
     /// A page of events that are in the files, at most `limit` and [`MOST_EVENTS`], going on where `from` says. It is shorter, or
     /// empty, where much would have to be read to fill it: whether it is the last one is what [`Page::next`] says.
     ///

@@ -27,7 +27,7 @@ impl Platform {
         app: &AppName,
         part: &Part<u64>,
     ) -> Result<(Vec<HistoryEntry>, Option<u64>), ActionError> {
-        self.tenant(tenant)?;
+        self.known(tenant)?;
         let history = self.batches.parts.apps.history(tenant, Some(app), part).await?;
         if history.0.is_empty() && part.after.is_none() {
             let sentence = format!("tenant {tenant} never had an app {app}: see `mysimbdp apps list`");
@@ -47,7 +47,7 @@ impl Platform {
         app: &AppName,
         to: Option<&str>,
     ) -> Result<AppStatus, ActionError> {
-        self.tenant(tenant)?;
+        self.known(tenant)?;
         let generation = self.batches.parts.apps.rollback(tenant, app, to).await?;
         self.announce(tenant, app).await;
         let sentence = format!("app {} of tenant {tenant} was rolled back to", generation.label());
@@ -60,7 +60,7 @@ impl Platform {
     /// # Errors
     /// There is no such tenant or app, or it is not live.
     pub async fn retire_app(&self, tenant: &TenantId, app: &AppName) -> Result<AppStatus, ActionError> {
-        self.tenant(tenant)?;
+        self.known(tenant)?;
         let generation = self.batches.parts.apps.retire(tenant, app).await?;
         self.announce(tenant, app).await;
         let (app, hash, reason) = (app.clone(), generation.hash().to_owned(), "by hand".to_owned());

@@ -33,7 +33,7 @@ impl Platform {
         content: impl AsyncRead + Unpin + Send,
     ) -> Result<StoredFile, ActionError> {
         let Incoming { tenant, app, batch, index, name } = *incoming;
-        let limits = self.tenant(tenant)?.app(app).limits;
+        let limits = self.active(tenant)?.app(app).limits;
         let sunk = self.sinks().stored_bytes(tenant);
         let terms = Terms { room: limits.storage_bytes.saturating_sub(sunk), ..terms };
         let place = u32::try_from(index).unwrap_or(u32::MAX);

@@ -13,7 +13,7 @@ use crate::tenant::{SinkName, TenantId};
 use crate::worker::delivery::Message;
 use crate::worker::protocol::{LOOSE_ROWS, Start};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Most dead letters that one answer lists.
 const MAX_PAGE: usize = 500;
@@ -85,6 +85,11 @@ pub struct StreamReplay {
     pub messages: u64,
     /// Dead letters that stay as they are, because only the beginning of their message was kept.
     pub cut: u64,
+}
+
+/// A key that a letter comes behind, with no other row's between them.
+fn before((task, row, _): LetterKey) -> Option<LetterKey> {
+    row.checked_sub(1).map(|row| (task, row, u32::MAX))
 }
 
 /// The message that a letter is about, where all of it was kept.
@@ -179,31 +184,40 @@ impl Platform {
             .ok_or_else(|| ActionError::internal("a batch has no task"))
     }
 
-    /// Puts messages of a stream that are dead letters back into its queue. The letter of one that succeeds goes; that of one
-    /// that fails once more is replaced. Answers how many.
+    /// Puts messages of a stream that are dead letters back into its queue: these, or all where none is named. The letter of one
+    /// that succeeds goes; that of one that fails once more is replaced. Answers how many.
     ///
     /// # Errors
-    /// There is no such stream, its queue is full, or sink or broker cannot; what was put back before that stays so.
-    pub async fn replay_messages(&self, key: &StreamKey) -> Result<StreamReplay, ActionError> {
-        self.tenant(&key.tenant)?;
+    /// There is no such stream, none of those that are named is a dead letter of it, its queue is full, or sink or broker cannot;
+    /// what was put back before that stays so.
+    pub async fn replay_messages(
+        &self,
+        key: &StreamKey,
+        wanted: &BTreeSet<LetterKey>,
+    ) -> Result<StreamReplay, ActionError> {
+        self.active(&key.tenant)?;
         let told = self.streams.get(key)?;
         let broker = &self.streams.desk().broker;
         let sink = self.sink(&key.tenant, Some(&told.settings.sink)).await?;
         let stream = Some(key.stream.to_string());
-        let mut filter = LetterFilter { stream, ..LetterFilter::default() };
+        let after = wanted.first().and_then(|first| before(*first));
+        let mut filter = LetterFilter { stream, after, ..LetterFilter::default() };
         let mut answer = StreamReplay::default();
         // Messages that fail at once are letters again while this goes on: those are not meant.
         let most = sink.count_letters(&filter).await?;
-        let mut seen = 0;
-        while seen < most {
+        let (mut seen, mut found) = (0, 0);
+        while seen < most && (wanted.is_empty() || found < wanted.len()) {
             let page = sink.letters(&filter, MAX_PAGE).await?;
             let Some(last) = page.last() else { break };
-            filter.after = Some((last.letter.task, last.letter.row, last.letter.part));
+            let last = (last.letter.task, last.letter.row, last.letter.part);
+            filter.after = Some(last);
             for KeptLetter { letter, .. } in page {
                 seen += 1;
-                if letter.part != 0 || seen > most {
+                let is_wanted = wanted.is_empty() || wanted.contains(&(letter.task, letter.row, letter.part));
+                if !is_wanted || letter.part != 0 || seen > most {
                     continue;
                 }
+                found += 1;
                 let Some(message) = message_of(letter) else {
                     answer.cut += 1;
                     continue;
@@ -217,6 +231,16 @@ impl Platform {
                 }
                 answer.messages += 1;
             }
+            if wanted.last().is_some_and(|most| *most <= last) {
+                break;
+            }
+        }
+        if found == 0 && !wanted.is_empty() {
+            let sentence = format!(
+                "none of these is a dead letter of stream {key} any more: see `mysimbdp deadletters list {} --stream {}`",
+                key.tenant, key.stream
+            );
+            return Err(ActionError::not_found("no_dead_letter", sentence));
         }
         let sentence = format!("{} dead messages of stream {} are replayed", answer.messages, key.stream);
         self.batches.parts.journal.record(Event::now(Some(&key.tenant), Happening::Deed { sentence })).await;
@@ -255,14 +279,14 @@ impl Platform {
 
     /// Answers how many tasks may wait or run.
     async fn must_have_room(&self, task: &TaskRecord) -> Result<u64, ActionError> {
-        let limits = self.tenant(&task.tenant)?.app(&task.app).limits;
+        let limits = self.active(&task.tenant)?.app(&task.app).limits;
         let load = self.batches.parts.queue.load(&task.tenant).await?;
         check::room(&task.tenant, &limits, 1, &load)?;
         Ok(limits.waiting_tasks)
     }
 
     async fn dead_rows(&self, task: &TaskRecord, wanted: &[u64]) -> Result<Vec<Start>, ActionError> {
-        let settings = self.tenant(&task.tenant)?.app(&task.app);
+        let settings = self.active(&task.tenant)?.app(&task.app);
         let sink = self.sink(&task.tenant, Some(&settings.sink)).await?;
         let mut filter = LetterFilter { task: Some(task.number), ..LetterFilter::default() };
         let wanted: HashSet<u64> = wanted.iter().copied().collect();

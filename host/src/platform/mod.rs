@@ -35,7 +35,7 @@ pub use apps::AppKey;
 pub(crate) use batches::unknown_batch;
 pub use batches::{BatchView, TaskView};
 pub use letters::{LetterLine, LetterPage, ReplayAnswer, StreamReplay};
-pub use overview::{HostLine, Overview, TenantLine};
+pub use overview::{HostLine, Overview, TenantLimits, TenantLine};
 pub use publishing::{PublishAnswer, Single};
 pub use receiving::Receiving;
 pub use streams::{StreamLimits, StreamLine};
@@ -145,17 +145,40 @@ impl Platform {
         Some(tenant.id.clone())
     }
 
-    /// A tenant that is there and not disabled.
-    fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, ActionError> {
-        self.batches.parts.tenants.active(id).ok_or_else(|| crate::batch::submit::unknown_tenant(id))
+    /// A tenant that is there and not suspended: one that may submit and run.
+    fn active(&self, id: &TenantId) -> Result<Arc<Tenant>, ActionError> {
+        let tenants = &self.batches.parts.tenants;
+        tenants.active(id).ok_or_else(|| crate::batch::submit::not_active(tenants, id))
+    }
+
+    /// A tenant that is there, suspended or not: one that is looked at, and settled.
+    fn known(&self, id: &TenantId) -> Result<Arc<Tenant>, ActionError> {
+        self.batches.parts.tenants.get(id).ok_or_else(|| crate::batch::submit::unknown_tenant(id))
     }
 
     /// Whether there is such a tenant, where one is named.
     ///
     /// # Errors
-    /// There is none, or it is disabled.
+    /// There is none.
     pub fn exists(&self, tenant: Option<&TenantId>) -> Result<(), ActionError> {
-        tenant.map_or(Ok(()), |tenant| self.tenant(tenant).map(|_| ()))
+        tenant.map_or(Ok(()), |tenant| self.known(tenant).map(|_| ()))
+    }
+
+    /// Whether somebody of this tenant, where it is one's, is let in.
+    ///
+    /// # Errors
+    /// It is not there, or suspended: then nothing of it is reached by its own.
+    pub fn lets_in(&self, tenant: Option<&TenantId>) -> Result<(), ActionError> {
+        let Some(tenant) = tenant else { return Ok(()) };
+        match self.known(tenant)?.enabled {
+            true => Ok(()),
+            false => {
+                let sentence = format!(
+                    "tenant {tenant} is suspended, and nothing of it is reached until the operator lets it go on"
+                );
+                Err(ActionError::forbidden("tenant_suspended", sentence))
+            }
+        }
     }
 
     /// HTTP is served there from now on.
@@ -177,14 +200,14 @@ impl Platform {
 
     /// A sink of a tenant, by its name; the default one where none is named.
     async fn sink(&self, tenant: &TenantId, name: Option<&SinkName>) -> Result<Arc<dyn DocumentSink>, ActionError> {
-        let known = self.tenant(tenant)?;
+        let known = self.known(tenant)?;
         let name = name.unwrap_or(&known.default_sink);
-        let collection = self.batches.parts.tenants.collection(tenant, name).ok_or_else(|| {
+        let sink = known.sinks.get(name).ok_or_else(|| {
             let names: Vec<&str> = known.sinks.keys().map(SinkName::as_str).collect();
             let sentence = format!("tenant {tenant} has no sink {name}; it has: {}", names.join(", "));
             ActionError::not_found("unknown_sink", sentence)
         })?;
-        Ok(self.batches.parts.sinks.open(tenant, &collection).await?)
+        Ok(self.batches.parts.sinks.open(tenant, &sink.collection).await?)
     }
 
     fn sinks(&self) -> &Arc<dyn Sinks> {

@@ -6,7 +6,7 @@ use crate::apps::AppState;
 use crate::batch::running::RunningTask;
 use crate::part::Part;
 use crate::queue::{HostCard, Load};
-use crate::tenant::{Tenant, TenantId};
+use crate::tenant::{Limits, Tenant, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -59,6 +59,33 @@ pub struct TenantLine {
     pub load: Load,
     /// Bytes that it keeps: files and sink.
     pub stored_bytes: u64,
+    /// What it may have of that, and of tasks.
+    pub limits: TenantLimits,
+}
+
+/// Limits of a tenant that what is listed of it is held against; one that is unlimited is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TenantLimits {
+    /// Bytes that it may keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_bytes: Option<u64>,
+    /// Tasks that may wait or run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_tasks: Option<u64>,
+    /// Tasks that may run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent_tasks: Option<u64>,
+}
+
+impl From<&Limits> for TenantLimits {
+    fn from(limits: &Limits) -> TenantLimits {
+        let most = |limit: u64| (limit < u64::MAX).then_some(limit);
+        TenantLimits {
+            storage_bytes: most(limits.storage_bytes),
+            waiting_tasks: most(limits.waiting_tasks),
+            concurrent_tasks: most(limits.concurrent_tasks),
+        }
+    }
 }
 
 impl Platform {
@@ -111,7 +138,7 @@ impl Platform {
     /// # Errors
     /// There is none of this name, or the queue cannot answer.
     pub async fn tenant_line(&self, tenant: &TenantId) -> Result<TenantLine, ActionError> {
-        let tenant = self.tenant(tenant)?;
+        let tenant = self.known(tenant)?;
         let load = self.batches.parts.queue.load(&tenant.id).await?;
         Ok(self.line(&tenant, load))
     }
@@ -126,6 +153,7 @@ impl Platform {
             apps: self.batches.parts.apps.list(Some(id)).iter().filter(|app| app.state == AppState::Live).count(),
             load,
             stored_bytes: self.sinks().stored_bytes(id) + self.batches.parts.files.bytes(id),
+            limits: TenantLimits::from(&tenant.limits),
         }
     }
 }

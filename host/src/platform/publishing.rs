@@ -80,7 +80,7 @@ impl Platform {
         for (begins, portion) in Portions::of(lines) {
             let begins = first + begins as u64;
             let cut_off = |error| cut_off(error, &answer, begins);
-            let most = self.tenant(&key.tenant).map_err(cut_off)?.limits.message_bytes;
+            let most = self.active(&key.tenant).map_err(cut_off)?.limits.message_bytes;
             let message = |(place, line): (usize, &[u8])| {
                 let id = ids.map(|ids| format!("{ids}-{}", first + place as u64));
                 let message = Message {
@@ -109,7 +109,7 @@ impl Platform {
     /// full, or the broker cannot.
     pub async fn publish_message(&self, key: &StreamKey, message: &Single<'_>) -> Result<PublishAnswer, ActionError> {
         let told = self.streams.get(key)?;
-        let most = self.tenant(&key.tenant)?.limits.message_bytes;
+        let most = self.active(&key.tenant)?.limits.message_bytes;
         let (usual, keys) = (usual_key(&told), &told.settings.routing_keys);
         let routing_key = message.routing_key.unwrap_or(usual);
         if routing_key != usual && !keys.iter().any(|known| known == routing_key) {

@@ -38,7 +38,7 @@ impl Platform {
     /// # Errors
     /// There is no such tenant, or the queue cannot answer.
     pub async fn receive(&self, batch: BatchId, tenant: TenantId, app: AppName) -> Result<Receiving, ActionError> {
-        self.tenant(&tenant)?;
+        self.active(&tenant)?;
         let turn = self.uploads.take(batch).ok_or_else(being_sent)?;
         let tasks = self.batches.parts.queue.batch(batch).await?;
         let (platform, files) = (self.clone(), Vec::new());
@@ -156,7 +156,7 @@ impl Receiving {
 
     /// Most bytes that the next file may have, as long as there is room.
     fn most(&self) -> Result<u64, ActionError> {
-        let limits = self.platform.tenant(&self.tenant)?.app(&self.app).limits;
+        let limits = self.platform.active(&self.tenant)?.app(&self.app).limits;
         let had: u64 = self.files.iter().map(|file| file.bytes).sum();
         Ok(limits.file_bytes.min(limits.batch_bytes.saturating_sub(had)))
     }

@@ -52,7 +52,7 @@ impl Platform {
         limit: usize,
         after: Option<Cursor>,
     ) -> Result<Page, ActionError> {
-        self.known(&scope)?;
+        self.is_on_record(&scope)?;
         let limit = limit.min(MAX_PAGE);
         let mut page = self.batches.parts.journal.read(&scope, &filter, Order::NewestFirst, limit, after).await?;
         page.events.reverse();
@@ -69,7 +69,7 @@ impl Platform {
         filter: Filter,
         last: usize,
     ) -> Result<impl Stream<Item = Arc<Event>> + Send + use<>, ActionError> {
-        self.known(&scope)?;
+        self.is_on_record(&scope)?;
         Ok(self.batches.parts.journal.follow(&scope, filter, last.min(MAX_PAGE)).await?)
     }
 
@@ -87,17 +87,15 @@ impl Platform {
 
     fn scope(&self, tenant: Option<&TenantId>) -> Result<Scope, ActionError> {
         let scope = tenant.cloned().map_or(Scope::General, Scope::Tenant);
-        self.known(&scope)?;
+        self.is_on_record(&scope)?;
         Ok(scope)
     }
 
-    fn known(&self, scope: &Scope) -> Result<(), ActionError> {
+    /// Of a tenant that was removed everything stays on record.
+    fn is_on_record(&self, scope: &Scope) -> Result<(), ActionError> {
         match scope {
-            Scope::General => Ok(()),
-            Scope::Tenant(tenant) => match self.batches.parts.tenants.get(tenant) {
-                Some(_) => Ok(()),
-                None => Err(crate::batch::submit::unknown_tenant(tenant)),
-            },
+            Scope::Tenant(tenant) if !self.batches.parts.journal.has(scope) => self.known(tenant).map(|_| ()),
+            _ => Ok(()),
         }
     }
 }

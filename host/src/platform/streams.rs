@@ -87,7 +87,7 @@ impl Platform {
         part: &Part<StreamKey>,
     ) -> Result<(Vec<StreamLine>, Option<StreamKey>), ActionError> {
         if let Some(tenant) = tenant {
-            self.tenant(tenant)?;
+            self.known(tenant)?;
         }
         let its =
             self.streams().list().into_iter().filter(|told| tenant.is_none_or(|tenant| told.key.tenant == *tenant));
@@ -144,7 +144,7 @@ impl Platform {
     /// # Errors
     /// There is none of that name.
     pub async fn stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
-        self.tenant(&key.tenant)?;
+        self.known(&key.tenant)?;
         Ok(self.stream_line(self.streams().get(key)?).await)
     }
 
@@ -153,7 +153,7 @@ impl Platform {
     /// # Errors
     /// There is none of that name, or a limit or the broker forbids it.
     pub async fn start_stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
-        self.tenant(&key.tenant)?;
+        self.active(&key.tenant)?;
         self.streams().start(key, "by hand").await?;
         Ok(self.stream_line(self.streams().get(key)?).await)
     }
@@ -163,7 +163,7 @@ impl Platform {
     /// # Errors
     /// There is none of that name.
     pub async fn stop_stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
-        self.tenant(&key.tenant)?;
+        self.known(&key.tenant)?;
         self.streams().stop(key, StreamState::Stopped, "by hand").await?;
         Ok(self.stream_line(self.streams().get(key)?).await)
     }
@@ -177,7 +177,7 @@ impl Platform {
         key: &StreamKey,
         part: Part<Cursor>,
     ) -> Result<(Vec<WindowReport>, Option<Cursor>), ActionError> {
-        self.tenant(&key.tenant)?;
+        self.known(&key.tenant)?;
         self.streams().get(key)?;
         let filter = Filter { stream: Some(key.stream.clone()), ..Filter::kind("stream_window") };
         let page = self.logs(Scope::Tenant(key.tenant.clone()), filter, part.limit, part.after).await?;
@@ -193,7 +193,7 @@ impl Platform {
     /// # Errors
     /// There is no such tenant, or no broker that clients reach, or it cannot.
     pub async fn credentials(&self, tenant: &TenantId, rotate: bool) -> Result<Credentials, ActionError> {
-        self.tenant(tenant)?;
+        self.active(tenant)?;
         let broker = &self.streams().desk().broker;
         let credentials = broker.credentials(tenant, rotate).await.map_err(StreamError::Broker)?;
         if rotate {
@@ -212,7 +212,7 @@ impl Platform {
     /// # Errors
     /// There is none of that name, or the broker cannot.
     pub async fn purge_stream(&self, key: &StreamKey) -> Result<u64, ActionError> {
-        self.tenant(&key.tenant)?;
+        self.known(&key.tenant)?;
         self.streams().get(key)?;
         let purged = self.streams().desk().broker.purge(key).await.map_err(StreamError::Broker)?;
         let sentence = format!("{purged} messages of stream {} were thrown away", key.stream);

@@ -78,7 +78,7 @@ impl Platform {
         seen: Option<u64>,
         is_operator: bool,
     ) -> Result<(), ActionError> {
-        let tenant = self.tenant(&key.tenant)?;
+        let tenant = self.known(&key.tenant)?;
         let of = Of::Stream(&key.tenant, &key.stream);
         let there = self.batches.parts.tenants.document(of);
         let unknown = || ActionError::from(StreamError::Unknown(key.clone()));

@@ -81,7 +81,7 @@ impl Platform {
         tenant: &TenantId,
         content: impl AsyncRead + Unpin + Send,
     ) -> Result<Verdict, ActionError> {
-        self.tenant(tenant)?;
+        self.active(tenant)?;
         let _coming = self.app_turns.to_come(tenant).await?;
         let failed = |error: std::io::Error| {
             ActionError::unavailable("staging_unavailable", format!("the app cannot be written into staging: {error}"))
@@ -96,6 +96,8 @@ impl Platform {
         let file = tokio::fs::File::from_std(upload.file.try_clone().map_err(failed)?);
         write(file, content).await?;
         let _judging = self.app_turns.to_be_judged().await?;
+        // It may have been suspended or removed while the app came.
+        self.active(tenant)?;
         let described = blocking(move || {
             upload.file.sync_all()?;
             (&upload.file).rewind()?;

@@ -84,7 +84,7 @@ impl Platform {
 
     async fn open_new(&self, batch: BatchId, plan: &OpenBatch) -> Result<(), ActionError> {
         plan.files.iter().try_for_each(|file| file_name(&file.name).map(|_| ()))?;
-        let limits = self.tenant(&plan.tenant)?.app(&plan.app).limits;
+        let limits = self.active(&plan.tenant)?.app(&plan.app).limits;
         // A batch that is there already is committed again, whatever its limits are now.
         let load = match self.batches.parts.queue.batch(batch).await?.is_empty() {
             true => {

@@ -13,7 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Path, Query};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 use utoipa::IntoParams;
@@ -31,7 +31,8 @@ pub(super) fn routes() -> OpenApiRouter<Served> {
 }
 
 /// A letter's place among all, as an address says it: `17.3.0` is task, row and part.
-struct Place(LetterKey);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place(pub(super) LetterKey);
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -81,6 +82,12 @@ impl FromStr for Place {
         };
         let key = key.map(|((task, row), part)| Place((task, row, part)));
         key.ok_or_else(|| format!("{text:?} is not of the form task.row.part, such as 17.3.0"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Place, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -6,6 +6,7 @@ use super::super::once::ShownOnce;
 use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
 use super::Answer;
+use super::letters::Place;
 use crate::broker::{Credentials, StreamKey};
 use crate::journal::Cursor;
 use crate::platform::error::ActionError;
@@ -103,14 +104,30 @@ async fn purge(acting: Acting, Wanted(Path(named)): OfStream) -> Answer<Purged> 
     Ok(Json(Purged { purged }))
 }
 
-/// Put the dead letters of a stream back into its queue
+/// Which dead messages to replay.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Messages {
+    /// Their letters, each as `task.row.part`; all of the stream where none is named.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, max_items = 10_000)]
+    letters: Vec<Place>,
+}
+
+/// Put dead letters of a stream back into its queue
 #[utoipa::path(
     post, path = "/v1/tenants/{tenant}/streams/{stream}/replay", tag = "dead letters",
-    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path)), responses((status = 200, body = StreamReplay))
+    params(("tenant" = TenantId, Path), ("stream" = StreamName, Path)), request_body = Messages,
+    responses((status = 200, body = StreamReplay))
 )]
-async fn replay(acting: Acting, Wanted(Path(named)): OfStream) -> Answer<StreamReplay> {
+async fn replay(
+    acting: Acting,
+    Wanted(Path(named)): OfStream,
+    Wanted(Json(Messages { letters })): Wanted<Json<Messages>>,
+) -> Answer<StreamReplay> {
     let key = acting.stream(named)?;
-    acting.platform.replay_messages(&key).await.map(Json)
+    let letters = letters.into_iter().map(|Place(key)| key).collect();
+    acting.platform.replay_messages(&key, &letters).await.map(Json)
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -64,6 +64,9 @@ enum What {
         /// The stream whose messages they are, as tenant/stream: all of them go back into its queue
         #[arg(long, conflicts_with = "task")]
         stream: Option<StreamKey>,
+        /// Of the stream these letters alone, each as task.row.part, as the list has them with --json
+        #[arg(long, value_delimiter = ',', value_name = "LETTERS", requires = "stream")]
+        letters: Vec<String>,
         #[command(flatten)]
         remote: Remote,
     },
@@ -74,8 +77,8 @@ pub(crate) async fn run(args: &DeadLetters) -> Exit {
     match &args.what {
         What::List { which, limit } => which.remote.end(list(which, *limit).await),
         What::Export { which } => which.remote.end(export(which).await),
-        What::Replay { task, rows, stream, remote } => remote.end(match (stream, task) {
-            (Some(stream), _) => replay_messages(remote, stream).await,
+        What::Replay { task, rows, stream, letters, remote } => remote.end(match (stream, task) {
+            (Some(stream), _) => replay_messages(remote, stream, letters).await,
             (None, Some(task)) => replay(remote, *task, rows).await,
             // Refused when the command line is read.
             (None, None) => Ok(Exit::Failed),
@@ -144,8 +147,9 @@ async fn replay(remote: &Remote, task: u64, rows: &[u64]) -> Result<Exit, Client
     Ok(Exit::Done)
 }
 
-async fn replay_messages(remote: &Remote, key: &StreamKey) -> Result<Exit, ClientError> {
-    let answer: StreamReplay = remote.client()?.post(&super::streams::path(key, "replay"), &json!({})).await?;
+async fn replay_messages(remote: &Remote, key: &StreamKey, letters: &[String]) -> Result<Exit, ClientError> {
+    let wanted = json!({ "letters": letters });
+    let answer: StreamReplay = remote.client()?.post(&super::streams::path(key, "replay"), &wanted).await?;
     remote.tell(&answer, |answer| {
         out::line(format_args!("{} messages of stream {key} run once more", answer.messages));
         if answer.cut > 0 {
