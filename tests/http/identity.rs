@@ -95,6 +95,30 @@ fn tokens_outlive_a_restart_and_the_audit_log_names_who_did_what() {
         (&last["by"], &last["method"], &last["path"], &last["status"], &last["request_id"]),
         (&json!("acme"), &json!("POST"), &json!("/v1/tenants/acme/streams/trips/stop"), &json!(200), &json!("mine-17"))
     );
+    // What operators do stands in a log of its own, with which token was issued to whom, and with the tenant whose task it is.
+    let operator = scene.operator.at(&scene.daemon);
+    let issued = operator.post("/v1/tokens", &json!({ "name": "new", "tenant": "acme", "read_only": true })).good();
+    let task =
+        scene.acme.at(&scene.daemon).send("POST", "/v1/tenants/acme/apps/villains/files?name=a.csv", &[], b"n,deed\n");
+    let path = format!("/v1/tasks/{}/cancel", task.good()["tasks"][0]);
+    let _it_may_be_over = operator.post(&path, &json!({}));
+    let audit = scene.daemon.until("the audit log", || {
+        let audit = operator.get("/v1/logs?audit=true").good();
+        audit.as_array()?.iter().any(|event| event["path"] == path.as_str()).then_some(audit)
+    });
+    let audit = audit.as_array().unwrap();
+    assert!(audit.iter().all(|event| event["event"] == "request" && event["operator"] == true), "{audit:?}");
+    let of = |path: &str| audit.iter().rfind(|event| event["path"] == path).unwrap();
+    let what = of("/v1/tokens")["what"].as_str().unwrap();
+    let expected =
+        format!("token {} (\"new\") of tenant acme was issued: it may read until ", issued["id"].as_str().unwrap());
+    assert!(what.starts_with(&expected), "{what}");
+    assert_eq!(of(&path)["tenant"], "acme");
+    assert_eq!(scene.daemon.ask(&["logs", "--audit", "-n", "1"], &[0])["event"], "request");
+    let own = scene.acme.at(&scene.daemon).get("/v1/logs?event=request").good();
+    assert!(own.as_array().unwrap().iter().any(|event| event["path"] == path.as_str()), "{own}");
+    assert_eq!(scene.acme.at(&scene.daemon).get("/v1/logs?audit=true").problem(), "operators_only");
+    assert_eq!(operator.get("/v1/logs?audit=true&tenant=acme").problem(), "bad_query");
 }
 
 #[test]

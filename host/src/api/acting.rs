@@ -4,6 +4,7 @@
 //! was. So each route asks here first for whatever it is named.
 
 use super::asks::reader;
+use super::noted::Noted;
 use super::served::Served;
 use crate::broker::StreamKey;
 use crate::identity::Caller;
@@ -24,6 +25,8 @@ use tokio::io::AsyncRead;
 pub(super) struct Acting {
     pub(super) platform: Platform,
     pub(super) caller: Caller,
+    /// For the audit log.
+    pub(super) noted: Noted,
     tokens: Tokens,
 }
 
@@ -33,7 +36,8 @@ impl FromRequestParts<Served> for Acting {
     async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Acting, ActionError> {
         let caller = parts.extensions.get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| ActionError::internal("a route was reached that nobody guards"))?;
-        Ok(Acting { platform: served.platform.clone(), caller, tokens: served.tokens.clone() })
+        let noted = parts.extensions.get::<Noted>().cloned().unwrap_or_default();
+        Ok(Acting { platform: served.platform.clone(), caller, noted, tokens: served.tokens.clone() })
     }
 }
 
@@ -76,7 +80,10 @@ impl Acting {
     /// A tenant that was named.
     pub(super) fn tenant(&self, tenant: TenantId) -> Result<TenantId, ActionError> {
         match self.caller.may_reach(&tenant) {
-            true => Ok(tenant),
+            true => {
+                self.noted.tenant(&tenant);
+                Ok(tenant)
+            }
             false => Err(crate::batch::submit::unknown_tenant(&tenant)),
         }
     }
@@ -94,6 +101,19 @@ impl Acting {
         Ok(self.whose(asked)?.map_or(Scope::General, Scope::Tenant))
     }
 
+    /// The audit log, which is of no tenant.
+    pub(super) fn audit(&self, asked: Option<TenantId>) -> Result<Scope, ActionError> {
+        self.operator()?;
+        match asked {
+            None => Ok(Scope::Audit),
+            Some(tenant) => {
+                let sentence =
+                    format!("the audit log is of no tenant: leave audit out, and ask for the requests of {tenant}");
+                Err(ActionError::invalid("bad_query", sentence))
+            }
+        }
+    }
+
     /// A stream that was named.
     pub(super) fn stream(&self, (tenant, stream): (TenantId, StreamName)) -> Result<StreamKey, ActionError> {
         Ok(StreamKey { tenant: self.tenant(tenant)?, stream })
@@ -103,7 +123,10 @@ impl Acting {
     pub(super) async fn task(&self, number: u64) -> Result<TaskRecord, ActionError> {
         let task = self.platform.task(number).await?;
         match self.caller.may_reach(&task.tenant) {
-            true => Ok(task),
+            true => {
+                self.noted.tenant(&task.tenant);
+                Ok(task)
+            }
             false => Err(crate::platform::unknown_task(number)),
         }
     }
@@ -112,6 +135,10 @@ impl Acting {
     pub(super) async fn batch(&self, batch: BatchId) -> Result<(), ActionError> {
         match self.platform.owner(batch).await? {
             Some(tenant) if !self.caller.may_reach(&tenant) => Err(crate::platform::unknown_batch(batch)),
+            Some(tenant) => {
+                self.noted.tenant(&tenant);
+                Ok(())
+            }
             // Where it is nobody's, whatever is asked next says so.
             _ => Ok(()),
         }

@@ -13,6 +13,7 @@
 
 use super::deed::Deed;
 use super::held::held;
+use super::noted::Noted;
 use super::places::Place;
 use super::problem::Problem;
 use super::served::Served;
@@ -186,7 +187,7 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
                 let is_refused = error.kind == Kind::Forbidden;
                 let response = error.into_response();
                 if is_refused && is_told(uri.path()) {
-                    door.tell(&caller, &method, &uri, response.status(), &id).await;
+                    door.tell(&caller, &method, &uri, response.status(), &id, &Noted::default()).await;
                 }
                 return response;
             }
@@ -203,11 +204,12 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
             return held(has_room.map_or_else(IntoResponse::into_response, |()| response), under_way);
         }
         // What changes something comes to its end, and is told, although its client may be gone.
-        let (door, id) = (door.clone(), id.clone());
+        let (door, id, noted) = (door.clone(), id.clone(), Noted::default());
+        request.extensions_mut().insert(noted.clone());
         let deed = async move {
             let response = next.run(request).await;
             if is_told(uri.path()) {
-                door.tell(&caller, &method, &uri, response.status(), &id).await;
+                door.tell(&caller, &method, &uri, response.status(), &id, &noted).await;
             }
             held(response, under_way)
         };
@@ -225,17 +227,20 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
 }
 
 impl Door {
-    async fn tell(&self, caller: &Caller, method: &Method, uri: &Uri, status: StatusCode, id: &str) {
+    async fn tell(&self, caller: &Caller, method: &Method, uri: &Uri, status: StatusCode, id: &str, noted: &Noted) {
+        let (about, what) = noted.read();
         let what = Happening::Request {
             by: caller.name.clone(),
             token: caller.token.clone(),
+            operator: caller.is_operator(),
             method: method.to_string(),
             path: uri.path().chars().take(MAX_PATH).collect(),
             status: status.as_u16(),
             request_id: id.to_owned(),
+            what,
         };
         let named = || uri.path().strip_prefix("/v1/tenants/")?.split('/').next()?.parse::<TenantId>().ok();
-        let tenant = caller.tenant().cloned().or_else(named);
+        let tenant = caller.tenant().cloned().or(about).or_else(named);
         // A tenant that is not there has no journal.
         let tenant = tenant.filter(|tenant| self.served.platform.batches.parts.tenants.get(tenant).is_some());
         self.served.platform.batches.parts.journal.record(Event::now(tenant.as_ref(), what)).await;

@@ -18,6 +18,7 @@ mod guard;
 mod held;
 mod kept;
 mod live;
+mod noted;
 mod once;
 mod openapi;
 mod pages;

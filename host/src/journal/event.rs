@@ -199,6 +199,9 @@ pub enum Happening {
         /// Id of the token.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<String>,
+        /// It was an operator, and no tenant.
+        #[serde(default)]
+        operator: bool,
         /// `POST`, `PUT`, `PATCH` or `DELETE`.
         method: String,
         /// What of, without the query.
@@ -207,6 +210,9 @@ pub enum Happening {
         status: u16,
         /// The id of the request.
         request_id: String,
+        /// What was done, where path and status do not say it: which token was issued, which settings have changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        what: Option<String>,
     },
     /// A limit was reached.
     LimitReached {

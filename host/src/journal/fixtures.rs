@@ -133,10 +133,12 @@ pub(crate) fn every_kind() -> Vec<Event> {
         Happening::Request {
             by: "billing".into(),
             token: Some("abcdefghijkm".into()),
+            operator: true,
             method: "POST".into(),
             path: "/v1/tasks/3/cancel".into(),
             status: 200,
             request_id: "r-1".into(),
+            what: Some("weight is 2, and was 1".into()),
         },
         Happening::LimitReached { limit: "cpu_seconds".into(), reason: reason() },
         Happening::Trouble { reason: reason() },

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   record() ─▶ room in the queue ─▶ one thread ─┬▶ <data>/journal/general.jsonl                     all but app logs
+//!                                                ├▶ <data>/journal/audit.jsonl                       requests of operators
 //!                                                └▶ <data>/tenants/<tenant>/journal/journal.jsonl    all of the tenant
 //! ```
 //!

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub enum Scope {
     /// The platform's: everything but what apps log.
     General,
+    /// What operators asked for: no tenant can make it grow, so none can push out of it what others did.
+    Audit,
     /// A tenant's: everything that concerns it, and what its apps log.
     Tenant(TenantId),
 }
@@ -18,7 +20,7 @@ impl Scope {
     /// The tenant, where it is one's.
     pub fn tenant(&self) -> Option<&TenantId> {
         match self {
-            Scope::General => None,
+            Scope::General | Scope::Audit => None,
             Scope::Tenant(tenant) => Some(tenant),
         }
     }
@@ -35,6 +37,7 @@ impl Place {
     pub(super) fn of(data: &Path, scope: &Scope) -> Place {
         match scope {
             Scope::General => Place { directory: data.join("journal"), name: "general.jsonl" },
+            Scope::Audit => Place { directory: data.join("journal"), name: "audit.jsonl" },
             Scope::Tenant(tenant) => {
                 Place { directory: tenants(data).join(tenant.as_str()).join("journal"), name: "journal.jsonl" }
             }

@@ -33,9 +33,9 @@ impl Readers {
     /// Waits until this journal may be read.
     pub(super) async fn of(&self, scope: &Scope) -> Reading {
         let turn = self.turns.of(scope).await;
-        // The general one is the operator's, who waits for no tenant.
+        // The platform's are the operator's, who waits for no tenant.
         let seat = match scope {
-            Scope::General => None,
+            Scope::General | Scope::Audit => None,
             // It is never closed.
             Scope::Tenant(_) => Arc::clone(&self.seats).acquire_owned().await.ok(),
         };

@@ -33,6 +33,10 @@ pub(super) fn routes() -> OpenApiRouter<Served> {
 struct Logs {
     /// The log of this tenant; the general one where an operator names none.
     tenant: Option<TenantId>,
+    /// The audit log: what operators asked for. Theirs alone.
+    #[serde(default)]
+    #[param(default = false)]
+    audit: bool,
     /// Not before then.
     since: Option<Timestamp>,
     /// Before then.
@@ -86,8 +90,8 @@ async fn logs(
     OriginalUri(uri): OriginalUri,
     Wanted(Query(of)): Wanted<Query<Logs>>,
 ) -> Result<Paged<Vec<Event>>, ActionError> {
-    let Logs { tenant, since, until, event, app, task, stream, limit, after } = of;
-    let scope = acting.scope(tenant)?;
+    let Logs { tenant, audit, since, until, event, app, task, stream, limit, after } = of;
+    let scope = if audit { acting.audit(tenant)? } else { acting.scope(tenant)? };
     let filter = Filter { since, until, kinds: kinds(event), app, task, stream };
     let part = pages::part(after.map(After), limit, 10_000)?;
     let page = acting.platform.logs(scope, filter, part.limit, part.after).await?;

@@ -97,6 +97,13 @@ async fn issue(
         move |tokens| tokens.issue(token)
     })
     .await?;
+    let may = if token.read_only { "read" } else { "read and write" };
+    let whose = match &token.scope {
+        Scope::Operator => "an operator".to_owned(),
+        Scope::Tenant(tenant) => format!("tenant {tenant}"),
+    };
+    let (id, name, until) = (&issued.id, &token.name, token.expires);
+    acting.noted.what(format!("token {id} ({name:?}) of {whose} was issued: it may {may} until {until}"));
     let line = TokenLine { id: issued.id, good: token.is_good(now), token };
     Ok((Extension(ISSUED), Json(IssuedToken { secret: issued.text, line })))
 }
@@ -145,6 +152,7 @@ async fn revoke(
         move |tokens| tokens.revoke(&id, now)
     })
     .await?;
+    acting.noted.what(format!("token {id} ({:?}) was revoked", token.name));
     Ok(Json(TokenLine { id, good: token.is_good(now), token }))
 }
 

@@ -48,6 +48,9 @@ pub(crate) struct UsageArgs {
 pub(crate) struct Logs {
     /// Of this tenant; without it, the general journal
     tenant: Option<TenantId>,
+    /// The audit log: what operators asked for, by whatever tenants do not pushed out
+    #[arg(long, conflicts_with_all = ["tenant", "follow"])]
+    audit: bool,
     /// Go on with what happens from now on
     #[arg(short, long)]
     follow: bool,
@@ -113,6 +116,7 @@ async fn tell_logs(args: &Logs) -> Result<Exit, ClientError> {
         json!({ "tenant": tenant, "event": event, "app": app, "task": task, "stream": stream, "since": since });
     let client = args.remote.client()?;
     if !args.follow {
+        query["audit"] = json!(args.audit);
         let events: Vec<Event> = client.last("/v1/logs", &query, *limit).await?;
         events.iter().for_each(out::json);
         return Ok(Exit::Done);

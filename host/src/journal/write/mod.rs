@@ -177,7 +177,12 @@ impl Writer {
 
     fn take(&mut self, event: &Arc<Event>, line: &Arc<str>) {
         let is_general = !matches!(event.what, Happening::AppLog { .. } | Happening::StreamLog { .. });
-        let scopes = [is_general.then_some(Scope::General), event.tenant.clone().map(Scope::Tenant)];
+        let is_audit = matches!(event.what, Happening::Request { operator: true, .. });
+        let scopes = [
+            is_general.then_some(Scope::General),
+            is_audit.then_some(Scope::Audit),
+            event.tenant.clone().map(Scope::Tenant),
+        ];
         for scope in scopes.into_iter().flatten() {
             self.put(&scope, event, line);
         }
@@ -328,7 +333,7 @@ impl Writer {
     fn sweep(&mut self) {
         let names = std::fs::read_dir(tenants(&self.data)).into_iter().flatten().flatten();
         let known = names.filter_map(|entry| TenantId::parse(entry.file_name().to_str()?).ok()).map(Scope::Tenant);
-        for scope in known.chain([Scope::General]).collect::<Vec<_>>() {
+        for scope in known.chain([Scope::General, Scope::Audit]).collect::<Vec<_>>() {
             let place = self.place(&scope);
             if let Err(error) = file::expire(&place, &self.rules) {
                 tracing::warn!(%error, path = %place.file(0).display(), "an old journal cannot be removed");
