@@ -5,7 +5,7 @@ use super::show;
 use super::table::Reading;
 use super::written::{Entries, Value, Written};
 use super::{Config, Place, tenants};
-use crate::tenant::{Profile, Tenant, TenantId};
+use crate::tenant::{Of, Profile, Tenant, TenantId};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,11 +29,30 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Those of a configuration: with everything said that holds.
+    /// Those of a configuration: profiles with all their limits, tenants with what somebody has written of them.
     pub fn of(config: &Config) -> Documents {
         let profiles = config.profiles.iter().map(|(name, profile)| (name.clone(), show::profile(profile)));
-        let tenants = config.tenants.iter().map(|(name, it)| (name.to_string(), show::tenant(it, &config.profiles)));
+        let written = |name: &str| config.written.below("tenants")?.below(name);
+        let tenants = config.tenants.iter().map(|(name, tenant)| {
+            let document = match written(name.as_str()) {
+                Some(written) => written.of_document(show::whole_tenant(tenant)),
+                None => show::tenant(tenant, &config.profiles),
+            };
+            (name.to_string(), document)
+        });
         Documents { profiles: profiles.collect(), tenants: tenants.collect() }
+    }
+
+    /// Whether one stands among them.
+    pub fn has(&self, of: Of<'_>) -> bool {
+        match of {
+            Of::Profile(name) => self.profiles.contains_key(name),
+            Of::Tenant(id) => self.tenants.contains_key(id.as_str()),
+            Of::Stream(id, stream) => {
+                let streams = self.tenants.get(id.as_str()).and_then(|tenant| tenant.get("streams"));
+                streams.and_then(|streams| streams.get(stream.as_str())).is_some()
+            }
+        }
     }
 
     /// Reads them.
