@@ -119,6 +119,9 @@ impl std::fmt::Display for Of<'_> {
 }
 
 impl Tenants {
+    /// What was settled is kept in this file of the data directory.
+    pub const FILE: &str = "tenants.json";
+
     /// Those of a configuration, and what was settled since.
     ///
     /// # Errors

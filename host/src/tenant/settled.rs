@@ -94,7 +94,8 @@ fn lay(mut under: Map<String, Value>, over: &BTreeMap<String, Said>) -> Map<Stri
 /// Says something of one of them, where the file says `under`.
 fn say(all: &mut BTreeMap<String, Said>, name: &str, change: Change, under: Option<&Value>, version: u64) {
     let before = all.remove(name).unwrap_or_else(|| Said::nothing(version));
-    let whole = |settings| Said { version, settings: Some(settings), is_patch: false };
+    // A key that is null is one that is not there.
+    let whole = |settings| Said { version, settings: Some(merged(Value::Null, settings)), is_patch: false };
     let said = match (change, under) {
         (Change::Whole(settings), _) => whole(settings),
         (Change::Part(patch), Some(Value::Object(under))) if before.is_patch => {
