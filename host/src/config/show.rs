@@ -79,8 +79,10 @@ pub(super) fn whole_tenant(tenant: &Tenant) -> Value {
     self::document(tenant, &|limits, _| limits::written(limits))
 }
 
-/// `limits` writes limits that stand over others: those of the tenant's profile, where there are none.
-fn document(tenant: &Tenant, limits: &dyn Fn(&Limits, Option<&Limits>) -> Map<String, Value>) -> Value {
+/// Writes limits that stand over others; over those of the tenant's profile, where none are named.
+type WriteLimits<'w> = dyn Fn(&Limits, Option<&Limits>) -> Map<String, Value> + 'w;
+
+fn document(tenant: &Tenant, limits: &WriteLimits<'_>) -> Value {
     let sinks = tenant.sinks.iter().map(|(name, sink)| (name, json!({ "collection": sink.collection })));
     let apps = tenant.apps.iter().map(|(name, settings)| {
         let mut app = Map::from_iter([("sink".to_owned(), json!(settings.sink))]);
