@@ -5,7 +5,7 @@ use super::show;
 use super::table::Reading;
 use super::written::{Entries, Value, Written};
 use super::{Config, Place, tenants};
-use crate::tenant::{Of, Profile, Tenant, TenantId};
+use crate::tenant::{Profile, Tenant, TenantId};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,18 +41,6 @@ impl Documents {
             (name.to_string(), document)
         });
         Documents { profiles: profiles.collect(), tenants: tenants.collect() }
-    }
-
-    /// Whether one stands among them.
-    pub fn has(&self, of: Of<'_>) -> bool {
-        match of {
-            Of::Profile(name) => self.profiles.contains_key(name),
-            Of::Tenant(id) => self.tenants.contains_key(id.as_str()),
-            Of::Stream(id, stream) => {
-                let streams = self.tenants.get(id.as_str()).and_then(|tenant| tenant.get("streams"));
-                streams.and_then(|streams| streams.get(stream.as_str())).is_some()
-            }
-        }
     }
 
     /// Reads them.

@@ -89,8 +89,11 @@ pub enum SettleError {
         "profile {NORMAL} is always there, for tenants that name none: change it, or go back to what the file says (reset)"
     )]
     Always,
-    /// The file says nothing of it.
-    #[error("{0} does not stand in the configuration file, so there is nothing to go back to: change it, or remove it")]
+    /// The file says nothing of it, or nothing that would hold.
+    #[error(
+        "there is nothing that {0} could go back to: the configuration file does not name it, or its tenant was settled as a whole \
+         instead; change it, or remove it"
+    )]
     NotWritten(String),
     /// It cannot be written.
     #[error("tenants.json cannot be written: {0}")]
@@ -234,7 +237,9 @@ impl Tenants {
         match &change {
             Change::Whole(_) if is_tenants => {}
             Change::Removed if of == Of::Profile(NORMAL) => return Err(SettleError::Always),
-            Change::Reset if !self.written.has(of) => return Err(SettleError::NotWritten(of.to_string())),
+            Change::Reset if !settled.is_written(of, &self.written) => {
+                return Err(SettleError::NotWritten(of.to_string()));
+            }
             Change::Reset => {}
             _ if there.is_none() => return Err(SettleError::Missing(of.to_string())),
             _ => {}
@@ -248,20 +253,6 @@ impl Tenants {
         let version = settled.version(of);
         self.hold(settled)?;
         Ok(version)
-    }
-
-    /// Forgets that a tenant was there: `forgotten` does what else is to be done, and nobody settles anything meanwhile.
-    ///
-    /// # Errors
-    /// It is there, or never was, or that cannot be kept.
-    pub fn forget(&self, id: &TenantId) -> Result<(), SettleError> {
-        let _turn = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut settled = self.read().settled.clone();
-        if !settled.is_removed(id) {
-            return Err(SettleError::Missing(format!("{} that was removed", Of::Tenant(id))));
-        }
-        settled.forget(id);
-        self.hold(settled)
     }
 
     /// Keeps what was settled, and has it hold.

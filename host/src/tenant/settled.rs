@@ -178,6 +178,15 @@ impl Settled {
         }
     }
 
+    /// Whether the file says something of one that would hold if nobody had settled it.
+    pub(super) fn is_written(&self, of: Of<'_>, written: &Documents) -> bool {
+        match of {
+            Of::Profile(name) => written.profiles.contains_key(name),
+            Of::Tenant(id) => written.tenants.contains_key(id.as_str()),
+            Of::Stream(id, stream) => self.streams_under(id, written).contains_key(stream.as_str()),
+        }
+    }
+
     /// The version of one; 0 where nobody has settled anything.
     pub(super) fn version(&self, of: Of<'_>) -> u64 {
         let said = match of {
@@ -248,12 +257,6 @@ impl Settled {
             }
         }
         self.streams.retain(|_, streams| !streams.is_empty());
-    }
-
-    /// Forgets that a tenant was there.
-    pub(super) fn forget(&mut self, id: &TenantId) {
-        self.tenants.remove(id.as_str());
-        self.streams.remove(id.as_str());
     }
 
     /// The tenants that were removed, and not settled since.

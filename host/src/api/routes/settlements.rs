@@ -70,6 +70,8 @@ async fn tenant(acting: Acting, Wanted(Path(tenant)): Wanted<Path<TenantId>>) ->
 }
 
 /// Create a tenant, or settle it anew as a whole
+///
+/// Its streams are a part of it: those that are not named go, with their queues.
 #[utoipa::path(
     put, path = "/v1/tenants/{tenant}", tag = "tenants",
     params(("tenant" = TenantId, Path), Seens),

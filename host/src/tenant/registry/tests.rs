@@ -104,7 +104,7 @@ fn what_will_not_do_changes_nothing() {
         (Of::Tenant(&acme), Part(json!({ "streams": { "a": 3 } })), "tenants.acme.streams.a"),
         (Of::Profile("large"), Removed, "no such profile"),
         (Of::Profile("normal"), Removed, "profile normal is always there"),
-        (Of::Tenant(&id("nobody")), Reset, "does not stand in the configuration file"),
+        (Of::Tenant(&id("nobody")), Reset, "the configuration file does not name it"),
     ] {
         let told = tenants.change(of, change).unwrap_err().to_string();
         assert!(told.contains(part), "{part}: {told}");
@@ -289,8 +289,12 @@ fn what_is_reset_is_as_the_file_says_and_leaves_streams_alone() {
     assert!(tenants.overrides()[0].starts_with("tenant acme was removed at run time, and stays away"));
     tenants.change(of, Reset).unwrap();
     assert!(tenants.get(&acme).unwrap().streams.contains_key(&slow));
-    tenants.change(of, Whole(json!({}))).unwrap();
+    // As a whole: what the file says of its streams does not hold, and nothing goes back to that.
+    tenants.change(of, Whole(json!({ "streams": { "slow": { "app": "other" } } }))).unwrap();
     assert!(tenants.overrides()[0].starts_with("tenant acme was settled as a whole"));
+    let told = tenants.change(Of::Stream(&acme, &slow), Reset).unwrap_err().to_string();
+    assert!(told.contains("its tenant was settled as a whole"), "{told}");
+    assert_eq!(tenants.stream(&acme, &slow).unwrap().app.as_str(), "other");
 }
 
 #[test]
