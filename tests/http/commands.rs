@@ -91,3 +91,20 @@ fn streams_are_created_shown_changed_published_to_and_deleted() {
     assert_eq!(ask(&["streams", "list"]).as_array().map(Vec::len), Some(0));
     assert_eq!(ask(&["streams", "reset", "acme/trips"])["settings"]["app"], Value::from("villains"));
 }
+
+#[test]
+fn of_several_commands_that_create_one_tenant_at_once_none_is_overwritten() {
+    let scene = Scene::set();
+    for round in 0..10 {
+        let name = format!("fresh{round}");
+        std::thread::scope(|scope| {
+            for key in ["attempts", "streams", "consumers", "files_per_batch"] {
+                let (daemon, name, setting) = (&scene.daemon, &name, format!("limits.{key}=5"));
+                scope.spawn(move || daemon.ask(&["tenants", "set", name, &setting], &[0]));
+            }
+        });
+        let settled = scene.daemon.ask(&["tenants", "show", &name], &[0]);
+        let all = json!({ "attempts": 5, "streams": 5, "consumers": 5, "files_per_batch": 5 });
+        assert_eq!(settled["settings"]["limits"], all, "{settled}");
+    }
+}
