@@ -1,6 +1,7 @@
 //! Tenants, profiles and streams that several people settle, at once and one after another, and what the file says besides.
 
 use crate::scene::{CONFIG, Scene};
+use mysimbdp_tests::artefacts;
 use mysimbdp_tests::http::{Http, Reply};
 use serde_json::{Value, json};
 
@@ -172,4 +173,27 @@ fn a_tenant_that_was_touched_once_follows_the_file_and_goes_back_to_it() {
     assert_eq!(scene.globex.at(&scene.daemon).get("/v1/status").problem(), "unauthorized");
     let told = scene.daemon.command(["config", "check"]).stderr;
     assert!(!told.contains("run time"), "{told}");
+}
+
+#[test]
+fn whoever_has_a_token_of_a_removed_tenant_is_a_stranger_before_all_of_it_has_ended() {
+    let scene = Scene::set();
+    scene.daemon.drop_app_as("acme", &artefacts::obeys_messages(0), "obeys.so");
+    let path = "/v1/tenants/acme/streams/clicks";
+    ask(&scene.acme, "PUT", path, &[], &json!({ "app": "obeys-messages" })).good();
+    scene.acme.send("POST", &format!("{path}/lines"), &[], b"slow 25000\n").good();
+    scene.daemon.until("a message at work", || (scene.acme.get(path).good()["held"] == 1).then_some(()));
+    std::thread::scope(|scope| {
+        let removal = scope.spawn(|| scene.operator.send("DELETE", "/v1/tenants/acme", &[], b"").status);
+        let is_stranger = || (scene.acme.get("/v1/me").problem() == "unauthorized").then_some(());
+        scene.daemon.until("its removal", || (scene.operator.get("/v1/tenants/acme").status == 404).then_some(()));
+        scene.daemon.until("its token to be no good", is_stranger);
+        assert!(!removal.is_finished(), "its consumer takes its time to end");
+        // Its name is somebody else's when the removal has come to its end.
+        assert_eq!(ask(&scene.operator, "PUT", "/v1/tenants/acme", &[], &json!({})).status, 200);
+        let token = crate::scene::issue(&scene.daemon, "next", &["--tenant", "acme"]);
+        assert_eq!(removal.join().unwrap(), 204);
+        assert_eq!(scene.acme.with(&token).get("/v1/me").status, 200);
+        assert!(is_stranger().is_some());
+    });
 }
