@@ -37,7 +37,7 @@ fn tenants_and_profiles_are_settled_with_commands() {
     let ask = |arguments: &[&str]| scene.daemon.ask(arguments, &[0]);
     ask(&["profiles", "set", "small", "weight=3", "file_bytes=1kB"]);
     let made = ask(&["tenants", "set", "initech", "profile=small", "limits.formats=[\"csv\"]"]);
-    assert_eq!((&made["version"], &made["settings"]["limits"]["formats"][0]), (&1.into(), &"csv".into()), "{made}");
+    assert_eq!((&made["version"], &made["settings"]["limits"]["formats"][0]), (&2.into(), &"csv".into()), "{made}");
     let changed = ask(&["tenants", "set", "initech", "enabled=false", "limits.formats="]);
     assert_eq!((&changed["settings"]["enabled"], &changed["settings"]["profile"]), (&false.into(), &"small".into()));
     assert_eq!(ask(&["profiles", "list"]).as_array().unwrap().len(), 2);

@@ -100,6 +100,9 @@ fn tokens_outlive_a_restart_and_the_audit_log_names_who_did_what() {
     let issued = operator.post("/v1/tokens", &json!({ "name": "new", "tenant": "acme", "read_only": true })).good();
     let task =
         scene.acme.at(&scene.daemon).send("POST", "/v1/tenants/acme/apps/villains/files?name=a.csv", &[], b"n,deed\n");
+    let change = |patch: &[u8]| operator.send("PATCH", "/v1/tenants/acme", &[], patch).good();
+    change(br#"{"weight": 3, "limits": {"file_bytes": "9GB"}}"#);
+    change(br#"{"weight": 4}"#);
     let path = format!("/v1/tasks/{}/cancel", task.good()["tasks"][0]);
     let _it_may_be_over = operator.post(&path, &json!({}));
     let audit = scene.daemon.until("the audit log", || {
@@ -114,6 +117,7 @@ fn tokens_outlive_a_restart_and_the_audit_log_names_who_did_what() {
         format!("token {} (\"new\") of tenant acme was issued: it may read until ", issued["id"].as_str().unwrap());
     assert!(what.starts_with(&expected), "{what}");
     assert_eq!(of(&path)["tenant"], "acme");
+    assert_eq!(of("/v1/tenants/acme")["what"], "weight is 4, and was 3");
     assert_eq!(scene.daemon.ask(&["logs", "--audit", "-n", "1"], &[0])["event"], "request");
     let own = scene.acme.at(&scene.daemon).get("/v1/logs?event=request").good();
     assert!(own.as_array().unwrap().iter().any(|event| event["path"] == path.as_str()), "{own}");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
 
 mod apps;
+mod commands;
 mod description;
 mod fuzzed;
 mod going;
@@ -14,6 +15,7 @@ mod live;
 mod publishing;
 mod reading;
 mod scene;
+mod settled;
 mod submissions;
 mod tenants;
 mod uploads;

@@ -4,6 +4,7 @@
 //! was. So each route asks here first for whatever it is named.
 
 use super::asks::reader;
+use super::changed::changed;
 use super::noted::Noted;
 use super::served::Served;
 use crate::broker::StreamKey;
@@ -13,7 +14,7 @@ use crate::journal::Scope;
 use crate::platform::Platform;
 use crate::platform::error::{ActionError, Kind};
 use crate::task::{BatchId, TaskRecord};
-use crate::tenant::{StreamName, TenantId};
+use crate::tenant::{Of, StreamName, TenantId};
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -75,6 +76,19 @@ impl Acting {
     /// Why something failed: whoever was let go meanwhile hears that.
     pub(super) fn told(&self, error: ActionError) -> ActionError {
         self.still().err().unwrap_or(error)
+    }
+
+    /// Makes a change of what is settled, and notes what it has changed.
+    pub(super) async fn settling<T>(
+        &self,
+        of: Of<'_>,
+        change: impl Future<Output = Result<T, ActionError>>,
+    ) -> Result<T, ActionError> {
+        let settings = || self.platform.settlement(of).ok().map(|settlement| settlement.settings);
+        let before = settings();
+        let done = change.await?;
+        self.noted.what(changed(before.as_ref(), settings().as_ref()));
+        Ok(done)
     }
 
     /// A tenant that was named.

@@ -2,6 +2,7 @@
 
 use super::pages;
 use super::problem::Problem;
+use reqwest::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use reqwest::{Body, Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -191,6 +192,25 @@ impl Client {
         self.read(self.request(Method::POST, path).query(&said(query)?).body(bytes)).await
     }
 
+    /// Sends the content of a file, or of a message, with its content type.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn post_content<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        content_type: Option<&str>,
+        content: Body,
+    ) -> Result<T, ClientError> {
+        let request = self.request(Method::POST, path).query(&said(query)?).body(content);
+        self.read(match content_type {
+            Some(content_type) => request.header(CONTENT_TYPE, content_type),
+            None => request,
+        })
+        .await
+    }
+
     /// Asks for something to go.
     ///
     /// # Errors
@@ -199,14 +219,21 @@ impl Client {
         self.read(self.request(Method::DELETE, path)).await
     }
 
-    /// Changes what is settled somewhere, or settles it where nothing is. `patch` is a JSON merge patch.
+    /// Changes what is settled somewhere, or settles it where nothing is: whoever is faster is not overwritten. `patch` is a JSON
+    /// merge patch.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub async fn settle<T: DeserializeOwned>(&self, path: &str, patch: &impl Serialize) -> Result<T, ClientError> {
-        match self.read(self.request(Method::PATCH, path).json(patch)).await {
+        let change = || self.read(self.request(Method::PATCH, path).json(patch));
+        match change().await {
             Err(ClientError::Refused(problem)) if problem.status == 404 => {
-                self.read(self.request(Method::PUT, path).json(patch)).await
+                let create = self.request(Method::PUT, path).header(IF_NONE_MATCH, "*").json(patch);
+                match self.read(create).await {
+                    // Somebody else has created it meanwhile.
+                    Err(ClientError::Refused(problem)) if problem.status == 412 => change().await,
+                    answer => answer,
+                }
             }
             answer => answer,
         }

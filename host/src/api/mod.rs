@@ -11,6 +11,7 @@
 
 mod acting;
 mod asks;
+mod changed;
 pub mod client;
 mod dashboard;
 mod deed;

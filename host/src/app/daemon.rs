@@ -196,7 +196,10 @@ impl Daemon {
         }
         let files = FileStore::new(data.join("tenants"));
         let sinks = servers::sinks(&config).await?;
-        let tenants = Tenants::open(Arc::clone(&config), &data.join("tenants.json"))?;
+        let tenants = Tenants::open(Arc::clone(&config), &data.join(Tenants::FILE))?;
+        for sentence in tenants.overrides() {
+            tracing::warn!("{sentence}");
+        }
         let running = Running::default();
         let depot = servers::depot(&config)?;
         let parts = Parts {

@@ -5,9 +5,11 @@ use super::out;
 use crate::app::daemon::Daemon;
 use crate::config::{Config, variables};
 use crate::telemetry;
+use crate::tenant::{SettleError, Tenants};
 use crate::worker::protocol::Isolation;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Run the platform: watch staging, ingest what comes, until stopped (SIGTERM or Ctrl-C)
@@ -30,7 +32,7 @@ pub(crate) struct ConfigArgs {
 
 #[derive(clap::Subcommand, Debug)]
 enum What {
-    /// Read it, tell every mistake in it, and print what it comes to
+    /// Read it, tell every mistake in it, and print what it comes to; and what of it was settled otherwise at run time
     Check {
         /// The file; without it the one that `serve` would take
         file: Option<PathBuf>,
@@ -43,13 +45,35 @@ enum What {
 /// Runs `config check`.
 pub(crate) fn check(args: &ConfigArgs) -> Exit {
     let What::Check { file, json } = &args.what;
-    match load(file.as_deref()) {
-        Ok(config) if *json => out::json(&config),
-        Ok(config) => out::line(config.summary().trim_end()),
+    let config = match load(file.as_deref()) {
+        Ok(config) => config,
         Err(mistakes) => {
             out::note(mistakes);
             return Exit::Usage;
         }
+    };
+    if *json {
+        out::json(&config)
+    } else {
+        out::line(config.summary().trim_end())
+    }
+    tell_overrides(config)
+}
+
+/// Says what of the configuration does nothing where it was changed at run time, if that can be seen from here.
+fn tell_overrides(config: Config) -> Exit {
+    let path = config.data.join(Tenants::FILE);
+    if !path.exists() {
+        return Exit::Done;
+    }
+    match Tenants::open(Arc::new(config), &path) {
+        Ok(tenants) => tenants.overrides().iter().for_each(out::note),
+        // What was settled does not go with it: the daemon would not start.
+        Err(error @ SettleError::Mistakes(_)) => {
+            out::note(error);
+            return Exit::Usage;
+        }
+        Err(error) => out::note(error),
     }
     Exit::Done
 }

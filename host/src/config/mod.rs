@@ -20,6 +20,7 @@
 mod api;
 mod app_table;
 mod environment;
+mod keys;
 mod kind;
 mod limits;
 mod mistake;
@@ -38,6 +39,7 @@ mod written;
 pub use crate::tenant::{AppSettings, Limits, Profile, Sink, Stream, Tenant};
 pub use api::{Api, Listen};
 pub use environment::variables;
+pub use keys::Keys;
 pub use mistake::{ConfigErrors, Mistake, Place};
 pub use roster::{Documents, Roster};
 pub use servers::{AcknowledgedBy, MongoDb, QueueType, RabbitMq, Redis, Secret, Tls};
@@ -102,6 +104,8 @@ pub struct Config {
     pub profiles: BTreeMap<String, Profile>,
     /// The tenants that are named.
     pub tenants: BTreeMap<TenantId, Tenant>,
+    /// What of all that somebody has written.
+    pub written: Keys,
 }
 
 /// Where tasks wait.
@@ -193,6 +197,7 @@ impl Default for Config {
             keep: Keep::default(),
             profiles: BTreeMap::from([(NORMAL.to_owned(), Profile::normal())]),
             tenants: BTreeMap::new(),
+            written: Keys::default(),
         }
     }
 }
@@ -241,11 +246,6 @@ impl Config {
             }
         };
         read.map_err(ConfigErrors::of)
-    }
-
-    /// A tenant as it would be written in the file, as JSON.
-    pub fn document(tenant: &Tenant, profiles: &BTreeMap<String, Profile>) -> serde_json::Value {
-        show::tenant(tenant, profiles)
     }
 
     /// The tenant that a directory in staging makes where tenants are adopted: of the profile `normal`, with nothing else

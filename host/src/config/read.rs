@@ -1,5 +1,6 @@
 //! From the tree as it was written to the configuration as it is meant.
 
+use super::keys::Keys;
 use super::kind::{Choice, Count, Flag, Folder, Size, Text, Time};
 use super::mistake::Mistake;
 use super::table::{Findings, Known, Reading, Table};
@@ -41,7 +42,9 @@ pub(super) fn read(
     let (mut entries, syntax) = file.map_or_else(Default::default, |(name, text)| written::read(name, text));
     let mut mistakes = environment::lay_over(&mut entries, env);
     let default = Config { adopt_tenants: file.is_none(), ..Config::default() };
+    let written = Keys::of(&entries);
     let (config, found) = interpret(entries, default, real);
+    let config = Config { written, ..config };
     // What could not be read may be what something else needs: whatever dangles is told only where all could be read.
     let is_spoilt = |mistake: &Mistake| syntax.iter().any(|syntax| syntax.place == mistake.place);
     mistakes.extend(found.mistakes.into_iter().filter(|mistake| !is_spoilt(mistake)));
@@ -98,6 +101,7 @@ fn config(root: &mut Table<'_>, default: Config, real: &dyn Fn(&Path) -> PathBuf
         profiles,
         data,
         staging,
+        written: default.written,
     };
     keep_apart(root, &config, real);
     config

@@ -29,10 +29,17 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Those of a configuration: with everything said that holds.
+    /// Those of a configuration: profiles with all their limits, tenants with what somebody has written of them.
     pub fn of(config: &Config) -> Documents {
         let profiles = config.profiles.iter().map(|(name, profile)| (name.clone(), show::profile(profile)));
-        let tenants = config.tenants.iter().map(|(name, it)| (name.to_string(), show::tenant(it, &config.profiles)));
+        let written = |name: &str| config.written.below("tenants")?.below(name);
+        let tenants = config.tenants.iter().map(|(name, tenant)| {
+            let document = match written(name.as_str()) {
+                Some(written) => written.of_document(show::whole_tenant(tenant)),
+                None => show::tenant(tenant, &config.profiles),
+            };
+            (name.to_string(), document)
+        });
         Documents { profiles: profiles.collect(), tenants: tenants.collect() }
     }
 

@@ -7,7 +7,7 @@ use super::read::{BROKERS, ISOLATION, ON_KNOWN, QUEUES, SINKS};
 use super::{Config, limits, streams};
 use crate::duration::exact as time;
 use crate::size;
-use crate::tenant::{Profile, Tenant};
+use crate::tenant::{Limits, Profile, Tenant};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -68,26 +68,40 @@ impl Config {
     }
 }
 
-/// A tenant as its table says it: of limits and streams what differs.
+/// A tenant as its table says it: of limits what differs.
 pub(super) fn tenant(tenant: &Tenant, profiles: &BTreeMap<String, Profile>) -> Value {
     let base = profiles.get(&tenant.profile).map(|profile| profile.limits.clone()).unwrap_or_default();
+    self::document(tenant, &|limits, above| limits::difference_written(limits, above.unwrap_or(&base)))
+}
+
+/// A tenant with all that holds for it, said by whomever.
+pub(super) fn whole_tenant(tenant: &Tenant) -> Value {
+    self::document(tenant, &|limits, _| limits::written(limits))
+}
+
+/// Writes limits that stand over others; over those of the tenant's profile, where none are named.
+type WriteLimits<'w> = dyn Fn(&Limits, Option<&Limits>) -> Map<String, Value> + 'w;
+
+fn document(tenant: &Tenant, limits: &WriteLimits<'_>) -> Value {
     let sinks = tenant.sinks.iter().map(|(name, sink)| (name, json!({ "collection": sink.collection })));
     let apps = tenant.apps.iter().map(|(name, settings)| {
         let mut app = Map::from_iter([("sink".to_owned(), json!(settings.sink))]);
         if let Some(config) = settings.config.as_deref().and_then(|config| serde_json::from_str(config).ok()) {
             app.insert("config".to_owned(), config);
         }
-        app.insert("limits".to_owned(), limits::difference_written(&settings.limits, &tenant.limits).into());
+        app.insert("limits".to_owned(), limits(&settings.limits, Some(&tenant.limits)).into());
         (name, Value::Object(app))
     });
-    let streams =
-        tenant.streams.iter().map(|(name, stream)| (name, streams::written(stream, &tenant.app(&stream.app))));
+    let streams = tenant.streams.iter().map(|(name, stream)| {
+        let own = limits(&stream.limits, Some(&tenant.app(&stream.app).limits));
+        (name, streams::written(stream, own))
+    });
     json!({
         "profile": tenant.profile,
         "weight": tenant.weight,
         "enabled": tenant.enabled,
         "default_sink": tenant.default_sink,
-        "limits": limits::difference_written(&tenant.limits, &base),
+        "limits": limits(&tenant.limits, None),
         "sinks": named(sinks),
         "apps": named(apps),
         "streams": named(streams),

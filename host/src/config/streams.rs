@@ -115,8 +115,8 @@ fn consumers(table: &mut Table<'_>, ordered: bool, allowed: u64) -> (usize, usiz
     }
 }
 
-/// A stream, as it is written beside what is settled for its app.
-pub(super) fn written(stream: &Stream, app: &AppSettings) -> Value {
+/// A stream, as it is written, with what is written of its limits.
+pub(super) fn written(stream: &Stream, limits: Map<String, Value>) -> Value {
     let written = json!({
         "app": stream.app,
         "sink": stream.sink,
@@ -129,7 +129,6 @@ pub(super) fn written(stream: &Stream, app: &AppSettings) -> Value {
         "batch_bytes": crate::size::exact(stream.batch_bytes as u64),
         "enabled": stream.enabled,
     });
-    let limits = limits::difference_written(&stream.limits, &app.limits);
     let Value::Object(written) = written else { return written };
     written.into_iter().chain([("limits".to_owned(), limits.into())]).collect::<Map<_, _>>().into()
 }

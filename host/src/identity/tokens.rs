@@ -178,18 +178,19 @@ impl Tokens {
         })
     }
 
-    /// Takes all of a tenant's back: whoever is given its name later shall not be reached with them.
+    /// Takes all of a tenant's back that were issued until then: whoever is given its name later shall not be reached with them.
     ///
     /// # Errors
     /// That cannot be kept.
-    pub fn revoke_all_of(&self, tenant: &TenantId, now: Timestamp) -> Result<(), TokenError> {
-        let is_its = |kept: &Kept| kept.token.scope == Scope::Tenant(tenant.clone());
+    pub fn revoke_all_of(&self, tenant: &TenantId, until: Timestamp) -> Result<(), TokenError> {
+        let scope = Scope::Tenant(tenant.clone());
+        let is_its = |kept: &Kept| kept.token.scope == scope && kept.token.issued <= until;
         if !self.read().values().any(is_its) {
             return Ok(());
         }
         self.change(|all| {
             for kept in all.values_mut().filter(|kept| is_its(kept)) {
-                kept.token.revoked.get_or_insert(now);
+                kept.token.revoked.get_or_insert(until);
             }
             Ok(())
         })
@@ -265,8 +266,11 @@ mod tests {
         assert!(matches!(tokens.revoke("nobody", now), Err(TokenError::NoToken(_))));
         tokens.revoke_all_of(&"globex".parse().unwrap(), now).unwrap();
         assert!(tokens.who(&one.text, now).is_ok());
+        let issued = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1);
+        let next = tokens.issue(Token { issued, ..token(acme) }).unwrap();
         tokens.revoke_all_of(&"acme".parse().unwrap(), now).unwrap();
         assert_eq!(tokens.who(&one.text, now), Err(Stranger::Revoked));
+        assert!(tokens.who(&next.text, now).is_ok(), "it was issued to whoever has the name since");
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub use publishing::{PublishAnswer, Single};
 pub use receiving::Receiving;
 pub use streams::{StreamLimits, StreamLine};
 pub(crate) use tasks::unknown_task;
-pub use tenancy::{Change, Settlement};
+pub use tenancy::Settlement;
 pub use uploads::{OpenBatch, OpenedBatch, PlannedFile};
 
 use crate::batch::running::Running;

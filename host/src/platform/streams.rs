@@ -9,7 +9,7 @@ use crate::queue::QueueError;
 use crate::stream::manager::{StreamError, Streams};
 use crate::stream::window::{Counts, WindowReport};
 use crate::stream::{OnHost, Told};
-use crate::tenant::{AppName, OnBreach, SinkName, StreamName, StreamState, TenantId};
+use crate::tenant::{AppName, Of, OnBreach, SinkName, StreamName, StreamState, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,13 @@ pub struct StreamLine {
     /// What is where, where several hosts share the stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<OnHost>,
+    /// Rises with each change of what is settled for it; 0 where nobody has ever changed it.
+    #[serde(default)]
+    pub version: u64,
+    /// What is settled for it, as its table in the configuration would say it: where it alone is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<serde_json::Value>,
     /// What was counted since the hosts are up.
     #[serde(flatten)]
     pub counts: Counts,
@@ -117,6 +124,7 @@ impl Platform {
             window_seconds: settings.limits.window_seconds,
             on_breach: settings.limits.on_breach,
         };
+        let version = self.batches.parts.tenants.version(Of::Stream(&key.tenant, &key.stream));
         StreamLine {
             tenant: key.tenant,
             stream: key.stream,
@@ -135,17 +143,23 @@ impl Platform {
             oldest_seconds: depth.and_then(|depth| depth.oldest).map(|age| age.as_secs_f64()),
             window: last,
             hosts,
+            version,
+            settings: None,
             counts: total,
         }
     }
 
-    /// One stream.
+    /// One stream, with what is settled for it.
     ///
     /// # Errors
     /// There is none of that name.
     pub async fn stream(&self, key: &StreamKey) -> Result<StreamLine, ActionError> {
         self.known(&key.tenant)?;
-        Ok(self.stream_line(self.streams().get(key)?).await)
+        let line = self.stream_line(self.streams().get(key)?).await;
+        // As one: whoever changes it meanwhile gives it another version.
+        let document = self.batches.parts.tenants.document(Of::Stream(&key.tenant, &key.stream));
+        let (version, settings) = document.map(|document| (document.version, document.settings)).unzip();
+        Ok(StreamLine { version: version.unwrap_or(line.version), settings, ..line })
     }
 
     /// Starts a stream.

@@ -13,9 +13,9 @@ use crate::journal::{Event, Happening};
 use crate::part::Part;
 use crate::queue::{Share, TaskFilter};
 use crate::stream::manager::StreamError;
-use crate::tenant::{AppName, Of, SettleError, StreamName, Tenant, TenantId};
+use crate::tenant::{AppName, Change, Of, Seen, SettleError, StreamName, Tenant, TenantId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Tasks that are cancelled at once.
 const PAGE: usize = 1_000;
@@ -29,20 +29,11 @@ const LEAST_STREAMS: u64 = 16;
 pub struct Settlement {
     /// Its name.
     pub name: String,
-    /// Rises with each change; 0 where nobody has changed it since the configuration was read.
+    /// Rises with each change, that of a tenant with each of its streams as well; 0 where nobody has ever changed it.
     pub version: u64,
     /// As its table in the configuration would say it (`docs/configuration.md`).
     #[schema(value_type = Object)]
     pub settings: Value,
-}
-
-/// A change of what is settled.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// All of it.
-    Whole(Value),
-    /// What differs, as a JSON merge patch (RFC 7396).
-    Part(Value),
 }
 
 impl Platform {
@@ -66,47 +57,28 @@ impl Platform {
         (profiles.iter().filter_map(|profile| self.settlement(Of::Profile(&profile.name)).ok()).collect(), next)
     }
 
-    /// Settles a stream, or deletes it (`None`). `seen` is its version that was looked at. What counts against its tenant's
-    /// limits is the operator's to say: somebody else leaves that as it is.
+    /// Settles a stream, or deletes it. What counts against its tenant's limits is the operator's to say: somebody else leaves that
+    /// as it is.
     ///
     /// # Errors
-    /// There is no such tenant or stream, it will not do, was changed since, or is not the caller's to say.
+    /// There is no such tenant or stream, it will not do, is not as it was seen, or is not the caller's to say.
     pub async fn settle_stream(
         &self,
         key: &StreamKey,
-        change: Option<Change>,
-        seen: Option<u64>,
+        mut change: Change,
+        seen: Seen,
         is_operator: bool,
     ) -> Result<(), ActionError> {
         let tenant = self.known(&key.tenant)?;
         let of = Of::Stream(&key.tenant, &key.stream);
-        let there = self.batches.parts.tenants.document(of);
-        let unknown = || ActionError::from(StreamError::Unknown(key.clone()));
-        let (mut settings, patch) = match change {
-            None if there.is_none() => return Err(unknown()),
-            None => return self.say(of, None, seen).await,
-            Some(Change::Whole(settings)) => (json!({}), settings),
-            Some(Change::Part(patch)) => (there.clone().ok_or_else(unknown)?.settings, patch),
-        };
-        let named = OPERATORS_KEYS.iter().find(|key| patch.get(**key).is_some_and(|value| !value.is_null()));
-        if let Some(named) = named.filter(|_| !is_operator) {
-            let sentence =
-                format!("{named} of a stream is the operator's to settle: leave it out, or ask the operator");
-            return Err(ActionError::forbidden("operators_only", sentence));
+        let is_there = tenant.streams.contains_key(&key.stream);
+        if !is_there && matches!(change, Change::Part(_) | Change::Removed) {
+            return Err(StreamError::Unknown(key.clone()).into());
         }
-        merge(&mut settings, patch);
         if !is_operator {
-            let (now, before) = (settings.as_object_mut(), there.as_ref().and_then(|there| there.settings.as_object()));
-            if let Some(now) = now {
-                for key in OPERATORS_KEYS {
-                    now.shift_remove(key);
-                    if let Some(said) = before.and_then(|before| before.get(key)) {
-                        now.insert(key.to_owned(), said.clone());
-                    }
-                }
-            }
+            leave_to_the_operator(&mut change)?;
             let most = tenant.limits.streams.saturating_mul(4).max(LEAST_STREAMS);
-            if there.is_none() && tenant.streams.len() as u64 >= most {
+            if !is_there && tenant.streams.len() as u64 >= most {
                 let sentence = format!(
                     "tenant {} has {} streams settled, where {most} are allowed (4 times its limit streams): delete one first",
                     key.tenant,
@@ -115,49 +87,35 @@ impl Platform {
                 return Err(ActionError { kind: Kind::Limit, code: "streams", sentence });
             }
         }
-        // Whoever was faster is not overwritten, whether a version was named or not.
-        let version = there.map_or_else(|| self.batches.parts.tenants.version(of), |there| there.version);
-        self.say(of, Some(settings), Some(seen.unwrap_or(version))).await
+        self.say(of, change, seen, if is_operator { &[] } else { &OPERATORS_KEYS }).await
     }
 
-    /// Settles a tenant or a profile. `seen` is the version that was looked at. A tenant that was removed before, and of which
-    /// something is left, is cleared away first.
+    /// Settles a tenant or a profile. A tenant that was removed before, and of which something is left, is cleared away first.
     ///
     /// # Errors
-    /// It will not do, was changed since, or a part of what is not there was to be changed.
-    pub async fn settle(&self, of: Of<'_>, change: Change, seen: Option<u64>) -> Result<Settlement, ActionError> {
-        let settings = match change {
-            Change::Whole(settings) => settings,
-            Change::Part(patch) => {
-                let mut settings = self.settlement(of)?.settings;
-                merge(&mut settings, patch);
-                settings
-            }
-        };
-        if !settings.is_object() {
-            let sentence =
-                format!("{of}: what is settled is a JSON object, with the keys of its table in the configuration");
-            return Err(ActionError::invalid("bad_body", sentence));
-        }
+    /// It will not do, is not as it was seen, or a part of what is not there was to be changed.
+    pub async fn settle(&self, of: Of<'_>, change: Change, seen: Seen) -> Result<Settlement, ActionError> {
         if let Of::Tenant(id) = of
-            && self.batches.parts.tenants.removed().contains(id)
+            && self.was_removed(id)
+            && !matches!(change, Change::Part(_))
         {
             self.clear(id).await?;
         }
-        self.say(of, Some(settings), seen).await?;
+        self.say(of, change, seen, &[]).await?;
         self.settlement(of)
     }
 
-    /// Removes a tenant or a profile. Of a tenant that was removed before, what is left is cleared away.
+    /// Whether a tenant was removed, and not settled since.
+    pub fn was_removed(&self, id: &TenantId) -> bool {
+        self.batches.parts.tenants.removed().contains(id)
+    }
+
+    /// Removes a tenant or a profile. What a tenant has under way goes on until it is [cleared away](Platform::clear).
     ///
     /// # Errors
-    /// There is no such one, it was changed since, or something stands on it; or something of a tenant is left: ask again.
-    pub async fn remove(&self, of: Of<'_>, seen: Option<u64>) -> Result<(), ActionError> {
-        self.say(of, None, seen).await?;
-        match of {
-            Of::Tenant(id) => self.clear(id).await,
-            Of::Profile(_) | Of::Stream(..) => Ok(()),
-        }
+    /// There is no such one, it is not as it was seen, or something stands on it.
+    pub async fn remove(&self, of: Of<'_>, seen: Seen) -> Result<(), ActionError> {
+        self.say(of, Change::Removed, seen, &[]).await
     }
 
     /// Clears away what is left of tenants that were removed: for the start, after a kill amid it.
@@ -169,13 +127,23 @@ impl Platform {
         }
     }
 
-    async fn say(&self, of: Of<'_>, settings: Option<Value>, seen: Option<u64>) -> Result<(), ActionError> {
-        let is_removed = settings.is_none();
+    async fn say(
+        &self,
+        of: Of<'_>,
+        change: Change,
+        seen: Seen,
+        keeping: &'static [&'static str],
+    ) -> Result<(), ActionError> {
+        let is_removed = change == Change::Removed;
+        let what = match &change {
+            Change::Whole(_) | Change::Part(_) => "was settled anew",
+            Change::Removed => "was removed",
+            Change::Reset => "is as the configuration file says again",
+        };
         let (tenants, owned) = (self.batches.parts.tenants.clone(), Owned::of(of));
         // It is synced: off the runtime's threads.
-        let said = tokio::task::spawn_blocking(move || tenants.settle(owned.borrowed(), settings, seen)).await;
+        let said = tokio::task::spawn_blocking(move || tenants.settle(owned.borrowed(), change, seen, keeping)).await;
         said.map_err(|error| ActionError::internal(error.to_string()))??;
-        let what = if is_removed { "was removed" } else { "was settled anew" };
         let tenant = match of {
             Of::Tenant(id) if !is_removed => Some(id),
             Of::Stream(id, _) => Some(id),
@@ -210,8 +178,11 @@ impl Platform {
         Ok(())
     }
 
-    /// Ends all that a tenant had under way, unless it was settled anew meanwhile. Done twice, it is as done once.
-    async fn clear(&self, id: &TenantId) -> Result<(), ActionError> {
+    /// Ends all that a tenant that was removed had under way, unless it was settled anew meanwhile. Done twice, it is as done once.
+    ///
+    /// # Errors
+    /// Something is left: ask again.
+    pub async fn clear(&self, id: &TenantId) -> Result<(), ActionError> {
         let _turn = self.settling.of(id).await;
         if self.batches.parts.tenants.get(id).is_some() {
             return Ok(());
@@ -277,24 +248,18 @@ impl Owned {
     }
 }
 
-/// Lays a merge patch over a value (RFC 7396).
-fn merge(value: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *value = patch;
-        return;
-    };
-    if !value.is_object() {
-        *value = Value::Object(serde_json::Map::new());
+/// Leaves out of a change of a stream what is not its owner's to say.
+fn leave_to_the_operator(change: &mut Change) -> Result<(), ActionError> {
+    let (Change::Whole(settings) | Change::Part(settings)) = change else { return Ok(()) };
+    let named = OPERATORS_KEYS.iter().find(|key| settings.get(**key).is_some_and(|value| !value.is_null()));
+    if let Some(named) = named {
+        let sentence = format!("{named} of a stream is the operator's to settle: leave it out, or ask the operator");
+        return Err(ActionError::forbidden("operators_only", sentence));
     }
-    let Some(fields) = value.as_object_mut() else { return };
-    for (name, part) in patch {
-        match part {
-            Value::Null => {
-                fields.shift_remove(&name);
-            }
-            part => merge(fields.entry(name).or_insert(Value::Null), part),
-        }
+    if let Some(settings) = settings.as_object_mut() {
+        OPERATORS_KEYS.iter().for_each(|key| drop(settings.shift_remove(*key)));
     }
+    Ok(())
 }
 
 impl From<SettleError> for ActionError {
@@ -303,38 +268,18 @@ impl From<SettleError> for ActionError {
         match error {
             SettleError::Mistakes(_) => ActionError::invalid("bad_settings", sentence),
             SettleError::Stale { .. } => ActionError { kind: Kind::Stale, code: "changed_since", sentence },
+            SettleError::Gone(_) => ActionError { kind: Kind::Stale, code: "not_there", sentence },
+            SettleError::There { .. } => ActionError { kind: Kind::Stale, code: "there_already", sentence },
             SettleError::Missing(what) if what.starts_with("tenant") => {
                 ActionError::not_found("unknown_tenant", sentence)
             }
+            SettleError::Missing(what) if what.starts_with("stream") => {
+                ActionError::not_found("unknown_stream", sentence)
+            }
             SettleError::Missing(_) => ActionError::not_found("unknown_profile", sentence),
+            SettleError::Always => ActionError::conflict("always_there", sentence),
+            SettleError::NotWritten(_) => ActionError::conflict("not_in_the_file", sentence),
             SettleError::Io(_) => ActionError::unavailable("tenants_unavailable", sentence),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_patch_is_laid_over_as_its_standard_says() {
-        // The examples of RFC 7396, appendix A.
-        for (value, patch, expected) in [
-            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
-            (json!({"a":"b"}), json!({"a":null}), json!({})),
-            (json!({"a":"b","b":"c"}), json!({"a":null}), json!({"b":"c"})),
-            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
-            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
-            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
-            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
-            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
-            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
-            (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
-        ] {
-            let mut merged = value.clone();
-            merge(&mut merged, patch.clone());
-            assert_eq!(merged, expected, "{value} under {patch}");
         }
     }
 }

@@ -10,18 +10,23 @@
 use super::manager::{StreamError, Streams};
 use crate::broker::{BrokerError, StreamKey};
 use crate::failpoint;
+use crate::journal::{Event, Happening};
 
 impl Streams {
     /// Deletes the queue of a stream that is said to be deleted. Answers how many messages went with it.
     pub(super) async fn delete(&self, key: &StreamKey) -> Result<u64, StreamError> {
         self.book().going.insert(key.clone());
         failpoint::cross("stream.deleted_kept");
-        let messages = match self.inner.desk.broker.delete(key).await {
-            Err(BrokerError::NoQueue(_)) => 0,
-            deleted => deleted?,
+        let deleted = match self.inner.desk.broker.delete(key).await {
+            Err(BrokerError::NoQueue(_)) => None,
+            deleted => Some(deleted?),
         };
         self.book().going.remove(key);
-        Ok(messages)
+        if let Some(messages) = deleted {
+            let sentence = format!("the queue of stream {key} was deleted, and {messages} messages that waited in it");
+            self.inner.desk.parts.journal.record(Event::now(Some(&key.tenant), Happening::Deed { sentence })).await;
+        }
+        Ok(deleted.unwrap_or_default())
     }
 
     /// Deletes the queues of streams that are deleted, where they are not known to be gone.

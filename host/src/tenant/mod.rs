@@ -2,8 +2,10 @@
 
 mod limits;
 mod name;
+mod patch;
 mod registry;
 mod said;
+mod seen;
 mod settings;
 mod settled;
 
@@ -11,4 +13,6 @@ pub use limits::{Limits, NORMAL, OnBreach, Overrides, Profile, UNLIMITED};
 pub use name::{AppName, MAX_NAME, NameError, SinkName, StreamName, TenantId, is_name};
 pub use registry::{Document, Of, SettleError, Tenants};
 pub use said::{Said, StreamState};
+pub use seen::Seen;
 pub use settings::{AppSettings, Sink, Stream, Tenant};
+pub use settled::Change;

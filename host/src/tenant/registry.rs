@@ -3,20 +3,22 @@
 //!
 //! ```text
 //!   the file's tables ─┐
-//!                      ├─ what was settled stands instead of what the file says ─▶ read as the file is ─▶ profiles, tenants
-//!   tenants.json ──────┘                                                            (all mistakes: nothing is changed)
+//!                      ├─ what was settled is laid over what the file says ─▶ read as the file is ─▶ profiles, tenants
+//!   tenants.json ──────┘                                                       (all mistakes: nothing is changed)
 //! ```
 //!
-//! - Each profile and tenant that was settled has a version, which rises with each change: whoever changes one says which
-//!   version it has looked at, and where another was faster, nothing is changed.
+//! - Each profile, tenant and stream that was settled has a version, which rises with each change: whoever changes one says
+//!   which version it has looked at, and where another was faster, nothing is changed. Two who change parts of one at once
+//!   lose nothing of each other's: parts are laid over what is there, one after another.
 //! - One that was removed stays away, over a restart too, although the file or a directory in staging names it: until
 //!   somebody settles it anew.
 
-use super::settled::Settled;
-use super::{AppName, AppSettings, Profile, SinkName, Stream, StreamName, Tenant, TenantId};
+use super::seen::Seen;
+use super::settled::{Change, Settled};
+use super::{AppName, AppSettings, NORMAL, Profile, SinkName, Stream, StreamName, Tenant, TenantId};
 use crate::config::{Config, Documents, Roster};
 use crate::durable;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -66,9 +68,33 @@ pub enum SettleError {
         /// The version that was looked at.
         seen: u64,
     },
+    /// It was to be there.
+    #[error("{0} is not there, and If-Match says that it is: leave that out to create it")]
+    Gone(String),
+    /// It was not to be there.
+    #[error(
+        "{what} is there already, with version {now}, and If-None-Match says that it is not: look at it, then change that"
+    )]
+    There {
+        /// What, with its name.
+        what: String,
+        /// The version that it has.
+        now: u64,
+    },
     /// It is not there.
     #[error("there is no {0}")]
     Missing(String),
+    /// It is always there.
+    #[error(
+        "profile {NORMAL} is always there, for tenants that name none: change it, or go back to what the file says (reset)"
+    )]
+    Always,
+    /// The file says nothing of it, or nothing that would hold.
+    #[error(
+        "there is nothing that {0} could go back to: the configuration file does not name it, or its tenant was settled as a whole \
+         instead; change it, or remove it"
+    )]
+    NotWritten(String),
     /// It cannot be written.
     #[error("tenants.json cannot be written: {0}")]
     Io(#[from] io::Error),
@@ -96,12 +122,15 @@ impl std::fmt::Display for Of<'_> {
 }
 
 impl Tenants {
+    /// What was settled is kept in this file of the data directory.
+    pub const FILE: &str = "tenants.json";
+
     /// Those of a configuration, and what was settled since.
     ///
     /// # Errors
     /// What was settled cannot be read, or does not go with the configuration any more; the sentences say why.
     pub fn open(config: Arc<Config>, path: &Path) -> Result<Tenants, SettleError> {
-        let settled: Settled = durable::read_json(path)?.unwrap_or_default();
+        let settled = durable::read_json(path)?.map(Settled::kept).unwrap_or_default();
         let written = Documents::of(&config);
         let roster = settled.over(&written).read().map_err(|mistakes| {
             let told =
@@ -183,39 +212,51 @@ impl Tenants {
         now.document(of, &self.written)
     }
 
-    /// Settles a profile or a tenant, or removes it (`None`), durably. `seen` is the version that was looked at; without it,
-    /// whatever is there is changed. Answers the version that it has now.
+    /// Settles one, or a part of it, or removes it, durably. `keeping` names those of its keys that stay as they are, whatever is
+    /// settled as a whole. Answers the version that it has now.
     ///
     /// # Errors
-    /// It will not do (or something that stands on it would not), it was changed since, or it cannot be kept. Nothing has
-    /// changed then.
-    pub fn settle(&self, of: Of<'_>, settings: Option<Value>, seen: Option<u64>) -> Result<u64, SettleError> {
+    /// It will not do (or something that stands on it would not), it is not as whoever asks has `seen` it, or it cannot be kept.
+    /// Nothing has changed then.
+    pub fn settle(&self, of: Of<'_>, change: Change, seen: Seen, keeping: &[&str]) -> Result<u64, SettleError> {
         let _turn = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut settled, there, adopted) = {
+        let (mut settled, there, is_tenants) = {
             let now = self.read();
-            let adopted = match of {
-                Of::Stream(id, _) if !now.settled.over(&self.written).tenants.contains_key(id.as_str()) => {
-                    now.document(Of::Tenant(id), &self.written)
-                }
-                _ => None,
+            let is_tenants = match of {
+                Of::Stream(id, _) => now.document(Of::Tenant(id), &self.written).is_some(),
+                Of::Tenant(_) | Of::Profile(_) => true,
             };
-            (now.settled.clone(), now.document(of, &self.written), adopted)
+            (now.settled.clone(), now.document(of, &self.written), is_tenants)
         };
+        if let (Of::Tenant(id), Change::Removed, None) = (of, &change, &there)
+            && settled.is_removed(id)
+        {
+            // Whoever could not end everything then may try again.
+            return Ok(settled.version(of));
+        }
+        match &change {
+            Change::Whole(_) if is_tenants => {}
+            Change::Removed if of == Of::Profile(NORMAL) => return Err(SettleError::Always),
+            Change::Reset if !settled.is_written(of, &self.written) => {
+                return Err(SettleError::NotWritten(of.to_string()));
+            }
+            Change::Reset => {}
+            _ if there.is_none() => return Err(SettleError::Missing(of.to_string())),
+            _ => {}
+        }
+        seen.check(of, there.as_ref().map(|there| there.version))?;
+        let change = match (change, there) {
+            (Change::Whole(settings), Some(there)) => Change::Whole(kept(settings, &there.settings, keeping)),
+            (change, _) => change,
+        };
+        settled.say(of, change, &self.written);
         let version = settled.version(of);
-        if settings.is_none() && there.is_none() {
-            return match of {
-                // Removed before: whoever could not end everything then may try again.
-                Of::Tenant(id) if settled.is_removed(id) => Ok(version),
-                _ => Err(SettleError::Missing(of.to_string())),
-            };
-        }
-        if let Some(seen) = seen.filter(|seen| *seen != version) {
-            return Err(SettleError::Stale { what: of.to_string(), now: version, seen });
-        }
-        if let (Of::Stream(id, _), Some(adopted)) = (of, adopted) {
-            settled.say(Of::Tenant(id), Some(adopted.settings));
-        }
-        let version = settled.say(of, settings);
+        self.hold(settled)?;
+        Ok(version)
+    }
+
+    /// Keeps what was settled, and has it hold.
+    fn hold(&self, settled: Settled) -> Result<(), SettleError> {
         let Roster { profiles, tenants } = settled.over(&self.written).read().map_err(SettleError::Mistakes)?;
         durable::write_json(&self.path, &settled)?;
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
@@ -229,10 +270,15 @@ impl Tenants {
         let adopted: Vec<_> = adopted.map(as_now).collect();
         let known = tenants.into_iter().map(|(id, tenant)| (id, Arc::new(tenant))).chain(adopted).collect();
         *now = Now { settled, profiles, known };
-        Ok(version)
+        Ok(())
     }
 
-    /// The version of what is settled for one, there or not.
+    /// What of the file does nothing, because something else was settled since: a sentence for each.
+    pub fn overrides(&self) -> Vec<String> {
+        self.read().settled.overrides(&self.written)
+    }
+
+    /// The version of what is settled for one; 0 where nobody has settled anything.
     pub fn version(&self, of: Of<'_>) -> u64 {
         self.read().settled.version(of)
     }
@@ -250,8 +296,8 @@ impl Now {
         let settings = match of {
             Of::Profile(name) => documents.profiles.get(name).cloned(),
             Of::Tenant(id) => documents.tenants.get(id.as_str()).cloned().or_else(|| {
-                let adopted = self.known.get(id)?;
-                Some(Config::document(adopted, &self.profiles))
+                // Nobody says anything of one that was adopted.
+                self.known.contains_key(id).then(|| json!({}))
             }),
             Of::Stream(id, stream) => {
                 let tenant = self.document(Of::Tenant(id), written)?.settings;
@@ -262,117 +308,18 @@ impl Now {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn open(folder: &tempfile::TempDir, adopt: bool) -> Tenants {
-        let text = "[profiles.large]\nrows_per_task = 9\n[tenants.acme]\nprofile = \"large\"\n";
-        let file = folder.path().join("c.toml");
-        std::fs::write(&file, format!("adopt_tenants = {adopt}\n{text}")).unwrap();
-        let config = Config::load(Some(&file), []).unwrap();
-        Tenants::open(Arc::new(config), &folder.path().join("tenants.json")).unwrap()
-    }
-
-    fn id(name: &str) -> TenantId {
-        TenantId::parse(name).unwrap()
-    }
-
-    #[test]
-    fn what_is_settled_holds_at_once_and_after_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let tenants = open(&folder, false);
-        let (acme, globex) = (id("acme"), id("globex"));
-        assert_eq!(tenants.settle(Of::Tenant(&globex), Some(json!({ "weight": 5 })), None).unwrap(), 1);
-        assert_eq!(tenants.settle(Of::Profile("large"), Some(json!({ "rows_per_task": 11 })), Some(0)).unwrap(), 1);
-        tenants.settle(Of::Tenant(&acme), Some(json!({ "profile": "large", "enabled": false })), Some(0)).unwrap();
-        for tenants in [tenants, open(&folder, false)] {
-            assert_eq!(tenants.get(&globex).unwrap().weight, 5);
-            assert_eq!(
-                tenants.get(&acme).unwrap().limits.rows_per_task,
-                11,
-                "whoever has a profile has it as it is now"
-            );
-            assert!(tenants.active(&acme).is_none());
-            assert_eq!(tenants.document(Of::Tenant(&globex)).unwrap().version, 1);
+/// Settings, with some keys as they are in those before.
+fn kept(mut settings: Value, before: &Value, keys: &[&str]) -> Value {
+    if let Some(settings) = settings.as_object_mut() {
+        for key in keys {
+            settings.shift_remove(*key);
+            if let Some(said) = before.get(key) {
+                settings.insert((*key).to_owned(), said.clone());
+            }
         }
     }
-
-    #[test]
-    fn the_second_of_two_who_change_the_same_is_told_so() {
-        let folder = tempfile::tempdir().unwrap();
-        let tenants = open(&folder, false);
-        let acme = id("acme");
-        let change = |weight: u64| tenants.settle(Of::Tenant(&acme), Some(json!({ "weight": weight })), Some(0));
-        change(2).unwrap();
-        let told = change(3).unwrap_err().to_string();
-        assert!(told.starts_with("tenant acme has version 1 by now, and you have looked at 0"), "{told}");
-        assert_eq!(tenants.get(&acme).unwrap().weight, 2);
-    }
-
-    #[test]
-    fn what_will_not_do_changes_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let tenants = open(&folder, false);
-        let acme = id("acme");
-        for (of, settings, part) in [
-            (Of::Tenant(&acme), Some(json!({ "profile": "none" })), "no such profile"),
-            (
-                Of::Tenant(&acme),
-                Some(json!({ "limits": { "rows_per_task": "many" } })),
-                "tenants.acme.limits.rows_per_task",
-            ),
-            (Of::Profile("large"), None, "no such profile"),
-        ] {
-            let told = tenants.settle(of, settings, None).unwrap_err().to_string();
-            assert!(told.contains(part), "{part}: {told}");
-        }
-        assert!(matches!(tenants.settle(Of::Tenant(&id("nobody")), None, None), Err(SettleError::Missing(_))));
-        assert!(!folder.path().join("tenants.json").exists());
-        assert_eq!(tenants.get(&acme).unwrap().limits.rows_per_task, 9);
-    }
-
-    #[test]
-    fn one_that_is_removed_stays_away_until_it_is_settled_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let tenants = open(&folder, true);
-        let (acme, stray) = (id("acme"), id("stray"));
-        assert!(tenants.of_directory("stray").unwrap().1);
-        for gone in [&acme, &stray] {
-            tenants.settle(Of::Tenant(gone), None, None).unwrap();
-        }
-        for tenants in [tenants, open(&folder, true)] {
-            assert!(tenants.get(&acme).is_none() && tenants.of_directory("stray").is_none());
-        }
-        let tenants = open(&folder, true);
-        assert_eq!(tenants.removed(), [acme.clone(), stray]);
-        assert_eq!(tenants.settle(Of::Tenant(&acme), None, None).unwrap(), 1, "removed twice is as once");
-        assert_eq!(tenants.settle(Of::Tenant(&acme), Some(json!({})), None).unwrap(), 2);
-        assert!(tenants.active(&acme).is_some());
-    }
-
-    #[test]
-    fn a_stream_that_is_settled_leaves_the_rest_of_its_tenant_to_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let tenants = open(&folder, true);
-        tenants.of_directory("stray").unwrap();
-        let (acme, stray, clicks) = (id("acme"), id("stray"), StreamName::parse("clicks").unwrap());
-        for tenant in [&acme, &stray] {
-            let of = Of::Stream(tenant, &clicks);
-            assert!(tenants.document(of).is_none());
-            assert_eq!(tenants.settle(of, Some(json!({ "app": "clicks" })), Some(0)).unwrap(), 1);
-            assert!(tenants.stream(tenant, &clicks).is_some());
-        }
-        // The file says something else of the tenant later.
-        let file = folder.path().join("c.toml");
-        std::fs::write(&file, "[profiles.large]\nrows_per_task = 5\n[tenants.acme]\nprofile = \"large\"\n").unwrap();
-        let config = Config::load(Some(&file), []).unwrap();
-        let tenants = Tenants::open(Arc::new(config), &folder.path().join("tenants.json")).unwrap();
-        let now = tenants.get(&acme).unwrap();
-        assert_eq!((now.limits.rows_per_task, now.streams.len()), (5, 1));
-        tenants.settle(Of::Stream(&acme, &clicks), None, None).unwrap();
-        assert!(tenants.stream(&acme, &clicks).is_none());
-        assert!(matches!(tenants.settle(Of::Stream(&acme, &clicks), None, None), Err(SettleError::Missing(_))));
-    }
+    settings
 }
+
+#[cfg(test)]
+mod tests;

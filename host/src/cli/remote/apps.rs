@@ -1,14 +1,20 @@
-//! `mysimbdp apps …`: what is live, what was before, and the way back.
+//! `mysimbdp apps …`: what is live, what was before, and the way back; uploaded and retired.
 
+use super::submit::content_of;
 use super::{Remote, table};
 use crate::api::client::ClientError;
 use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::staging::candidate::short_generation;
 use crate::tenant::{AppName, TenantId};
+use crate::worker::words::one_line;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
-/// List apps, look at their history, roll back
+/// What an app is sent as.
+const BYTES: &str = "application/octet-stream";
+
+/// List apps, look at their history, upload, roll back, retire
 #[derive(clap::Args, Debug)]
 pub(crate) struct Apps {
     #[command(subcommand)]
@@ -34,6 +40,15 @@ enum What {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Upload an app: it is examined, probed and made live, or refused
+    Upload {
+        /// The tenant
+        tenant: TenantId,
+        /// The .so
+        file: PathBuf,
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Make an earlier generation live
     Rollback {
         /// The tenant
@@ -46,6 +61,15 @@ enum What {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Have new tasks and messages find an app no more; running ones finish, and a rollback brings it back
+    Retire {
+        /// The tenant
+        tenant: TenantId,
+        /// The app
+        app: AppName,
+        #[command(flatten)]
+        remote: Remote,
+    },
 }
 
 /// Runs the command.
@@ -53,6 +77,8 @@ pub(crate) async fn run(args: &Apps) -> Exit {
     match &args.what {
         What::List { tenant, remote } => remote.end(list(remote, tenant.as_ref()).await),
         What::History { tenant, app, remote } => remote.end(history(remote, tenant, app).await),
+        What::Upload { tenant, file, remote } => remote.end(upload(remote, tenant, file).await),
+        What::Retire { tenant, app, remote } => remote.end(retire(remote, tenant, app).await),
         What::Rollback { tenant, app, to, remote } => remote.end(roll_back(remote, tenant, app, to.as_deref()).await),
     }
 }
@@ -73,6 +99,26 @@ async fn history(remote: &Remote, tenant: &TenantId, app: &AppName) -> Result<Ex
         let head = ["at", "what", "generation", "version", "file", "sentence"];
         table(&head, &cells(history, &head));
     });
+    Ok(Exit::Done)
+}
+
+async fn upload(remote: &Remote, tenant: &TenantId, file: &Path) -> Result<Exit, ClientError> {
+    let (path, content) = (format!("/v1/tenants/{tenant}/apps"), content_of(file, |_| {})?);
+    let verdict: Value = remote.client()?.post_content(&path, &json!({}), Some(BYTES), content).await?;
+    let is_refused = verdict["verdict"] == "refused";
+    let sentence = one_line(verdict["sentence"].as_str().unwrap_or_default());
+    if is_refused {
+        remote.tell(&verdict, |_| ());
+        out::note(&sentence);
+        return Ok(Exit::Failed);
+    }
+    remote.tell(&verdict, |_| out::line(&sentence));
+    Ok(Exit::Done)
+}
+
+async fn retire(remote: &Remote, tenant: &TenantId, app: &AppName) -> Result<Exit, ClientError> {
+    let line: Value = remote.client()?.delete(&format!("/v1/tenants/{tenant}/apps/{app}")).await?;
+    remote.tell(&line, |_| out::line(format_args!("app {app} of tenant {tenant} is retired")));
     Ok(Exit::Done)
 }
 

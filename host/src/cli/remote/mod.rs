@@ -7,6 +7,7 @@ pub(crate) mod letters;
 pub(crate) mod publish;
 pub(crate) mod records;
 pub(crate) mod settlements;
+pub(crate) mod stream_settings;
 pub(crate) mod streams;
 pub(crate) mod submit;
 pub(crate) mod tasks;
@@ -16,6 +17,7 @@ pub(crate) mod tokens;
 use super::exit::Exit;
 use super::out;
 use crate::api::client::{Client, ClientError, Server};
+use crate::tenant::{MAX_NAME, is_name};
 use crate::worker::words::one_line;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -69,6 +71,12 @@ impl Remote {
             }
         }
     }
+}
+
+/// A name of a tenant or a profile, as a part of a path: nothing else is pasted into one.
+fn name(text: &str) -> Result<String, String> {
+    let rule = || format!("a name has 1 to {MAX_NAME} of a-z, 0-9, - and _, and starts with a letter");
+    if is_name(text) { Ok(text.to_owned()) } else { Err(rule()) }
 }
 
 /// Columns as wide as what stands in them.

@@ -1,4 +1,4 @@
-//! `mysimbdp publish`: a file of JSON lines as messages, one for each line.
+//! `mysimbdp publish`: a file of JSON lines as messages, one for each line; or a whole file as one message.
 //!
 //! Lines are sent some hundreds at a time, each portion durable before the next is sent. Every message has an id made of the
 //! run's and the line's number, so a portion that is sent again (because its answer was lost, or because the whole command is
@@ -14,7 +14,7 @@ use crate::platform::PublishAnswer;
 use crate::worker::words::one_line;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use std::io::{BufRead, BufReader, IsTerminal as _};
+use std::io::{BufRead, BufReader, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ const SHOWN: usize = 10;
 /// Tries of a portion that the broker cannot take just now.
 const TRIES: u32 = 5;
 
-/// Publish a file of JSON lines to a stream, one message for each line
+/// Publish a file of JSON lines to a stream, one message for each line; or any file as one message
 #[derive(clap::Args, Debug)]
 pub(crate) struct Publish {
     /// The stream, as tenant/stream
@@ -42,6 +42,18 @@ pub(crate) struct Publish {
     /// Messages per second, at most
     #[arg(long, value_name = "RATE")]
     rate: Option<f64>,
+    /// Publish the file as it is, as one message
+    #[arg(long, conflicts_with_all = ["ids", "no_ids", "rate"])]
+    message: bool,
+    /// The id of the one message: what is delivered twice under it is stored once
+    #[arg(long, requires = "message")]
+    id: Option<String>,
+    /// The routing key of the one message; without it, the first of its stream
+    #[arg(long, requires = "message", value_name = "KEY")]
+    routing_key: Option<String>,
+    /// The content type of the one message, such as application/json
+    #[arg(long, requires = "message", value_name = "TYPE")]
+    content_type: Option<String>,
     #[command(flatten)]
     remote: Remote,
 }
@@ -58,7 +70,7 @@ struct Total {
 
 /// Runs the command.
 pub(crate) async fn run(args: &Publish) -> Exit {
-    args.remote.end(publish(args).await)
+    args.remote.end(if args.message { publish_one(args).await } else { publish(args).await })
 }
 
 async fn publish(args: &Publish) -> Result<Exit, ClientError> {
@@ -108,6 +120,33 @@ async fn publish(args: &Publish) -> Result<Exit, ClientError> {
         ));
     });
     Ok(if total.refused > 0 { Exit::DeadLetters } else { Exit::Done })
+}
+
+/// Publishes the file as one message. Without an id it is tried once: whether it was taken is not known where an answer is lost.
+async fn publish_one(args: &Publish) -> Result<Exit, ClientError> {
+    let mut body = Vec::new();
+    open(&args.file)?.read_to_end(&mut body).map_err(|error| unreadable(&args.file, &error))?;
+    let query = serde_json::json!({ "id": args.id, "routing_key": args.routing_key });
+    let (client, path) = (args.remote.client()?, path(&args.stream, "messages"));
+    let mut tries = 1;
+    let answer: PublishAnswer = loop {
+        match client.post_content(&path, &query, args.content_type.as_deref(), body.clone().into()).await {
+            Err(error) if args.id.is_some() && error.may_pass() && tries < TRIES => {
+                tokio::time::sleep(Duration::from_millis(250) * tries).await;
+                tries += 1;
+            }
+            answer => break answer?,
+        }
+    };
+    if let Some((_, why)) = answer.refused.first() {
+        args.remote.tell(&answer, |_| ());
+        out::note(one_line(&format!("{}: the message is refused: {why}", args.stream)));
+        return Ok(Exit::DeadLetters);
+    }
+    args.remote.tell(&answer, |_| {
+        out::line(format_args!("{}: a message of {} bytes is accepted", args.stream, body.len()));
+    });
+    Ok(Exit::Done)
 }
 
 async fn send(

@@ -13,6 +13,7 @@ pub(crate) enum Settle {
     /// Show what is settled for it
     Show {
         /// Its name
+        #[arg(value_parser = super::name)]
         name: String,
         #[command(flatten)]
         remote: Remote,
@@ -20,6 +21,7 @@ pub(crate) enum Settle {
     /// Create it, or change what is settled for it: key=value, with the keys of its table in the configuration
     Set {
         /// Its name
+        #[arg(value_parser = super::name)]
         name: String,
         /// Such as limits.file_bytes=1GB, profile=large or weight=2; without a value, what is settled goes
         #[arg(value_name = "KEY=VALUE")]
@@ -27,9 +29,18 @@ pub(crate) enum Settle {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Have what the configuration file says of it hold again, whatever was settled since
+    Reset {
+        /// Its name
+        #[arg(value_parser = super::name)]
+        name: String,
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Remove it
     Remove {
         /// Its name
+        #[arg(value_parser = super::name)]
         name: String,
         #[command(flatten)]
         remote: Remote,
@@ -38,8 +49,12 @@ pub(crate) enum Settle {
 
 impl Settle {
     fn remote(&self) -> &Remote {
-        let (Settle::Show { remote, .. } | Settle::Set { remote, .. } | Settle::Remove { remote, .. }) = self;
-        remote
+        match self {
+            Settle::Show { remote, .. }
+            | Settle::Set { remote, .. }
+            | Settle::Reset { remote, .. }
+            | Settle::Remove { remote, .. } => remote,
+        }
     }
 
     /// Does it; `kind` is `tenants` or `profiles`.
@@ -59,6 +74,10 @@ impl Settle {
                 let settled: Settlement = client.settle(&format!("/v1/{kind}/{name}"), &patch).await?;
                 remote.tell(&settled, tell);
             }
+            Settle::Reset { name, .. } => {
+                let settled: Settlement = client.post(&format!("/v1/{kind}/{name}/reset"), &json!({})).await?;
+                remote.tell(&settled, tell);
+            }
             Settle::Remove { name, .. } => {
                 client.remove(&format!("/v1/{kind}/{name}")).await?;
                 remote.tell(&json!({ "removed": name }), |_| out::line(format_args!("{name} is removed")));
@@ -69,12 +88,17 @@ impl Settle {
 }
 
 fn tell(settled: &Settlement) {
-    out::line(format_args!("# {}, version {}", settled.name, settled.version));
-    out::line(toml::to_string(&settled.settings).unwrap_or_default().trim_end());
+    tell_settings(&settled.name, settled.version, &settled.settings);
+}
+
+/// What is settled for something, as its table in the configuration says it.
+pub(super) fn tell_settings(name: &str, version: u64, settings: &Value) {
+    out::line(format_args!("# {name}, version {version}"));
+    out::line(toml::to_string(settings).unwrap_or_default().trim_end());
 }
 
 /// A merge patch of `key=value`: numbers, `true` and `false` are what they are, everything else is text.
-fn patch(settings: &[String]) -> Result<Value, String> {
+pub(super) fn patch(settings: &[String]) -> Result<Value, String> {
     let mut patch = Map::new();
     for setting in settings {
         let (key, value) = setting

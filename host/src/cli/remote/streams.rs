@@ -1,12 +1,15 @@
-//! `mysimbdp streams …`: what they do, and starting and stopping them.
+//! `mysimbdp streams …`: what they do, and starting and stopping them; what is settled for them is `stream_settings`'s part.
 
+use super::stream_settings::Settle;
 use super::{Remote, table};
 use crate::api::client::ClientError;
 use crate::broker::{Credentials, StreamKey};
 use crate::cli::exit::Exit;
 use crate::cli::out;
 use crate::platform::StreamLine;
+use crate::size;
 use crate::stream::OnHost;
+use crate::stream::window::WindowReport;
 use crate::tenant::TenantId;
 use crate::worker::words::one_line;
 use serde_json::json;
@@ -17,7 +20,7 @@ use std::time::{Duration, Instant};
 /// How often the live table is drawn anew.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// List streams, and start, stop or watch them
+/// List streams; start, stop, watch, create, change and delete them
 #[derive(clap::Args, Debug)]
 pub(crate) struct Streams {
     #[command(subcommand)]
@@ -55,6 +58,18 @@ enum What {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Show the last windows of a stream in which something had happened on this host, oldest first
+    Windows {
+        /// The stream, as tenant/stream
+        stream: StreamKey,
+        /// At most so many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        limit: u16,
+        #[command(flatten)]
+        remote: Remote,
+    },
+    #[command(flatten)]
+    Settle(Settle),
     /// Show what a tenant's clients need to publish: address, exchange, user
     Credentials {
         /// The tenant
@@ -82,6 +97,8 @@ pub(crate) async fn run(args: &Streams) -> Exit {
         What::Start { stream, remote } => remote.end(change(remote, stream, "start").await),
         What::Stop { stream, remote } => remote.end(change(remote, stream, "stop").await),
         What::Purge { stream, remote } => remote.end(purge(remote, stream).await),
+        What::Windows { stream, limit, remote } => remote.end(windows(remote, stream, *limit).await),
+        What::Settle(settle) => settle.run().await,
         What::Credentials { tenant, rotate, remote } => remote.end(credentials(remote, tenant, *rotate).await),
         What::Watch { tenant, remote } => remote.end(watch(remote, tenant.as_ref()).await),
     }
@@ -117,6 +134,28 @@ async fn change(remote: &Remote, key: &StreamKey, what: &str) -> Result<Exit, Cl
 async fn purge(remote: &Remote, key: &StreamKey) -> Result<Exit, ClientError> {
     let answer: serde_json::Value = remote.client()?.post(&path(key, "purge"), &json!({})).await?;
     remote.tell(&answer, |answer| out::line(format_args!("{} messages of stream {key} are gone", answer["purged"])));
+    Ok(Exit::Done)
+}
+
+async fn windows(remote: &Remote, key: &StreamKey, limit: u16) -> Result<Exit, ClientError> {
+    let reports: Vec<WindowReport> = remote.client()?.get(&path(key, "windows"), &json!({ "limit": limit })).await?;
+    remote.tell(&reports, |reports| {
+        let row = |report: &WindowReport| {
+            let counts = &report.counts;
+            vec![
+                report.at.to_string(),
+                format!("{:.1}", report.seconds),
+                counts.messages.to_string(),
+                size::show(counts.bytes),
+                counts.stored.to_string(),
+                (counts.rejected + counts.refused).to_string(),
+                counts.errors.to_string(),
+                report.consumers.to_string(),
+            ]
+        };
+        let head = ["closed", "seconds", "messages", "bytes", "documents", "dead", "errors", "consumers"];
+        table(&head, &reports.iter().map(row).collect::<Vec<_>>());
+    });
     Ok(Exit::Done)
 }
 
@@ -223,6 +262,6 @@ fn on_host(host: &OnHost) -> Vec<String> {
     row
 }
 
-fn count(number: Option<u64>) -> String {
+pub(super) fn count(number: Option<u64>) -> String {
     number.map_or_else(|| "?".to_owned(), |number| number.to_string())
 }

@@ -83,23 +83,28 @@ async fn send(
     planned: &PlannedFile,
     bars: &Bars,
 ) -> Result<(), ClientError> {
-    let unreadable = |error: std::io::Error| ClientError::Broken(format!("{} cannot be read: {error}", path.display()));
-    let mut file = File::open(path).map_err(unreadable)?;
     let bar = bars.of(index);
     bar.set_message("sending");
     let sent = bar.clone();
-    // Read where it is sent, on the one thread there is, which has nothing else to do.
-    let chunks = std::iter::from_fn(move || {
-        let mut chunk = Vec::with_capacity(CHUNK);
-        let read = file.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
-        sent.inc(chunk.len() as u64);
-        read.map(|read| (read > 0).then_some(chunk)).transpose()
-    });
-    let content = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+    let content = content_of(path, move |bytes| sent.inc(bytes))?;
     let _stored: StoredFile = client.put(&format!("/v1/batches/{batch}/files/{index}"), content).await?;
     bar.set_position(0);
     bar.set_message(if planned.bytes == 0 { "empty" } else { "waiting" });
     Ok(())
+}
+
+/// The content of a file, to be sent as it is read; `sent` is told of each piece of it.
+pub(super) fn content_of(path: &Path, sent: impl Fn(u64) + Send + 'static) -> Result<reqwest::Body, ClientError> {
+    let unreadable = |error: std::io::Error| ClientError::Broken(format!("{} cannot be read: {error}", path.display()));
+    let mut file = File::open(path).map_err(unreadable)?;
+    // Read where it is sent, on the one thread there is, which has nothing else to do.
+    let chunks = std::iter::from_fn(move || {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        let read = file.by_ref().take(CHUNK as u64).read_to_end(&mut chunk);
+        sent(chunk.len() as u64);
+        read.map(|read| (read > 0).then_some(chunk)).transpose()
+    });
+    Ok(reqwest::Body::wrap_stream(futures_util::stream::iter(chunks)))
 }
 
 /// Tasks whose bars are kept up to date.

@@ -39,6 +39,7 @@ enum What {
     /// Revoke a token: it lets nobody in any more
     Revoke {
         /// Its id, as the list shows it
+        #[arg(value_parser = id)]
         id: String,
         #[command(flatten)]
         remote: Remote,
@@ -102,7 +103,7 @@ async fn done(what: &What, remote: &Remote) -> Result<Exit, ClientError> {
             });
         }
         What::Revoke { id, .. } => {
-            let line: Line = client.delete(&format!("/v1/tokens/{}", path(id))).await?;
+            let line: Line = client.delete(&format!("/v1/tokens/{id}")).await?;
             remote.tell(&line, |line| {
                 out::line(format_args!("token {} ({}) lets nobody in any more", line.id, line.name))
             });
@@ -133,7 +134,8 @@ fn row(line: &Line) -> Vec<String> {
     ]
 }
 
-/// Whatever was typed, as one part of a path.
-fn path(part: &str) -> String {
-    url::form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>().replace('+', "%20")
+/// What can be the id of a token, as a part of a path.
+fn id(text: &str) -> Result<String, String> {
+    let is_id = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_id { Ok(text.to_owned()) } else { Err("no id of a token: `mysimbdp tokens list` shows them".to_owned()) }
 }

@@ -26,7 +26,7 @@ async fn an_event_is_in_the_general_journal_and_in_its_tenant_s_and_what_an_app_
 #[tokio::test]
 async fn what_operators_asked_for_stands_in_a_journal_that_nobody_else_makes_grow() {
     let house = House::new(rules(), tuning());
-    let asked = every_kind().into_iter().find(|event| event.what.kind() == "request").unwrap();
+    let asked = super::super::fixtures::every_kind().into_iter().find(|event| event.what.kind() == "request").unwrap();
     let mut of_a_tenant = asked.clone();
     let Happening::Request { operator, .. } = &mut of_a_tenant.what else { unreachable!() };
     *operator = false;
