@@ -77,6 +77,31 @@ fn whoever_listens_with_a_token_that_is_revoked_hears_nothing_more() {
 }
 
 #[test]
+fn whoever_listens_to_a_tenant_that_is_removed_hears_nothing_more() {
+    let scene = Scene::set();
+    let paths = ["/v1/live?tenant=acme", "/v1/logs/follow?tenant=acme&limit=1"];
+    let mut of_acme = paths.map(|path| Events::of(&scene.operator, path));
+    let mut own = Events::of(&scene.acme, "/v1/live");
+    let mut all = Events::of(&scene.operator, "/v1/live");
+    own.until("status", |_| true);
+    of_acme[0].until("status", |_| true);
+    of_acme[1].until("event", |_| true);
+    let settle = |body: &str| {
+        scene.operator.send("PATCH", "/v1/tenants/acme", &[("content-type", "application/json")], body.as_bytes())
+    };
+    settle("{\"enabled\": false}").good();
+    assert!(own.lines.by_ref().all(|line| line.is_ok()), "a tenant that is suspended hears nothing");
+    // Its operator still does.
+    settle("{\"enabled\": false, \"weight\": 7}").good();
+    of_acme[1].until("event", |event| event["by"] == "operator");
+    assert_eq!(scene.operator.send("DELETE", "/v1/tenants/acme", &[], b"").status, 204);
+    for mut events in of_acme {
+        assert!(events.lines.by_ref().all(|line| line.is_ok()), "the events do not end as they should");
+    }
+    all.until("status", |status| status["tenants"].as_array().is_some_and(|tenants| tenants.len() == 1));
+}
+
+#[test]
 fn another_tenants_events_are_not_there() {
     let scene = Scene::set();
     for path in ["/v1/live?tenant=acme", "/v1/logs/follow?tenant=acme"] {

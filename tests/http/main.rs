@@ -13,6 +13,7 @@ mod lists;
 mod live;
 mod publishing;
 mod scene;
+mod slow;
 mod submissions;
 mod tenants;
 mod uploads;
