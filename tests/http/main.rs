@@ -6,6 +6,7 @@ mod apps;
 mod description;
 mod fuzzed;
 mod going;
+mod gone;
 mod hostile;
 mod identity;
 mod isolation;
