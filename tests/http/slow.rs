@@ -123,6 +123,18 @@ fn whoever_reads_nothing_of_its_answer_is_let_go() {
     assert!(came.starts_with(b"HTTP/1.1 200") && came.len() < whole, "{} of {whole} bytes", came.len());
 }
 
+#[test]
+fn a_connection_on_which_no_request_comes_is_closed() {
+    let scene = scene();
+    for begun in ["", "GET /v1/me HTTP/1.1\r\nho", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"] {
+        let mut stream = scene.acme.connect();
+        stream.write_all(begun.as_bytes()).unwrap();
+        let mut came = Vec::new();
+        stream.read_to_end(&mut came).unwrap_or_else(|error| panic!("{begun:?} keeps its connection: {error}"));
+        assert_eq!(came.starts_with(b"HTTP/1.1 200"), begun.contains("healthz"), "{begun:?}");
+    }
+}
+
 /// Sends all of a request before it reads anything, as many clients do.
 fn sent_first(http: &Http, method: &str, path: &str, body: &[u8]) -> Reply {
     let mut stream: TcpStream = http.connect();

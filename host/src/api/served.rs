@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often it is looked whether somebody may still listen, besides whenever tokens or tenants change.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether a token has expired; what is changed is heard of.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Shared by all routes and all doors.
 #[derive(Clone)]

@@ -155,6 +155,11 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let State { is_open, is_left, .. } = &*self.exchange.0;
+        if !is_open.load(Ordering::Relaxed) {
+            // The next request is wanted: what was left of the one before has been read after all.
+            is_left.store(false, Ordering::Relaxed);
+        }
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
@@ -255,6 +260,21 @@ mod tests {
         whole.lingers = Duration::from_secs(3_600);
         whole.shutdown().await.unwrap();
         assert!(whole.lingering.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_was_left_of_a_request_is_forgotten_when_the_next_is_wanted() {
+        let (mut wire, mut theirs, exchange) = wire();
+        let is_left = || exchange.0.is_left.load(Ordering::Relaxed);
+        exchange.0.is_open.store(true, Ordering::Relaxed);
+        exchange.0.is_left.store(true, Ordering::Relaxed);
+        theirs.write_all(b"xy").await.unwrap();
+        wire.read_u8().await.unwrap();
+        assert!(is_left(), "its answer is under way");
+        drop(Answering(exchange.clone()));
+        wire.flush().await.unwrap();
+        wire.read_u8().await.unwrap();
+        assert!(!is_left());
     }
 
     #[tokio::test]
