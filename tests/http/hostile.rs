@@ -45,9 +45,26 @@ fn bodies_that_are_too_large_no_json_or_not_what_is_wanted_are_told_so() {
         (post("/v1/tokens", &large).status, post("/v1/tokens", &large).problem()),
         (413, "body_too_large".to_owned())
     );
-    for body in [&b"{"[..], b"[]", b"\xff", b"{\"name\":1}", b"{\"name\":\"x\",\"more\":1}"] {
+    for body in [
+        &b"{"[..],
+        b"[]",
+        b"[\"arr\",null,true,3]",
+        b"null",
+        b"\xff",
+        b"{\"name\":1}",
+        b"{\"name\":\"x\",\"more\":1}",
+        b"{\"name\":\"x\",\"name\":\"y\"}",
+        b"{\"name\":\"x\"} {}",
+    ] {
         assert_eq!(post("/v1/tokens", body).problem(), "bad_body", "{}", String::from_utf8_lossy(body));
     }
+    let listed = b"{\"tenant\":\"acme\",\"app\":\"villains\",\"files\":[[\"a.csv\",3]]}";
+    assert_eq!(post("/v1/batches", listed).problem(), "bad_body");
+    let twice = b"{\"weight\":1,\"weight\":2}";
+    let twice = scene.operator.send("PATCH", "/v1/tenants/acme", &[("content-type", "application/json")], twice);
+    assert!(twice.problem() == "bad_body" && twice.text().contains("stands there twice"), "{}", twice.text());
+    let tokens = scene.operator.get("/v1/tokens").good();
+    assert_eq!(tokens.as_array().map(Vec::len), Some(4), "one was issued: {tokens}");
     let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
     assert_eq!(post("/v1/tokens", &deep).problem(), "bad_body");
     assert_eq!(scene.operator.get("/v1/tasks?limit=-1").problem(), "bad_query");
@@ -67,6 +84,66 @@ fn many_who_hold_a_connection_and_say_nothing_keep_nobody_out_for_long() {
     drop(held);
     slow.write_all(b"TP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
     assert_eq!(Reply::read(&mut slow).status, 401);
+}
+
+#[test]
+fn whatever_cannot_be_read_as_a_request_is_told_why_with_a_code_and_an_id() {
+    let scene = Scene::set();
+    let http = &scene.operator;
+    let long = "y".repeat(70_000);
+    let many: String = (0..200).map(|number| format!("x-{number}: y\r\n")).collect();
+    let cases = [
+        (b"\0\0\0\0\r\n\r\n".to_vec(), 400, "bad_request"),
+        (b"nonsense\r\n\r\n".to_vec(), 400, "bad_request"),
+        (b"GET / HTTP/9.9\r\n\r\n".to_vec(), 400, "bad_request"),
+        (format!("GET /{} HTTP/1.1\r\n\r\n", "y".repeat(65_535)).into_bytes(), 414, "uri_too_long"),
+        (format!("GET /{long}{long} HTTP/1.1\r\n\r\n").into_bytes(), 431, "head_too_large"),
+        (format!("GET / HTTP/1.1\r\nx: {long}{long}{long}\r\n\r\n").into_bytes(), 431, "head_too_large"),
+        (format!("GET / HTTP/1.1\r\n{many}\r\n").into_bytes(), 431, "head_too_large"),
+        (b"POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n".to_vec(), 400, "bad_request"),
+        (b"POST / HTTP/1.1\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef".to_vec(), 400, "bad_request"),
+    ];
+    // On a connection that had a request before, too.
+    let before = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", http.address);
+    for (bytes, status, code) in cases {
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
+        let told = |reply: &Reply| {
+            assert_eq!((reply.status, reply.problem().as_str()), (status, code), "{shown:?}: {}", reply.text());
+            assert_eq!(reply.header("x-request-id"), reply.json()["request_id"].as_str(), "{shown:?}");
+            assert_eq!(reply.header("connection"), Some("close"), "{shown:?}");
+        };
+        told(&http.raw(&bytes));
+        let mut stream = http.connect();
+        stream.write_all(before.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"{\"status\":\"live\"}") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            answer.push(byte[0]);
+        }
+        stream.write_all(&bytes).unwrap();
+        told(&Reply::read(&mut stream));
+    }
+    let metrics = http.get("/metrics").text();
+    for line in ["{status=\"400\"} 10", "{status=\"414\"} 2", "{status=\"431\"} 6"] {
+        assert!(metrics.contains(&format!("mysimbdp_http_requests_total{line}\n")), "{line}: {metrics}");
+    }
+}
+
+#[test]
+fn what_is_open_to_everybody_has_ids_is_counted_and_says_what_it_does_not_take() {
+    let scene = Scene::set();
+    let nobody = Http::of(&scene.daemon);
+    for path in ["/healthz", "/readyz", "/openapi.json", "/docs", "/", "/dashboard/js/main.js"] {
+        let reply = nobody.send("GET", path, &[("x-request-id", "mine")], b"");
+        assert_eq!((reply.status, reply.header("x-request-id")), (200, Some("mine")), "{path}");
+        let refused = nobody.post(path, &json!({}));
+        assert_eq!((refused.status, refused.problem().as_str()), (405, "method_not_allowed"), "{path}");
+        assert_eq!(refused.header("allow"), Some("GET,HEAD"), "{path}");
+        assert_eq!(refused.header("x-request-id"), refused.json()["request_id"].as_str(), "{path}");
+    }
+    let metrics = scene.operator.get("/metrics").text();
+    assert!(metrics.contains("mysimbdp_http_requests_total{status=\"405\"} 6\n"), "{metrics}");
 }
 
 #[test]

@@ -142,7 +142,8 @@ fn a_token_that_asks_too_often_is_told_when_to_come_again() {
     let scene = Scene::with(&config);
     let refused = (0..40).map(|_| scene.acme.get("/v1/me")).find(|reply| reply.status != 200).unwrap();
     assert_eq!((refused.status, refused.problem()), (429, "too_many_requests".to_owned()));
-    assert!(refused.header("retry-after").is_some());
+    let seconds = refused.header("retry-after").unwrap();
+    assert!(refused.text().contains(&format!("ask again in {seconds} s")), "{seconds}: {}", refused.text());
     assert_eq!(scene.globex.get("/v1/me").status, 200, "somebody else's token is not concerned");
 }
 

@@ -37,6 +37,13 @@ impl Events {
             }
         }
     }
+
+    /// Reads to their end, which comes before they must be kept alive.
+    fn end(&mut self) {
+        for line in self.lines.by_ref() {
+            assert_ne!(line.unwrap(), ":", "the events do not end");
+        }
+    }
 }
 
 #[test]
@@ -61,7 +68,7 @@ fn a_host_that_stops_lets_go_of_whoever_looks() {
     let mut events = Events::of(&scene.acme, "/v1/live");
     events.until("status", |_| true);
     assert_eq!(scene.daemon.stop(), 0);
-    assert!(events.lines.by_ref().all(|line| line.is_ok()), "the events do not end as they should");
+    events.end();
 }
 
 #[test]
@@ -72,8 +79,32 @@ fn whoever_listens_with_a_token_that_is_revoked_hears_nothing_more() {
     let tokens = scene.operator.get("/v1/tokens").good();
     let own = tokens.as_array().unwrap().iter().find(|token| token["name"] == "acme").unwrap();
     scene.operator.send("DELETE", &format!("/v1/tokens/{}", own["id"].as_str().unwrap()), &[], b"").good();
-    // The stream ends; one that did not would be read until the test's patience ends.
-    assert!(events.lines.by_ref().all(|line| line.is_ok()));
+    events.end();
+}
+
+#[test]
+fn whoever_listens_to_a_tenant_that_is_removed_hears_nothing_more() {
+    let scene = Scene::set();
+    let paths = ["/v1/live?tenant=acme", "/v1/logs/follow?tenant=acme&limit=1"];
+    let mut of_acme = paths.map(|path| Events::of(&scene.operator, path));
+    let mut own = Events::of(&scene.acme, "/v1/live");
+    let mut all = Events::of(&scene.operator, "/v1/live");
+    own.until("status", |_| true);
+    of_acme[0].until("status", |_| true);
+    of_acme[1].until("event", |_| true);
+    let settle = |body: &str| {
+        scene.operator.send("PATCH", "/v1/tenants/acme", &[("content-type", "application/json")], body.as_bytes())
+    };
+    settle("{\"enabled\": false}").good();
+    own.end();
+    // Its operator still does.
+    settle("{\"enabled\": false, \"weight\": 7}").good();
+    of_acme[1].until("event", |event| event["by"] == "operator");
+    assert_eq!(scene.operator.send("DELETE", "/v1/tenants/acme", &[], b"").status, 204);
+    for mut events in of_acme {
+        events.end();
+    }
+    all.until("status", |status| status["tenants"].as_array().is_some_and(|tenants| tenants.len() == 1));
 }
 
 #[test]

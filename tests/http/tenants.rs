@@ -36,6 +36,21 @@ fn a_tenant_that_is_created_works_at_once_and_after_a_restart() {
 }
 
 #[test]
+fn a_change_that_is_sent_again_says_its_version_again() {
+    let scene = Scene::set();
+    let change = || {
+        let headers = [("content-type", "application/json"), ("idempotency-key", "mine")];
+        scene.operator.send("PATCH", "/v1/tenants/acme", &headers, b"{\"weight\": 3}")
+    };
+    let (first, again) = (change(), change());
+    assert_eq!((first.good(), first.header("etag")), (again.good(), Some("\"1\"")));
+    for name in ["etag", "content-type"] {
+        assert_eq!(again.header(name), first.header(name), "{name}");
+    }
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+}
+
+#[test]
 fn a_tenant_that_is_suspended_runs_nothing_until_it_is_resumed_and_loses_nothing() {
     let scene = Scene::set();
     // Long enough to be met at work, however busy this machine is.

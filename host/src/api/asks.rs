@@ -1,6 +1,8 @@
 //! What a request says: its path, query and body, of which every mistake is told as a problem.
 
+use super::json::object;
 use super::once::ReadBody;
+use super::pace::{as_io, too_slow};
 use super::shares::Turn;
 use crate::platform::error::ActionError;
 use axum::Json;
@@ -11,16 +13,11 @@ use serde::Deserialize;
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio_stream::StreamExt as _;
 use tokio_util::io::StreamReader;
 
-/// How long the sender of a body may say nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Bytes of the largest body that is needed as a whole: lines of messages, the largest message and then some. A body stands for
-/// so many while its sender does not say how many come.
+/// Bytes of the largest body that is needed as a whole: lines of messages, the largest message and then some.
 pub(super) const LARGEST: usize = 32 << 20;
 
 /// A path, a query or a body of JSON.
@@ -60,69 +57,90 @@ where
         let Whole(body) = Whole::from_request(request, state).await?;
         // No body means that nothing is said.
         let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-        let read = serde_json::from_slice(text).map(|value| Wanted(Json(value)));
-        read.map_err(|error| ActionError::invalid("bad_body", error.to_string()))
+        object(text).map(|value| Wanted(Json(value))).map_err(|sentence| ActionError::invalid("bad_body", sentence))
     }
 }
 
-/// A body that is needed as a whole: no larger than its route allows, and no slower than [`PATIENCE`] allows.
+/// Most bytes of a body that is needed as a whole, on the routes that have this layer.
+#[derive(Clone, Copy)]
+pub(super) struct Most(pub(super) usize);
+
+/// A body that is needed as a whole, and no larger than its route allows ([`Most`]). It counts among what its token holds: as a
+/// whole from its beginning where its sender says how much comes, else as it comes.
 pub(super) struct Whole(pub(super) Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Whole {
     type Rejection = ActionError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Whole, ActionError> {
-        if let Some(turn) = request.extensions().get::<Arc<Turn>>() {
-            let most = LARGEST as u64;
-            turn.hold(request.body().size_hint().upper().map_or(most, |bytes| bytes.min(most)))?;
-        }
+    async fn from_request(request: Request, _: &S) -> Result<Whole, ActionError> {
+        let most = request.extensions().get::<Most>().map_or(LARGEST, |Most(bytes)| *bytes);
+        let turn = request.extensions().get::<Arc<Turn>>().cloned();
         let read = request.extensions().get::<ReadBody>().cloned();
-        let whole = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await.map_err(|_| late())?;
-        if let (Some(read), Ok(body)) = (read, &whole) {
-            read.is(body);
+        let hold = |bytes: usize| turn.as_ref().map_or(Ok(()), |turn| turn.hold(bytes as u64));
+        let body = request.into_body();
+        let said = body.size_hint().exact().map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        if let Some(bytes) = said {
+            // Before a byte of it is read.
+            within(bytes, most)?;
+            hold(bytes)?;
         }
-        whole.map(Whole).map_err(|rejection| match rejection.status() {
-            axum::http::StatusCode::PAYLOAD_TOO_LARGE => {
-                ActionError::too_large("body_too_large", "the body is larger than is read here: send less at once")
+        let (mut whole, mut chunks) = (Vec::with_capacity(said.unwrap_or(0)), body.into_data_stream());
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| broken(&error))?;
+            within(whole.len() + chunk.len(), most)?;
+            if said.is_none() {
+                hold(chunk.len())?;
             }
-            _ => ActionError::invalid("bad_body", rejection.body_text()),
-        })
+            whole.extend_from_slice(&chunk);
+        }
+        if let Some(read) = read {
+            read.is(&whole);
+        }
+        Ok(Whole(whole.into()))
     }
 }
 
-/// A body that is needed as a whole did not come in time.
-fn late() -> ActionError {
-    ActionError::too_slow(format!("the body did not come within {} s: send it faster", PATIENCE.as_secs()))
+fn within(bytes: usize, most: usize) -> Result<(), ActionError> {
+    match bytes <= most {
+        true => Ok(()),
+        false => Err(ActionError::too_large(
+            "body_too_large",
+            format!("the body is larger than the {most} bytes that are read here: send less at once"),
+        )),
+    }
+}
+
+/// A body did not come whole.
+fn broken(error: &axum::Error) -> ActionError {
+    too_slow(error).unwrap_or_else(|| {
+        ActionError::invalid("bad_body", format!("the body did not come whole ({error}): send it again"))
+    })
 }
 
 /// The hash of a body, of which nothing is held; `None` where it is larger than any that is read as a whole.
 pub(super) async fn hashed(body: Body) -> Result<Option<Hash>, ActionError> {
-    let hashing = async {
-        let (mut hasher, mut bytes, mut chunks) = (Hasher::new(), 0, body.into_data_stream());
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| ActionError::invalid("bad_body", error.to_string()))?;
-            bytes += chunk.len();
-            if bytes > LARGEST {
-                return Ok(None);
-            }
-            hasher.update(&chunk);
+    let (mut hasher, mut bytes, mut chunks) = (Hasher::new(), 0, body.into_data_stream());
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| broken(&error))?;
+        bytes += chunk.len();
+        if bytes > LARGEST {
+            return Ok(None);
         }
-        Ok(Some(hasher.finalize()))
-    };
-    tokio::time::timeout(PATIENCE, hashing).await.map_err(|_| late())?
+        hasher.update(&chunk);
+    }
+    Ok(Some(hasher.finalize()))
 }
 
-/// A body as it comes. It ends with an error where its sender says nothing for too long, or may send no more: that is asked with
-/// each chunk, and when all is there.
+/// A body as it comes. It ends with an error where its sender is too slow, or may send no more: that is asked with each chunk,
+/// and when all is there.
 pub(super) fn reader(
     body: Body,
     may: impl Fn() -> Result<(), ActionError> + Send + 'static,
 ) -> impl AsyncRead + Unpin + Send {
-    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "nothing came for 30 s: the sender is too slow, or gone");
-    let chunks = body.into_data_stream().timeout(PATIENCE).map(Some).chain(tokio_stream::once(None));
+    let chunks = body.into_data_stream().map(Some).chain(tokio_stream::once(None));
     let chunks = chunks.map(move |chunk| {
         may().map_err(io::Error::other)?;
-        chunk.map_or(Ok(Bytes::new()), |chunk| chunk.map_err(late)?.map_err(io::Error::other))
+        chunk.map_or(Ok(Bytes::new()), |chunk| chunk.map_err(as_io))
     });
     StreamReader::new(Box::pin(chunks))
 }

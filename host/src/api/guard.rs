@@ -14,23 +14,26 @@
 use super::deed::Deed;
 use super::held::held;
 use super::noted::Noted;
+use super::pace::Paced;
 use super::places::Place;
 use super::problem::Problem;
+use super::rates::{self, Rates};
 use super::served::Served;
 use super::shares::{Shares, Turn};
+use crate::config::Api;
 use crate::identity::Caller;
 use crate::journal::{Event, Happening};
 use crate::platform::error::{ActionError, Kind};
-use crate::quota::bucket::{Amount, Bucket};
+use crate::telemetry::metrics::Metrics;
 use crate::tenant::TenantId;
+use axum::body::Body;
 use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::Instrument;
 
@@ -40,18 +43,16 @@ pub(super) const REQUEST_ID: &str = "x-request-id";
 const MAX_ID: usize = 128;
 /// Characters of a path that are told.
 const MAX_PATH: usize = 256;
-/// In which the requests of a token are counted.
-const RATE_WINDOW: Duration = Duration::from_secs(10);
-/// Rates that are kept: of more tokens, those that have said nothing for longest begin anew.
-const MAX_RATES: usize = 10_000;
 
 /// A way in.
 #[derive(Clone)]
 pub(super) struct Door {
     served: Served,
     way: Way,
-    rates: Arc<Rates>,
+    rates: Rates,
     shares: Shares,
+    /// How long whoever sends a body may say nothing.
+    patience: Duration,
 }
 
 /// How somebody comes.
@@ -65,18 +66,11 @@ pub(super) enum Way {
     Network,
 }
 
-struct Rates {
-    /// Requests of a token in each [`RATE_WINDOW`].
-    most: u64,
-    began: Instant,
-    of: Mutex<HashMap<String, Bucket>>,
-}
-
 impl Door {
-    /// To a port with so many places for connections, at which so many requests of a token are answered in a window.
-    pub(super) fn new(served: Served, way: Way, requests: u64, connections: usize) -> Door {
-        let rates = Rates { most: requests, began: Instant::now(), of: Mutex::default() };
-        Door { served, way, rates: Arc::new(rates), shares: Shares::new(connections) }
+    /// To a port that is settled so.
+    pub(super) fn new(served: Served, way: Way, api: &Api) -> Door {
+        let (rates, shares) = (Rates::new(api.requests, Instant::now()), Shares::new(api.connections));
+        Door { served, way, rates, shares, patience: api.patience }
     }
 
     /// Whether whoever comes this way needs no token.
@@ -134,43 +128,56 @@ impl Door {
         Ok(())
     }
 
-    fn rate(&self, caller: &Caller) -> Result<(), ActionError> {
+    fn rate(&self, caller: &Caller) -> Result<(), Refused> {
         let Some(token) = &caller.token else { return Ok(()) };
-        let now = self.rates.began.elapsed();
-        let mut rates = self.rates.of.lock().unwrap_or_else(PoisonError::into_inner);
-        if rates.len() >= MAX_RATES && !rates.contains_key(token) {
-            rates.clear();
-        }
-        let limit = Amount { messages: self.rates.most, bytes: u64::MAX };
-        let bucket = rates.entry(token.clone()).or_insert_with(|| Bucket::new(limit, RATE_WINDOW));
-        if !bucket.allowed(now).is_none() {
-            bucket.take(now, Amount { messages: 1, bytes: 0 });
-            return Ok(());
-        }
-        let seconds = bucket.next(now).saturating_sub(now).as_secs() + 1;
+        let Err(wait) = self.rates.ask(token, Instant::now()) else { return Ok(()) };
+        let seconds = wait.as_secs() + 1;
         let sentence = format!(
             "this token has asked {} times in {} s, and no more are answered (api.requests): ask again in {seconds} s",
             self.rates.most,
-            RATE_WINDOW.as_secs()
+            rates::WINDOW.as_secs()
         );
-        Err(ActionError { kind: Kind::TooMany, code: "too_many_requests", sentence })
+        let error = ActionError { kind: Kind::TooMany, code: "too_many_requests", sentence };
+        Err(Refused { error, again: Some(seconds) })
     }
 
-    fn admit(&self, request: &Request, caller: &Caller) -> Result<Option<Turn>, ActionError> {
+    fn admit(&self, request: &Request, caller: &Caller) -> Result<Option<Turn>, Refused> {
         self.rate(caller)?;
         // One whose tenant is suspended or gone reaches nothing.
         self.served.platform.lets_in(caller.tenant())?;
         let changes = !request.method().is_safe();
         if caller.read_only && changes {
             let sentence = "your token may only read: ask the operator for one that may write";
-            return Err(ActionError::forbidden("read_only", sentence));
+            return Err(ActionError::forbidden("read_only", sentence).into());
         }
-        self.shares.begin(caller, changes)
+        Ok(self.shares.begin(caller, changes)?)
+    }
+}
+
+/// Why a request is not let in, and in how many seconds it may be sent again, where that is known.
+struct Refused {
+    error: ActionError,
+    again: Option<u64>,
+}
+
+impl From<ActionError> for Refused {
+    fn from(error: ActionError) -> Refused {
+        Refused { error, again: None }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = self.error.into_response();
+        if let Some(seconds) = self.again {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 
 /// See the module.
-pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.uri().path());
     let metrics = door.served.metrics.clone();
@@ -183,9 +190,9 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let turn = match door.admit(&request, &caller) {
             Ok(turn) => turn.map(Arc::new),
-            Err(error) => {
-                let is_refused = error.kind == Kind::Forbidden;
-                let response = error.into_response();
+            Err(refused) => {
+                let is_refused = refused.error.kind == Kind::Forbidden;
+                let response = refused.into_response();
                 if is_refused && is_told(uri.path()) {
                     door.tell(&caller, &method, &uri, response.status(), &id, &Noted::default()).await;
                 }
@@ -193,6 +200,7 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
             }
         };
         let under_way = (turn.clone(), request.extensions().get::<Arc<Place>>().map(|place| place.begin()));
+        let mut request = request.map(|body| Body::new(Paced::new(body, door.patience)));
         request.extensions_mut().insert(caller.clone());
         if let Some(turn) = turn {
             request.extensions_mut().insert(turn);
@@ -215,12 +223,20 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
         };
         Deed::new(deed.in_current_span()).await
     };
-    let mut response = Problem::stamped(work.instrument(span).await, &id);
+    answered(work.instrument(span).await, &id, &metrics)
+}
+
+/// What stands before routes that are open to everybody: an id, and that they are counted.
+pub(super) async fn open(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    answered(next.run(request).await, &id, &metrics)
+}
+
+/// The answer with the id of its request, counted.
+fn answered(response: Response, id: &str, metrics: &Metrics) -> Response {
+    let mut response = Problem::stamped(response, id);
     metrics.answered(response.status().as_u16());
-    if response.status() == StatusCode::TOO_MANY_REQUESTS {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RATE_WINDOW.as_secs()));
-    }
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response

@@ -6,7 +6,7 @@
 //! many, or [`KEPT`] is over, are they forgotten. Pure: the time is an argument.
 
 use axum::body::Bytes;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use blake3::Hash;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +25,8 @@ const SWEEP: Duration = Duration::from_secs(3_600);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    pub(super) content_type: Option<HeaderValue>,
+    /// Of its headers, those that are part of what it says.
+    pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
 
     fn answer(bytes: usize) -> Left {
-        Left::Answer(Answer { status: StatusCode::OK, content_type: None, body: vec![b'x'; bytes].into() })
+        Left::Answer(Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: vec![b'x'; bytes].into() })
     }
 
     fn asked(text: &str) -> Hash {

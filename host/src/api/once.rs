@@ -35,6 +35,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 pub(super) const REPEATED: [(HeaderName, HeaderValue); 1] = [(REPLAYED, HeaderValue::from_static("true"))];
 /// Longest key, in bytes.
 pub(super) const MAX_KEY: usize = 255;
+/// Headers of an answer that are part of what it says: which version it is of, and where more of it is.
+const TOLD_AGAIN: [HeaderName; 4] = [header::CONTENT_TYPE, header::ETAG, header::LINK, header::LOCATION];
 /// Largest answer that is kept, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 
@@ -141,8 +143,13 @@ pub(super) async fn once(State(Once(kept)): State<Once>, mut request: Request, n
         (Some(ShownOnce(sentence)), _) => Left::Secret(sentence),
         (None, None) => Left::Nothing,
         (None, Some(body)) => {
-            let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
-            Left::Answer(Answer { status: parts.status, content_type, body })
+            let mut headers = HeaderMap::new();
+            for name in TOLD_AGAIN {
+                for value in parts.headers.get_all(&name) {
+                    headers.append(name.clone(), value.clone());
+                }
+            }
+            Left::Answer(Answer { status: parts.status, headers, body })
         }
     };
     taken.settle(read.0.get().copied(), left, Instant::now());
@@ -162,11 +169,8 @@ async fn again(request: Request, body: Option<Hash>, left: Left) -> Result<Respo
         return Err(another());
     }
     match left {
-        Left::Answer(Answer { status, content_type, body }) => {
-            let mut response = (status, Body::from(body)).into_response();
-            if let Some(content_type) = content_type {
-                response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-            }
+        Left::Answer(Answer { status, headers, body }) => {
+            let mut response = (status, headers, Body::from(body)).into_response();
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             Ok(response)
         }

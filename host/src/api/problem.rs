@@ -62,6 +62,16 @@ impl Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
+        let again = match status {
+            // It waits for another of the same token to end.
+            StatusCode::TOO_MANY_REQUESTS => Some(1),
+            // It waits for a server, a disk or another host.
+            StatusCode::SERVICE_UNAVAILABLE => Some(5),
+            _ => None,
+        };
+        if let Some(seconds) = again {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+        }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }
@@ -92,14 +102,38 @@ impl Problem {
 /// What a connection is told for which there is no place, as it goes over the wire.
 pub(super) fn no_place() -> String {
     let sentence = "each connection of this port has a request under way (api.connections): try again in a second";
+    wire(Problem::of(ActionError::unavailable("no_place", sentence)), "retry-after: 1\r\n")
+}
+
+/// What is told of bytes that could not be read as a request for this reason (400, 414 or 431), as it goes over the wire.
+pub(super) fn no_request(status: StatusCode) -> String {
+    let (code, sentence) = match status {
+        StatusCode::URI_TOO_LONG => {
+            ("uri_too_long", "the address of the request is too long to be read: send what is large in the body")
+        }
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => (
+            "head_too_large",
+            "the head of the request has more than 64 KiB, or more than 100 headers: send fewer and shorter ones",
+        ),
+        _ => (
+            "bad_request",
+            "what came cannot be read as a request of HTTP/1.1: its first line or one of its headers is malformed, such as a \
+             Content-Length that is no number or stands there twice; look at what your client sends",
+        ),
+    };
+    let (title, detail) = (status.canonical_reason().unwrap_or_default().to_owned(), sentence.to_owned());
+    wire(Problem { status: status.as_u16(), title, code: code.to_owned(), detail, request_id: None }, "")
+}
+
+/// An answer after which its connection is closed, of a request that has come to no route.
+fn wire(problem: Problem, more: &str) -> String {
     let id = uuid::Uuid::now_v7().to_string();
-    let problem =
-        Problem { request_id: Some(id.clone()), ..Problem::of(ActionError::unavailable("no_place", sentence)) };
+    let problem = Problem { request_id: Some(id.clone()), ..problem };
     let body = serde_json::to_string(&problem).unwrap_or_default();
     let (status, title, length) = (problem.status, problem.title, body.len());
     format!(
         "HTTP/1.1 {status} {title}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {length}\r\ncache-control: no-store\r\n\
-         retry-after: 1\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n{body}"
+         x-content-type-options: nosniff\r\n{more}x-request-id: {id}\r\nconnection: close\r\n\r\n{body}"
     )
 }
 

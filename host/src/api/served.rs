@@ -5,13 +5,14 @@ use crate::identity::Caller;
 use crate::identity::tokens::Tokens;
 use crate::platform::Platform;
 use crate::telemetry::metrics::Metrics;
+use crate::tenant::TenantId;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often it is looked whether somebody may still listen, besides whenever tokens change.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether a token has expired; what is changed is heard of.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Shared by all routes and all doors.
 #[derive(Clone)]
@@ -25,19 +26,23 @@ pub struct Served {
 }
 
 impl Served {
-    /// Comes when a caller may hear nothing more: the host stops, its token is over, or its tenant is.
-    pub(super) fn until_over(&self, caller: Caller) -> impl Future<Output = ()> + Send + use<> {
+    /// Comes when a caller may hear nothing more of a tenant, or of all: the host stops, its token is over or its own tenant
+    /// suspended, or the tenant that it listens to is there no more.
+    pub(super) fn until_over(&self, caller: Caller, of: Option<TenantId>) -> impl Future<Output = ()> + Send + use<> {
         let served = self.clone();
         async move {
-            let mut changes = served.tokens.changes();
+            let tenants = &served.platform.batches.parts.tenants;
+            let (mut changes, mut settled) = (served.tokens.changes(), tenants.changes());
             loop {
                 let is_good = caller.token.as_ref().is_none_or(|id| served.tokens.is_good(id, Timestamp::now()));
-                if !is_good || served.platform.lets_in(caller.tenant()).is_err() {
+                let is_there = of.as_ref().is_none_or(|tenant| tenants.get(tenant).is_some());
+                if !is_good || !is_there || served.platform.lets_in(caller.tenant()).is_err() {
                     return;
                 }
                 tokio::select! {
                     () = served.stop.cancelled() => return,
                     _ = changes.changed() => {}
+                    _ = settled.changed() => {}
                     () = tokio::time::sleep(LOOK_AGAIN) => {}
                 }
             }

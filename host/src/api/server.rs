@@ -1,8 +1,9 @@
 //! HTTP over TCP, with TLS where there is a certificate.
 //!
 //! - At most so many connections at once (`api.connections`, [`places`](super::places)): those that do nothing make room for
-//!   newcomers. One on which no request comes whole within [`PATIENCE`], or that reads nothing of its answer for so long, is
-//!   closed.
+//!   newcomers. One on which no request comes within `api.patience`, or that reads nothing of its answer for so long, is closed;
+//!   how slowly a body may come is [`pace`](super::pace)'s to say.
+//! - What is no request is answered too, and an answer is not lost because its client still sends ([`wire`](super::wire)).
 //! - A handshake has its own task and deadline: nobody waits for somebody else's.
 //! - At a stop, requests under way are finished, for at most [`GRACE`].
 
@@ -11,13 +12,15 @@ use super::places::{Place, Places};
 use super::problem;
 use super::routes;
 use super::served::Served;
+use super::wire::{Exchange, Wire};
 use crate::config::{Api, Listen};
+use crate::telemetry::metrics::Metrics;
 use axum::Router;
 use axum::http::StatusCode;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::{self, Write as _};
@@ -33,8 +36,6 @@ use tower::ServiceExt as _;
 
 /// Where HTTP is served where nothing is said.
 pub const USUAL_PORT: u16 = 7373;
-/// How long the head of a request may take, a connection be idle, and a client read nothing of its answer.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
@@ -72,8 +73,7 @@ pub struct HttpServer {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     way: Way,
-    requests: u64,
-    connections: usize,
+    api: Api,
     /// Where it is reached: `http://127.0.0.1:7373`.
     pub address: String,
 }
@@ -108,17 +108,16 @@ impl HttpServer {
             listener.local_addr().map_err(|source| HttpError::Bind { address: ([0, 0, 0, 0], 0).into(), source })?;
         let way = if at.ip().is_loopback() { Way::Loopback } else { Way::Network };
         let address = format!("{}://{at}", if tls.is_some() { "https" } else { "http" });
-        let Api { requests, connections, .. } = *api;
-        Ok(Some(HttpServer { listener, tls, way, requests, connections, address }))
+        Ok(Some(HttpServer { listener, tls, way, api: api.clone(), address }))
     }
 
     /// Answers requests until the routes are to stop.
     pub async fn serve(self, served: Served) {
         let stop = served.stop.clone();
         let metrics = served.metrics.clone();
-        let door = Door::new(served.clone(), self.way, self.requests, self.connections);
+        let door = Door::new(served.clone(), self.way, &self.api);
         let router = routes::router(door, served);
-        let (graceful, places) = (GracefulShutdown::new(), Places::new(self.connections));
+        let (graceful, places) = (GracefulShutdown::new(), Places::new(self.api.connections));
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -140,16 +139,18 @@ impl HttpServer {
             };
             // Answers are small and whole; waiting to fill a packet helps nobody.
             let _is_faster = stream.set_nodelay(true);
-            let (router, watcher, tls) = (router.clone(), graceful.watcher(), self.tls.clone());
+            let tls = self.tls.clone();
+            let place = Arc::new(place);
+            let seat = Arc::clone(&place);
+            let (router, metrics, patience) = (router.clone(), metrics.clone(), self.api.patience);
+            let line = Line { router, watcher: graceful.watcher(), place, metrics, patience };
             tokio::spawn(async move {
-                let place = Arc::new(place);
-                let seat = Arc::clone(&place);
                 let work = async move {
                     match tls {
-                        None => answer(stream, router, watcher, place).await,
+                        None => line.answer(stream).await,
                         Some(tls) => {
                             if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                                answer(stream, router, watcher, place).await;
+                                line.answer(stream).await;
                             }
                         }
                     }
@@ -164,24 +165,35 @@ impl HttpServer {
     }
 }
 
-/// Answers the requests of one connection.
-async fn answer(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// A connection that has a place.
+struct Line {
     router: Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
     place: Arc<Place>,
-) {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(PATIENCE));
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Arc::clone(&place));
-        router.clone().oneshot(request)
-    });
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(MAX_HEAD);
-    let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
-    // Whatever ends a connection early is its client's doing.
-    let _ended = watcher.watch(connection).await;
+    metrics: Metrics,
+    patience: Duration,
+}
+
+impl Line {
+    /// Answers its requests.
+    async fn answer(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let Line { router, watcher, place, metrics, patience } = self;
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(patience));
+        let exchange = Exchange::default();
+        let wire = Wire::new(Box::pin(stream), exchange.clone(), metrics);
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request = request.map(|body| exchange.begin(body));
+            request.extensions_mut().insert(Arc::clone(&place));
+            let (router, exchange) = (router.clone(), exchange.clone());
+            async move { router.oneshot(request).await.map(|response| exchange.answer(response)) }
+        });
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_HEAD);
+        let connection = http.serve_connection(TokioIo::new(wire), service);
+        // Whatever ends a connection early is its client's doing.
+        let _ended = watcher.watch(connection).await;
+    }
 }
 
 /// TLS with a certificate and its key.

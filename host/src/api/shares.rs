@@ -79,14 +79,15 @@ impl Turn {
         if bytes > SMALL { self.hold(bytes) } else { Ok(()) }
     }
 
-    /// A body of so many bytes is held in memory until the turn is over. One is always allowed.
+    /// So many bytes of a body are held in memory until the turn is over. One body is always allowed.
     ///
     /// # Errors
     /// The token has too many already.
     pub(super) fn hold(&self, bytes: u64) -> Result<(), ActionError> {
         let mut of = self.shares.lock();
         let held = of.entry(self.token.clone()).or_default();
-        if held.bytes > 0 && held.bytes.saturating_add(bytes) > BYTES {
+        let is_alone = held.bytes == self.bytes.load(Ordering::Relaxed);
+        if !is_alone && held.bytes.saturating_add(bytes) > BYTES {
             return Err(too_many(&format!("bodies and answers of {} bytes of this token", held.bytes)));
         }
         held.bytes += bytes;
@@ -159,8 +160,10 @@ mod tests {
         assert!(first.hold(BYTES - 1).is_ok());
         assert!(second.hold(2).is_err() && second.hold(1).is_ok() && other.hold(2 * BYTES).is_ok());
         drop(first);
-        assert!(second.hold(BYTES - 1).is_ok() && second.hold(1).is_err());
-        drop((second, other));
+        let third = begin("one");
+        // Alone it holds whatever it has, in however many pieces.
+        assert!(second.hold(BYTES - 1).is_ok() && second.hold(1).is_ok() && third.hold(1).is_err());
+        drop((second, other, third));
         assert!(shares.lock().is_empty());
     }
 }

@@ -3,6 +3,7 @@
 use super::guard::{Door, Way};
 use super::routes;
 use super::served::Served;
+use crate::config::Api;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -72,7 +73,8 @@ impl ControlSocket {
     /// Answers requests until the routes are to stop; those under way are finished.
     pub async fn serve(self, served: Served) {
         let stop = served.stop.clone();
-        let router = routes::router(Door::new(served.clone(), Way::ControlSocket, u64::MAX, usize::MAX), served);
+        let unlimited = Api { requests: u64::MAX, connections: usize::MAX, ..Api::default() };
+        let router = routes::router(Door::new(served.clone(), Way::ControlSocket, &unlimited), served);
         let ControlSocket { path, listener } = self;
         let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
         if let Err(error) = served {

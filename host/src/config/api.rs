@@ -1,12 +1,14 @@
 //! Where HTTP is served, and how much is answered.
 
-use super::kind::{Count, Kind};
+use super::kind::{Count, Kind, Time};
 use super::servers::{file, shown};
 use super::table::Table;
 use super::written::Value as Written;
+use crate::duration;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// HTTP over TCP.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Api {
     pub requests: u64,
     /// Connections at once.
     pub connections: usize,
+    /// How long whoever sends or reads may say nothing.
+    pub patience: Duration,
 }
 
 /// Where HTTP is served.
@@ -34,7 +38,7 @@ pub enum Listen {
 
 impl Default for Api {
     fn default() -> Api {
-        Api { listen: Listen::Usual, tls: None, requests: 5_000, connections: 1_024 }
+        Api { listen: Listen::Usual, tls: None, requests: 5_000, connections: 1_024, patience: Duration::from_secs(30) }
     }
 }
 
@@ -62,6 +66,8 @@ pub(super) fn api(root: &mut Table<'_>, default: Api) -> Api {
     let mut table = root.table("api");
     let requests = Count { of: "whole number", least: 1, most: 1_000_000_000, such_as: default.requests };
     let connections = Count { of: "whole number", least: 1, most: 100_000, such_as: default.connections as u64 };
+    let (least, most) = (Duration::from_secs(1), Duration::from_secs(600));
+    let patience = Time { least, most, such_as: default.patience };
     let (certificate, key) = (file(&mut table, "certificate"), file(&mut table, "key"));
     if certificate.is_some() != key.is_some() {
         let given = if certificate.is_some() { "certificate" } else { "key" };
@@ -72,6 +78,7 @@ pub(super) fn api(root: &mut Table<'_>, default: Api) -> Api {
         tls: certificate.zip(key),
         requests: table.take("requests", &requests).unwrap_or(default.requests),
         connections: table.number("connections", &connections).unwrap_or(default.connections),
+        patience: table.take("patience", &patience).unwrap_or(default.patience),
     };
     table.finish();
     api
@@ -91,6 +98,7 @@ impl Api {
             "key": shown(key),
             "requests": self.requests,
             "connections": self.connections,
+            "patience": duration::exact(self.patience),
         })
     }
 }

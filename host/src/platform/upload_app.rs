@@ -71,7 +71,7 @@ impl AppTurns {
 }
 
 impl Platform {
-    /// Takes an app in. The answer is the verdict, whatever it is.
+    /// Takes an app in, of at least so many bytes as its sender says. The answer is the verdict, whatever it is.
     ///
     /// # Errors
     /// There is no such tenant, the bytes do not come whole or are too many, or the host could not do its part. Nothing has
@@ -79,9 +79,11 @@ impl Platform {
     pub async fn upload_app(
         &self,
         tenant: &TenantId,
+        said: u64,
         content: impl AsyncRead + Unpin + Send,
     ) -> Result<Verdict, ActionError> {
         self.active(tenant)?;
+        not_too_large(said)?;
         let _coming = self.app_turns.to_come(tenant).await?;
         let failed = |error: std::io::Error| {
             ActionError::unavailable("staging_unavailable", format!("the app cannot be written into staging: {error}"))
@@ -127,21 +129,28 @@ async fn write(mut file: tokio::fs::File, mut content: impl AsyncRead + Unpin) -
     let (mut chunk, mut bytes) = (vec![0; CHUNK], 0_u64);
     loop {
         let read = content.read(&mut chunk).await.map_err(|error| match error.kind() {
-            std::io::ErrorKind::TimedOut => ActionError::too_slow(error.to_string()),
+            std::io::ErrorKind::TimedOut => {
+                ActionError::too_slow(format!("the app did not come whole ({error}): send it again"))
+            }
             _ => ActionError::invalid("cut_off", format!("the app did not come whole ({error}): send it again")),
         })?;
         if read == 0 {
             break;
         }
         bytes += read as u64;
-        if bytes > DEFAULT_MAX_SIZE {
-            let sentence = format!("the app has more than {DEFAULT_MAX_SIZE} bytes, and no more are read: strip it");
-            return Err(ActionError::too_large("app_too_large", sentence));
-        }
+        not_too_large(bytes)?;
         let written = file.write_all(&chunk[..read]).await;
         written.map_err(|error| ActionError::unavailable("staging_unavailable", error.to_string()))?;
     }
     file.flush().await.map_err(|error| ActionError::unavailable("staging_unavailable", error.to_string()))
+}
+
+fn not_too_large(bytes: u64) -> Result<(), ActionError> {
+    if bytes <= DEFAULT_MAX_SIZE {
+        return Ok(());
+    }
+    let sentence = format!("the app has more than {DEFAULT_MAX_SIZE} bytes, and no more are read: strip it");
+    Err(ActionError::too_large("app_too_large", sentence))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {

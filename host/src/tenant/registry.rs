@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use tokio::sync::watch;
 
 /// All tenants. Clones share them.
 #[derive(Clone, Debug)]
@@ -34,6 +35,7 @@ pub struct Tenants {
     now: Arc<RwLock<Now>>,
     /// Whoever settles something. What is settled is read meanwhile.
     settling: Arc<Mutex<()>>,
+    changed: Arc<watch::Sender<()>>,
 }
 
 #[derive(Debug)]
@@ -141,7 +143,8 @@ impl Tenants {
         let known = tenants.into_iter().map(|(id, tenant)| (id, Arc::new(tenant))).collect();
         let now = Arc::new(RwLock::new(Now { settled, profiles, known }));
         let (path, settling) = (Arc::new(path.to_owned()), Arc::default());
-        Ok(Tenants { config, written: Arc::new(written), path, now, settling })
+        let changed = Arc::new(watch::Sender::new(()));
+        Ok(Tenants { config, written: Arc::new(written), path, now, settling, changed })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Now> {
@@ -270,7 +273,14 @@ impl Tenants {
         let adopted: Vec<_> = adopted.map(as_now).collect();
         let known = tenants.into_iter().map(|(id, tenant)| (id, Arc::new(tenant))).chain(adopted).collect();
         *now = Now { settled, profiles, known };
+        drop(now);
+        self.changed.send_replace(());
         Ok(())
+    }
+
+    /// Hears of whatever is settled.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// What of the file does nothing, because something else was settled since: a sentence for each.

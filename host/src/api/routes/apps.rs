@@ -10,21 +10,20 @@ use crate::platform::AppKey;
 use crate::platform::error::ActionError;
 use crate::tenant::{AppName, TenantId};
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Query};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{OriginalUri, Path, Query};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Served> {
-    let upload = OpenApiRouter::new().routes(routes!(upload)).layer(DefaultBodyLimit::disable());
     OpenApiRouter::new()
         .routes(routes!(apps))
         .routes(routes!(history))
         .routes(routes!(roll_back))
         .routes(routes!(retire))
-        .merge(upload)
+        .routes(routes!(upload))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -67,7 +66,8 @@ async fn apps(
 )]
 async fn upload(acting: Acting, Wanted(Path(tenant)): Wanted<Path<TenantId>>, body: Body) -> Answer<Verdict> {
     let tenant = acting.tenant(tenant)?;
-    let verdict = acting.platform.upload_app(&tenant, acting.reader(body)).await;
+    let said = body.size_hint().lower();
+    let verdict = acting.platform.upload_app(&tenant, said, acting.reader(body)).await;
     verdict.map(Json).map_err(|error| acting.told(error))
 }
 

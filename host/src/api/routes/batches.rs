@@ -10,15 +10,14 @@ use crate::platform::{BatchView, OpenBatch, OpenedBatch};
 use crate::task::{BatchId, StoredFile};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Query};
+use axum::extract::{OriginalUri, Path, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Served> {
-    let files = OpenApiRouter::new().routes(routes!(send_file)).layer(DefaultBodyLimit::disable());
-    OpenApiRouter::new().routes(routes!(open)).routes(routes!(batch)).routes(routes!(commit)).merge(files)
+    OpenApiRouter::new().routes(routes!(open)).routes(routes!(batch)).routes(routes!(commit)).routes(routes!(send_file))
 }
 
 /// A batch that is in the queue.

@@ -41,8 +41,8 @@ async fn live(
     acting: Acting,
     Wanted(Query(OfTenant { tenant })): Wanted<Query<OfTenant>>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ActionError> {
-    let over = served.until_over(acting.caller.clone());
     let tenant = acting.whose(tenant)?;
+    let over = served.until_over(acting.caller.clone(), tenant.clone());
     acting.platform.exists(tenant.as_ref())?;
     let (last, news) = served.live.look(tenant);
     // Who is too slow misses some; the snapshots that follow are whole.

@@ -19,6 +19,7 @@ mod tenants;
 mod tokens;
 mod usage;
 
+use super::asks::Most;
 use super::dashboard;
 use super::guard::{self, Door};
 use super::once;
@@ -28,7 +29,7 @@ use crate::platform::error::ActionError;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use axum::{Json, Router, middleware};
+use axum::{Extension, Json, Router, middleware};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -65,6 +66,9 @@ pub(super) fn description() -> OpenApi {
 /// All routes behind a door.
 pub(super) fn router(door: Door, served: Served) -> Router {
     let (routes, _) = described().split_for_parts();
+    let other_method = async |request: Request| {
+        ActionError::method(format!("{} does not take {}", request.uri().path(), request.method()))
+    };
     let guarded = routes
         .fallback(async |request: Request| {
             ActionError::not_found(
@@ -72,18 +76,17 @@ pub(super) fn router(door: Door, served: Served) -> Router {
                 format!("there is no {} {}", request.method(), request.uri().path()),
             )
         })
-        .method_not_allowed_fallback(async |request: Request| {
-            ActionError::method(format!("{} does not take {}", request.uri().path(), request.method()))
-        })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .method_not_allowed_fallback(other_method)
+        .layer(DefaultBodyLimit::disable())
+        .layer(Extension(Most(MAX_BODY)))
         .layer(middleware::from_fn_with_state(once::Once::new(), once::once))
         .layer(middleware::from_fn_with_state(door, guard::guard));
-    guarded
-        .merge(health::open_routes())
+    let open = health::open_routes()
         .merge(openapi::routes())
         .merge(dashboard::routes())
-        .layer(middleware::map_response(plain))
-        .with_state(served)
+        .method_not_allowed_fallback(other_method)
+        .layer(middleware::from_fn_with_state(served.metrics.clone(), guard::open));
+    guarded.merge(open).layer(middleware::map_response(plain)).with_state(served)
 }
 
 /// What every answer says to a browser: take it for nothing else than it is, and keep none of it.

@@ -113,8 +113,8 @@ async fn follow(
     headers: HeaderMap,
     Wanted(Query(of)): Wanted<Query<Follow>>,
 ) -> Result<Response, ActionError> {
-    let over = served.until_over(acting.caller.clone());
     let Follow { tenant, event, app, task, stream, since, limit } = of;
+    let over = served.until_over(acting.caller.clone(), acting.whose(tenant.clone())?);
     let scope = acting.scope(tenant)?;
     let filter = Filter { since, until: None, kinds: kinds(event), app, task, stream };
     let events = acting.platform.follow(scope, filter, limit.unwrap_or(pages::USUAL)).await?;

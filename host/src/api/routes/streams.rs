@@ -1,7 +1,7 @@
 //! Streams: listed, started, stopped, purged; messages published.
 
 use super::super::acting::Acting;
-use super::super::asks::{LARGEST, Wanted, Whole};
+use super::super::asks::{LARGEST, Most, Wanted, Whole};
 use super::super::once::ShownOnce;
 use super::super::pages::{self, After, Paged};
 use super::super::served::Served;
@@ -13,7 +13,7 @@ use crate::platform::error::ActionError;
 use crate::platform::{PublishAnswer, Single, StreamLine, StreamReplay};
 use crate::stream::window::WindowReport;
 use crate::tenant::{StreamName, TenantId};
-use axum::extract::{DefaultBodyLimit, OriginalUri, Path, Query};
+use axum::extract::{OriginalUri, Path, Query};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Served> {
         .routes(routes!(replay))
         .routes(routes!(windows))
         .routes(routes!(credentials))
-        .merge(published.layer(DefaultBodyLimit::max(LARGEST)))
+        .merge(published.layer(Extension(Most(LARGEST))))
 }
 
 type OfStream = Wanted<Path<(TenantId, StreamName)>>;

@@ -3,6 +3,7 @@
 use super::super::acting::Acting;
 use super::super::asks::Wanted;
 use super::super::once::{self, IdempotencyKey};
+use super::super::pace::{as_io, too_slow};
 use super::super::served::Served;
 use super::batches::Committed;
 use crate::platform::Receiving;
@@ -10,7 +11,8 @@ use crate::platform::error::ActionError;
 use crate::tenant::{AppName, TenantId};
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Query, Request};
+use axum::extract::multipart::MultipartError;
+use axum::extract::{FromRequest as _, Multipart, Path, Query, Request};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
@@ -21,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<Served> {
-    OpenApiRouter::new().routes(routes!(submit)).layer(DefaultBodyLimit::disable())
+    OpenApiRouter::new().routes(routes!(submit))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -80,22 +82,22 @@ async fn submit(
     Ok(if is_repeated { (once::REPEATED, answer).into_response() } else { answer.into_response() })
 }
 
-/// A form is read under the same deadline as any other body.
-fn in_time(acting: &Acting, request: Request) -> Request {
+/// A form is read as long as its sender may send, as any other body.
+fn while_it_may(acting: &Acting, request: Request) -> Request {
     let (parts, body) = request.into_parts();
     Request::from_parts(parts, Body::from_stream(ReaderStream::new(acting.reader(body))))
 }
 
 async fn receive_form(acting: &Acting, request: Request, receiving: &mut Receiving) -> Result<(), ActionError> {
-    let bad =
-        |error: &dyn std::fmt::Display| ActionError::invalid("bad_form", format!("the form cannot be read: {error}"));
-    let mut form =
-        Multipart::from_request(in_time(acting, request), &()).await.map_err(|error| bad(&error.body_text()))?;
+    let bad = |why: String| ActionError::invalid("bad_form", format!("the form cannot be read: {why}"));
+    let broken = |error: MultipartError| too_slow(&error).unwrap_or_else(|| bad(error.body_text()));
+    let form = Multipart::from_request(while_it_may(acting, request), &()).await;
+    let mut form = form.map_err(|error| bad(error.body_text()))?;
     let mut count = 0;
-    while let Some(part) = form.next_field().await.map_err(|error| bad(&error.body_text()))? {
+    while let Some(part) = form.next_field().await.map_err(broken)? {
         let Some(name) = part.file_name().map(str::to_owned) else { continue };
         count += 1;
-        let content = StreamReader::new(part.map(|chunk| chunk.map_err(std::io::Error::other)));
+        let content = StreamReader::new(part.map(|chunk| chunk.map_err(as_io)));
         receiving.file(&name, None, Box::pin(content)).await?;
     }
     match count {
