@@ -103,6 +103,14 @@ impl Receiving {
         }
     }
 
+    /// Gives it up: nothing of it is left when this answers, and it may be sent again at once.
+    pub async fn give_up(mut self) {
+        if self.is_loose {
+            self.platform.give_up(&self.tenant, self.batch).await;
+            self.is_loose = false;
+        }
+    }
+
     /// Puts it into the queue, and answers the numbers of its tasks.
     ///
     /// # Errors
