@@ -20,12 +20,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// Most bytes that are thrown away after an answer.
 const THROWN_AWAY: usize = 256 << 20;
-/// How long, at most.
-const LINGERS: Duration = Duration::from_secs(10);
+/// How long, at most, and how long where nothing comes.
+const LINGERS: Lingers = Lingers { in_all: Duration::from_secs(30), silent: Duration::from_secs(5) };
 /// Bytes that are thrown away at once.
 const PIECE: usize = 32 << 10;
 
@@ -46,6 +46,8 @@ struct State {
 impl Exchange {
     /// A request was read: its body.
     pub(super) fn begin(&self, body: Incoming) -> Body {
+        // Whatever was left of the one before has been read after all.
+        self.0.is_left.store(false, Ordering::Relaxed);
         self.0.is_given.store(false, Ordering::Relaxed);
         self.0.is_open.store(true, Ordering::Relaxed);
         Body::new(Asked { body, is_whole: false, exchange: self.clone() })
@@ -110,14 +112,31 @@ pub(super) struct Wire<S> {
     metrics: Metrics,
     /// What is written in the place of hyper's answer, and how much of it was.
     instead: Option<(String, usize)>,
-    lingers: Duration,
+    lingers: Lingers,
     lingering: Option<Lingering>,
+}
+
+/// How long a connection is kept after its answer.
+#[derive(Clone, Copy)]
+struct Lingers {
+    in_all: Duration,
+    silent: Duration,
 }
 
 /// A connection whose answer is given, while it is not closed yet.
 struct Lingering {
+    end: Instant,
+    /// Comes where nothing has come for too long, or at the end.
     until: Pin<Box<Sleep>>,
     left: usize,
+}
+
+impl Lingering {
+    fn begin(Lingers { in_all, silent }: Lingers) -> Lingering {
+        let now = Instant::now();
+        let until = Box::pin(tokio::time::sleep_until(now + silent.min(in_all)));
+        Lingering { end: now + in_all, until, left: THROWN_AWAY }
+    }
 }
 
 impl<S> Wire<S> {
@@ -155,11 +174,6 @@ impl<S: AsyncWrite + Unpin> Wire<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let State { is_open, is_left, .. } = &*self.exchange.0;
-        if !is_open.load(Ordering::Relaxed) {
-            // The next request is wanted: what was left of the one before has been read after all.
-            is_left.store(false, Ordering::Relaxed);
-        }
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
@@ -206,8 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             }
         }
         let Wire { stream, lingering, lingers, .. } = &mut *self;
-        let Lingering { until, left } = lingering
-            .get_or_insert_with(|| Lingering { until: Box::pin(tokio::time::sleep(*lingers)), left: THROWN_AWAY });
+        let Lingering { end, until, left } = lingering.get_or_insert_with(|| Lingering::begin(*lingers));
         let mut piece = vec![0; PIECE];
         loop {
             if until.as_mut().poll(context).is_ready() {
@@ -223,6 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             if bytes == 0 || *left == 0 {
                 return Poll::Ready(Ok(()));
             }
+            until.as_mut().reset((Instant::now() + lingers.silent).min(*end));
         }
     }
 }
@@ -249,32 +263,26 @@ mod tests {
 
         let (mut held, _open, exchange) = self::wire();
         exchange.0.is_left.store(true, Ordering::Relaxed);
-        held.lingers = Duration::from_millis(20);
         // Its client holds it open, and the test would not end.
+        held.lingers.silent = Duration::from_millis(20);
         held.shutdown().await.unwrap();
+
+        let (mut endless, mut theirs, exchange) = self::wire();
+        exchange.0.is_left.store(true, Ordering::Relaxed);
+        let sender = tokio::spawn(async move { while theirs.write_all(b"x").await.is_ok() {} });
+        endless.lingers.in_all = Duration::from_millis(20);
+        endless.shutdown().await.unwrap();
+        drop(endless);
+        sender.await.unwrap();
     }
 
     #[tokio::test]
     async fn a_connection_of_which_all_was_read_is_closed_at_once() {
         let (mut whole, _open, _) = wire();
-        whole.lingers = Duration::from_secs(3_600);
+        whole.lingers.silent = Duration::from_secs(3_600);
+        whole.lingers.in_all = Duration::from_secs(3_600);
         whole.shutdown().await.unwrap();
         assert!(whole.lingering.is_none());
-    }
-
-    #[tokio::test]
-    async fn what_was_left_of_a_request_is_forgotten_when_the_next_is_wanted() {
-        let (mut wire, mut theirs, exchange) = wire();
-        let is_left = || exchange.0.is_left.load(Ordering::Relaxed);
-        exchange.0.is_open.store(true, Ordering::Relaxed);
-        exchange.0.is_left.store(true, Ordering::Relaxed);
-        theirs.write_all(b"xy").await.unwrap();
-        wire.read_u8().await.unwrap();
-        assert!(is_left(), "its answer is under way");
-        drop(Answering(exchange.clone()));
-        wire.flush().await.unwrap();
-        wire.read_u8().await.unwrap();
-        assert!(!is_left());
     }
 
     #[tokio::test]

@@ -98,6 +98,14 @@ impl Receiving {
         Ok(())
     }
 
+    /// Gives it up: nothing of it is left when this answers, and it may be sent again at once.
+    pub async fn give_up(mut self) {
+        if self.is_loose {
+            self.platform.give_up(&self.tenant, self.batch).await;
+            self.is_loose = false;
+        }
+    }
+
     /// Its one file must have this BLAKE3.
     ///
     /// # Errors

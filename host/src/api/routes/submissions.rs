@@ -60,26 +60,38 @@ async fn submit(
     let tenant = acting.tenant(tenant)?;
     let batch = key.batch(&acting.caller, &tenant, &app);
     let mut receiving = acting.platform.receive(batch, tenant, app).await?;
+    if let Err(error) = receive(&acting, request, name, blake3, &mut receiving).await {
+        receiving.give_up().await;
+        return Err(acting.told(error));
+    }
+    let is_repeated = receiving.is_repeated();
+    let answer = Json(Committed { batch, tasks: receiving.commit().await? });
+    Ok(if is_repeated { (once::REPEATED, answer).into_response() } else { answer.into_response() })
+}
+
+async fn receive(
+    acting: &Acting,
+    request: Request,
+    name: Option<String>,
+    blake3: Option<String>,
+    receiving: &mut Receiving,
+) -> Result<(), ActionError> {
     let is_form = request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
         kind.to_str().is_ok_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"))
     });
-    let received = if is_form {
-        receive_form(&acting, request, &mut receiving).await
+    if is_form {
+        receive_form(acting, request, receiving).await?;
     } else {
         let name = name.ok_or_else(|| {
             ActionError::invalid("bad_query", "the file has no name: add ?name=<name> to the address, or send a form")
         })?;
         let said = length(&request);
-        receiving.file(&name, said, acting.reader(request.into_body())).await
-    };
-    received.map_err(|error| acting.told(error))?;
+        receiving.file(&name, said, acting.reader(request.into_body())).await?;
+    }
     if let Some(wanted) = blake3 {
         receiving.must_be(&wanted)?;
     }
-    acting.still()?;
-    let is_repeated = receiving.is_repeated();
-    let answer = Json(Committed { batch, tasks: receiving.commit().await? });
-    Ok(if is_repeated { (once::REPEATED, answer).into_response() } else { answer.into_response() })
+    acting.still()
 }
 
 /// A form is read as long as its sender may send, as any other body.
