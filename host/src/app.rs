@@ -2,6 +2,7 @@
 
 pub mod daemon;
 mod lock;
+pub mod preflight;
 mod servers;
 
 use crate::sink::DocumentSink;

@@ -11,6 +11,7 @@
 
 mod acting;
 mod asks;
+mod certificate;
 pub mod client;
 mod dashboard;
 mod deed;
@@ -30,6 +31,7 @@ mod shares;
 mod socket;
 mod versions;
 
+pub use certificate::Certificate;
 pub use served::Served;
 pub use server::{HttpError, HttpServer, USUAL_PORT};
 pub use socket::{ControlSocket, SocketError};

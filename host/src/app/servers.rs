@@ -122,10 +122,12 @@ pub(super) async fn sinks(config: &Config) -> Result<Arc<dyn Sinks>, DaemonError
     }
 }
 
-/// Where files and apps are that hosts share, if they do.
-pub(super) fn depot(config: &Config) -> Result<Option<Depot>, DaemonError> {
-    let url = config.depot.as_ref();
-    Ok(url.map(|url| Depot::open(url, std::env::vars())).transpose()?)
+/// Where files and apps are that hosts share, if they do; a place that takes nothing is told before anything relies on it.
+pub(super) async fn depot(config: &Config) -> Result<Option<Depot>, DaemonError> {
+    match &config.depot {
+        None => Ok(None),
+        Some(url) => Ok(Some(Depot::open_to_write(url, std::env::vars(), START).await?)),
+    }
 }
 
 /// What this host is called in the queue: as it is configured, else as the machine is.

@@ -2,13 +2,19 @@
 
 use super::exit::Exit;
 use super::out;
+use super::service::Manager;
 use crate::app::daemon::Daemon;
+use crate::app::preflight;
 use crate::config::{Config, variables};
 use crate::telemetry;
 use crate::worker::protocol::Isolation;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::PathBuf;
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long the last of a start that was broken off is waited for.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Run the platform: watch staging, ingest what comes, until stopped (SIGTERM or Ctrl-C)
 #[derive(clap::Args, Debug)]
@@ -54,10 +60,20 @@ pub(crate) fn check(args: &ConfigArgs) -> Exit {
     Exit::Done
 }
 
-fn load(file: Option<&std::path::Path>) -> Result<Config, String> {
+/// The configuration that `serve` would take.
+///
+/// # Errors
+/// All that is wrong with it, a line each.
+pub(super) fn load(file: Option<&std::path::Path>) -> Result<Config, String> {
     let environment = variables();
     let file = Config::find(file, environment.clone());
-    Config::load(file.as_deref(), environment).map_err(|mistakes| mistakes.to_string())
+    let config = Config::load(file.as_deref(), environment).map_err(|mistakes| mistakes.to_string())?;
+    let mistakes = preflight::mistakes(&config);
+    if mistakes.is_empty() {
+        return Ok(config);
+    }
+    let place = file.map_or_else(|| "the environment".to_owned(), |file| file.display().to_string());
+    Err(mistakes.iter().map(|mistake| format!("{place}: {mistake}")).collect::<Vec<_>>().join("\n"))
 }
 
 /// Runs `serve`.
@@ -73,7 +89,12 @@ pub(crate) fn run(args: &Serve) -> Exit {
     open_as_many_files_as_allowed();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(serve(config)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(serve(config));
+            // A start that was broken off may still wait for an answer of some server.
+            runtime.shutdown_timeout(LAST);
+            exit
+        }
         Err(error) => {
             out::note(format_args!("the event loop cannot be started: {error}"));
             Exit::Failed
@@ -102,18 +123,25 @@ async fn serve(config: Config) -> Exit {
         format!("documents, logs and the control socket are in {}", config.data.display()),
     ];
     // Before anything is started: a stop that comes meanwhile is not lost.
-    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => {
+    let (mut stop, mut hangup) = match signals() {
+        Ok(signals) => signals,
+        Err(error) => {
             out::note(format_args!("signals cannot be received: {error}"));
             return Exit::Failed;
         }
     };
-    let daemon = match Daemon::start(config).await {
+    let started = tokio::select! {
+        started = Daemon::start(config) => started,
+        () = stop.comes() => {
+            out::note("stopped before everything was started: nothing was begun, and nothing is lost");
+            return Exit::Done;
+        }
+    };
+    let daemon = match started {
         Ok(daemon) => daemon,
         Err(error) => {
-            out::note(error);
-            return Exit::Failed;
+            out::note(&error);
+            return if error.is_of_the_configuration() { Exit::Usage } else { Exit::Failed };
         }
     };
     for line in where_things_are {
@@ -124,15 +152,52 @@ async fn serve(config: Config) -> Exit {
             if daemon.is_open() { "; no token was issued yet: whoever is on this machine is an operator" } else { "" };
         tracing::info!("HTTP is served on {address}{open}");
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = daemon.platform().leaving() => {}
+    let mut manager = Manager::of_the_environment();
+    manager.ready();
+    loop {
+        tokio::select! {
+            () = stop.comes() => break,
+            () = daemon.platform().leaving() => break,
+            _ = hangup.recv() => renew(&daemon),
+            () = manager.tick() => {}
+        }
     }
+    manager.stopping();
     tracing::info!("stopping: what runs is checkpointed; a second signal ends at once");
     tokio::select! {
         () = daemon.stop() => Exit::Done,
-        _ = terminate.recv() => Exit::Failed,
-        _ = interrupt.recv() => Exit::Failed,
+        () = stop.comes() => Exit::Failed,
     }
+}
+
+/// What comes at SIGHUP.
+fn renew(daemon: &Daemon) {
+    match daemon.renew_certificate() {
+        Ok(true) => tracing::info!("SIGHUP: api.certificate and api.key were read again; new connections get them"),
+        Ok(false) => tracing::info!(
+            "SIGHUP: HTTP has no certificate to read again; going on (the configuration is read at a start)"
+        ),
+        Err(error) => tracing::error!("SIGHUP: {error}; going on with the certificate that was read before"),
+    }
+}
+
+/// That this process is to stop: SIGTERM, or Ctrl-C.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// Comes when it is.
+    async fn comes(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn signals() -> std::io::Result<(Stop, Signal)> {
+    let stop = Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    Ok((stop, signal(SignalKind::hangup())?))
 }

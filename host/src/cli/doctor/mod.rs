@@ -1,0 +1,93 @@
+//! `mysimbdp doctor`: what works on this machine, and what to do about the rest.
+
+mod machine;
+mod programs;
+
+use super::exit::Exit;
+use super::out;
+use serde::Serialize;
+
+/// Tell what works on this machine, and what to do about the rest
+#[derive(clap::Args, Debug)]
+pub(crate) struct Doctor {
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Grade {
+    Good,
+    /// Something is missing that not everybody needs.
+    Missing,
+    /// mysimbdp cannot do its work.
+    Bad,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    grade: Grade,
+    found: String,
+    mend: String,
+}
+
+impl Finding {
+    fn good(what: &'static str, found: impl Into<String>) -> Finding {
+        Finding { what, grade: Grade::Good, found: found.into(), mend: String::new() }
+    }
+
+    fn missing(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Finding {
+        Finding { what, grade: Grade::Missing, found: found.into(), mend: mend.into() }
+    }
+
+    fn bad(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Finding {
+        Finding { what, grade: Grade::Bad, found: found.into(), mend: mend.into() }
+    }
+}
+
+/// Findings as they are made: told at once, since one that takes long is better known than waited for in silence.
+struct Findings {
+    json: bool,
+    made: Vec<Finding>,
+}
+
+impl Findings {
+    fn add(&mut self, finding: Finding) {
+        if !self.json {
+            let Finding { what, grade, found, mend } = &finding;
+            let mark = match grade {
+                Grade::Good => "ok     ",
+                Grade::Missing => "missing",
+                Grade::Bad => "BAD    ",
+            };
+            let mend = if mend.is_empty() { String::new() } else { format!(" -> {mend}") };
+            out::line(format_args!("{mark} {what:<16} {found}{mend}"));
+        }
+        self.made.push(finding);
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: &Doctor) -> Exit {
+    let mut findings = Findings { json: args.json, made: Vec::new() };
+    findings.add(machine::kernel());
+    findings.add(machine::landlock());
+    findings.add(machine::sandbox().await);
+    findings.add(machine::descriptors());
+    findings.add(machine::files_for_apps());
+    for tool in programs::TOOLS {
+        findings.add(programs::tool(tool).await);
+    }
+    for server in programs::SERVERS {
+        findings.add(programs::server(server));
+    }
+    let bad = findings.made.iter().any(|finding| finding.grade == Grade::Bad);
+    if args.json {
+        out::json(&serde_json::json!({ "works": !bad, "findings": findings.made }));
+    } else {
+        out::line(if bad { "mysimbdp cannot isolate apps on this machine" } else { "mysimbdp works on this machine" });
+    }
+    if bad { Exit::CannotIsolate } else { Exit::Done }
+}
