@@ -3,7 +3,7 @@
 pub mod daemon;
 mod lock;
 pub mod preflight;
-mod servers;
+pub mod servers;
 
 use crate::sink::DocumentSink;
 pub use crate::sink::embedded::TaskKey;

@@ -51,3 +51,44 @@ fn no_server_is_run_to_see_whether_it_is_there_and_a_tool_that_hangs_is_not_wait
     }
     assert!(folder.path().join("cargo.ran").exists() && folder.path().join("cc.ran").exists());
 }
+
+#[test]
+fn it_tries_what_a_configuration_needs_and_says_what_is_wrong_with_it() {
+    let folder = TempDir::new().unwrap();
+    let doctor = |config: &str| {
+        fs::write(folder.path().join("f.toml"), config).unwrap();
+        let mut doctor = Command::new(artefacts::binary());
+        doctor.args(["doctor", "--json", "--config", "f.toml"]).current_dir(folder.path()).stdin(Stdio::null());
+        let done = doctor.output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        (done.status.code(), told)
+    };
+    let found = |told: &serde_json::Value, what: &str| {
+        let findings = told["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["what"] == what).cloned().unwrap_or_else(|| panic!("{what}: {told}"))
+    };
+    let (code, told) = doctor("data = \"there\"");
+    assert_eq!((code, &told["works"]), (Some(0), &serde_json::Value::Bool(true)), "{told}");
+    let data = found(&told, "data")["found"].as_str().unwrap().to_owned();
+    assert!(data.contains("there (to be made in ") && data.contains(" free, a sync takes "), "{data}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left");
+
+    let (code, told) = doctor(
+        "data = \"/sys/kernel/data\"\n[queue]\nkind = \"redis\"\n[redis]\nurl = \"redis://u:secret@127.0.0.1:1/\"\n\
+         [depot]\nurl = \"file:///sys/kernel\"",
+    );
+    assert_eq!((code, &told["works"]), (Some(1), &serde_json::Value::Bool(false)), "{told}");
+    for (what, words) in [
+        ("data", "not writable by whoever runs this"),
+        ("redis", "redis://u:***@127.0.0.1:1/: "),
+        ("depot", "nothing can be written there"),
+    ] {
+        let finding = found(&told, what);
+        assert!(finding["grade"] == "bad" && finding["found"].as_str().unwrap().contains(words), "{finding}");
+    }
+    assert!(!told.to_string().contains("secret"), "{told}");
+
+    let (code, told) = doctor("slots = 0\nlease = 7");
+    assert_eq!(code, Some(1), "{told}");
+    assert!(found(&told, "configuration")["found"].as_str().unwrap().contains("slots = 0: at least 1"), "{told}");
+}

@@ -13,6 +13,7 @@ mod lists;
 mod live;
 mod publishing;
 mod scene;
+mod secure;
 mod submissions;
 mod tenants;
 mod uploads;

@@ -192,8 +192,9 @@ fn told(names: &[String]) -> Vec<String> {
 
 /// The sentence for a tenant that is not there.
 pub fn unknown_tenant(tenant: &TenantId) -> ActionError {
-    let sentence =
-        format!("there is no tenant {tenant}, or it is disabled: the operator registers tenants in the configuration");
+    let sentence = format!(
+        "there is no tenant {tenant}, or it is disabled: the operator makes one with `mysimbdp tenants set {tenant}`"
+    );
     ActionError::not_found("unknown_tenant", sentence)
 }
 

@@ -133,7 +133,7 @@ async fn serve(config: Config) -> Exit {
     let started = tokio::select! {
         started = Daemon::start(config) => started,
         () = stop.comes() => {
-            out::note("stopped before everything was started: nothing was begun, and nothing is lost");
+            out::note("stopped before everything was started: what was begun by then goes on at the next start");
             return Exit::Done;
         }
     };

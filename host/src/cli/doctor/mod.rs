@@ -1,15 +1,20 @@
 //! `mysimbdp doctor`: what works on this machine, and what to do about the rest.
 
 mod machine;
+mod places;
 mod programs;
 
 use super::exit::Exit;
-use super::out;
+use super::{out, serve};
 use serde::Serialize;
+use std::path::PathBuf;
 
 /// Tell what works on this machine, and what to do about the rest
 #[derive(clap::Args, Debug)]
 pub(crate) struct Doctor {
+    /// The configuration that `serve` is to have; without it the one that it would take here
+    #[arg(long, env = "MYSIMBDP_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -54,6 +59,10 @@ struct Findings {
 }
 
 impl Findings {
+    fn are_good(&self) -> bool {
+        self.made.iter().all(|finding| finding.grade != Grade::Bad)
+    }
+
     fn add(&mut self, finding: Finding) {
         if !self.json {
             let Finding { what, grade, found, mend } = &finding;
@@ -75,19 +84,42 @@ pub(crate) async fn run(args: &Doctor) -> Exit {
     findings.add(machine::kernel());
     findings.add(machine::landlock());
     findings.add(machine::sandbox().await);
+    let isolates = findings.are_good();
     findings.add(machine::descriptors());
     findings.add(machine::files_for_apps());
+    match serve::load(args.config.as_deref()) {
+        Ok(config) => {
+            findings.add(places::directory("data", &config.data));
+            findings.add(places::directory("staging", &config.staging));
+            for finding in places::servers(&config).await {
+                findings.add(finding);
+            }
+        }
+        Err(mistakes) => {
+            for mistake in mistakes.lines() {
+                findings.add(Finding::bad("configuration", mistake, ""));
+            }
+        }
+    }
     for tool in programs::TOOLS {
         findings.add(programs::tool(tool).await);
     }
     for server in programs::SERVERS {
         findings.add(programs::server(server));
     }
-    let bad = findings.made.iter().any(|finding| finding.grade == Grade::Bad);
+    let works = findings.are_good();
     if args.json {
-        out::json(&serde_json::json!({ "works": !bad, "findings": findings.made }));
+        out::json(&serde_json::json!({ "works": works, "findings": findings.made }));
     } else {
-        out::line(if bad { "mysimbdp cannot isolate apps on this machine" } else { "mysimbdp works on this machine" });
+        out::line(match (isolates, works) {
+            (true, true) => "mysimbdp works on this machine",
+            (true, false) => "mysimbdp cannot be started so: what is BAD above says why",
+            (false, _) => "mysimbdp cannot isolate apps on this machine",
+        });
     }
-    if bad { Exit::CannotIsolate } else { Exit::Done }
+    match (isolates, works) {
+        (true, true) => Exit::Done,
+        (true, false) => Exit::Failed,
+        (false, _) => Exit::CannotIsolate,
+    }
 }
