@@ -173,12 +173,7 @@ pub struct Daemon {
 impl DaemonError {
     /// The configuration is wrong: another start would end as this one did.
     pub fn is_of_the_configuration(&self) -> bool {
-        matches!(
-            self,
-            DaemonError::MongoDb(_)
-                | DaemonError::Depot(DepotError::Url { .. })
-                | DaemonError::Http(HttpError::Pem { .. })
-        )
+        matches!(self, DaemonError::Depot(DepotError::Url { .. }) | DaemonError::Http(HttpError::Pem { .. }))
     }
 }
 

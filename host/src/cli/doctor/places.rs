@@ -85,8 +85,6 @@ fn sync_time(folder: &Path) -> std::io::Result<Duration> {
 }
 
 fn kind_elsewhere(folder: &Path) -> Option<&'static str> {
-    let magic = rustix::fs::statfs(folder).ok()?.f_type;
-    #[expect(clippy::cast_sign_loss, clippy::cast_lossless, reason = "a magic number has 32 bits, whatever holds it")]
-    let magic = magic as u64 & 0xffff_ffff;
+    let magic = u64::try_from(rustix::fs::statfs(folder).ok()?.f_type).ok()?;
     ELSEWHERE.iter().find(|(known, _)| *known == magic).map(|(_, kind)| *kind)
 }
