@@ -75,13 +75,15 @@ fn it_tries_what_a_configuration_needs_and_says_what_is_wrong_with_it() {
 
     let (code, told) = doctor(
         "data = \"/sys/kernel/data\"\n[queue]\nkind = \"redis\"\n[redis]\nurl = \"redis://u:secret@127.0.0.1:1/\"\n\
-         [depot]\nurl = \"file:///sys/kernel\"",
+         [depot]\nurl = \"file:///sys/kernel\"\n\
+         [api]\ncertificate = \"none.pem\"\nkey = \"none.pem\"",
     );
     assert_eq!((code, &told["works"]), (Some(1), &serde_json::Value::Bool(false)), "{told}");
     for (what, words) in [
         ("data", "not writable by whoever runs this"),
         ("redis", "redis://u:***@127.0.0.1:1/: "),
         ("depot", "nothing can be written there"),
+        ("configuration", "f.toml: api.certificate = \"none.pem\": cannot be read"),
     ] {
         let finding = found(&told, what);
         assert!(finding["grade"] == "bad" && finding["found"].as_str().unwrap().contains(words), "{finding}");

@@ -9,7 +9,7 @@ use crate::config::{Config, variables};
 use crate::telemetry;
 use crate::worker::protocol::Isolation;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -60,20 +60,25 @@ pub(crate) fn check(args: &ConfigArgs) -> Exit {
     Exit::Done
 }
 
-/// The configuration that `serve` would take.
+/// The configuration that `serve` would take, and what will not do of the files that it names.
 ///
 /// # Errors
-/// All that is wrong with it, a line each.
-pub(super) fn load(file: Option<&std::path::Path>) -> Result<Config, String> {
+/// All that is wrong with the configuration itself, a line each.
+pub(super) fn read(file: Option<&Path>) -> Result<(Config, Vec<String>), String> {
     let environment = variables();
     let file = Config::find(file, environment.clone());
     let config = Config::load(file.as_deref(), environment).map_err(|mistakes| mistakes.to_string())?;
-    let mistakes = preflight::mistakes(&config);
-    if mistakes.is_empty() {
-        return Ok(config);
-    }
     let place = file.map_or_else(|| "the environment".to_owned(), |file| file.display().to_string());
-    Err(mistakes.iter().map(|mistake| format!("{place}: {mistake}")).collect::<Vec<_>>().join("\n"))
+    let mistakes = preflight::mistakes(&config).iter().map(|mistake| format!("{place}: {mistake}")).collect();
+    Ok((config, mistakes))
+}
+
+/// The same, where all of it will do.
+fn load(file: Option<&Path>) -> Result<Config, String> {
+    match read(file)? {
+        (config, mistakes) if mistakes.is_empty() => Ok(config),
+        (_, mistakes) => Err(mistakes.join("\n")),
+    }
 }
 
 /// Runs `serve`.

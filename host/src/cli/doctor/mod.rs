@@ -87,19 +87,19 @@ pub(crate) async fn run(args: &Doctor) -> Exit {
     let isolates = findings.are_good();
     findings.add(machine::descriptors());
     findings.add(machine::files_for_apps());
-    match serve::load(args.config.as_deref()) {
-        Ok(config) => {
+    let mistakes = match serve::read(args.config.as_deref()) {
+        Ok((config, mistakes)) => {
             findings.add(places::directory("data", &config.data));
             findings.add(places::directory("staging", &config.staging));
             for finding in places::servers(&config).await {
                 findings.add(finding);
             }
+            mistakes
         }
-        Err(mistakes) => {
-            for mistake in mistakes.lines() {
-                findings.add(Finding::bad("configuration", mistake, ""));
-            }
-        }
+        Err(mistakes) => mistakes.lines().map(str::to_owned).collect(),
+    };
+    for mistake in mistakes {
+        findings.add(Finding::bad("configuration", mistake, ""));
     }
     for tool in programs::TOOLS {
         findings.add(programs::tool(tool).await);

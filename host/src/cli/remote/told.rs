@@ -48,8 +48,8 @@ fn window(report: &WindowReport) -> String {
 /// The fields of any other: what is short as it is, then what is a sentence.
 fn fields(what: &Happening) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(what) else { return String::new() };
-    fields.remove("event");
-    let sentence = SENTENCES.iter().find_map(|name| match fields.remove(*name) {
+    fields.shift_remove("event");
+    let sentence = SENTENCES.iter().find_map(|name| match fields.shift_remove(*name) {
         Some(Value::String(sentence)) => Some(sentence),
         _ => None,
     });
