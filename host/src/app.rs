@@ -2,7 +2,8 @@
 
 pub mod daemon;
 mod lock;
-mod servers;
+pub mod preflight;
+pub mod servers;
 
 use crate::sink::DocumentSink;
 pub use crate::sink::embedded::TaskKey;

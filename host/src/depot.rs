@@ -20,6 +20,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio_util::io::StreamReader;
 
@@ -34,6 +35,17 @@ pub enum DepotError {
         "{url} is no place for what hosts share: {reason}; name one such as \"file:///mnt/shared\" or \"s3://bucket/folder\" in depot.url"
     )]
     Url {
+        /// As it was given.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// Nothing can be written there.
+    #[error(
+        "depot.url = {url:?}: nothing can be written there ({reason}), so other hosts would get neither apps nor files: let the \
+         user of mysimbdp write there (under systemd by ReadWritePaths=), or name another place"
+    )]
+    Unwritable {
         /// As it was given.
         url: String,
         /// Why not.
@@ -72,7 +84,8 @@ impl Depot {
         let parsed = url::Url::parse(url).map_err(|error| unfit(error.to_string()))?;
         if parsed.scheme() == "file" {
             let folder = parsed.to_file_path().map_err(|()| unfit("it is no path of this machine".to_owned()))?;
-            std::fs::create_dir_all(&folder).map_err(|error| unfit(error.to_string()))?;
+            let made = std::fs::create_dir_all(&folder);
+            made.map_err(|error| DepotError::Unwritable { url: url.to_owned(), reason: error.to_string() })?;
             let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| unfit(error.to_string()))?;
             return Ok(Depot { store: Arc::new(store.with_fsync(true)), folder: Key::default() });
         }
@@ -81,6 +94,29 @@ impl Depot {
         let (store, folder) =
             object_store::parse_url_opts(&parsed, credentials).map_err(|error| unfit(error.to_string()))?;
         Ok(Depot { store: Arc::from(store), folder })
+    }
+
+    /// Opens it as [`Depot::open`] does, and writes something there, which is removed at once.
+    ///
+    /// # Errors
+    /// The URL names no store that is known; or nothing can be written there, or not within `patience`.
+    pub async fn open_to_write(
+        url: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+        patience: Duration,
+    ) -> Result<Depot, DepotError> {
+        let depot = Depot::open(url, environment)?;
+        let key = depot.folder.clone().join(format!("written-by-{}", uuid::Uuid::now_v7()));
+        let tried = async {
+            depot.store.put(&key, b"a host was started".as_slice().into()).await?;
+            depot.store.delete(&key).await
+        };
+        let reason = match tokio::time::timeout(patience, tried).await {
+            Ok(Ok(())) => return Ok(depot),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {patience:?}"),
+        };
+        Err(DepotError::Unwritable { url: url.to_owned(), reason })
     }
 
     /// Puts an app there, unless it is there.
@@ -263,6 +299,25 @@ mod tests {
         let nowhere = open("s3://no-such-bucket/folder", server.environment());
         let told = nowhere.put_app("ab12", &file).await.unwrap_err().to_string();
         assert!(told.contains("NoSuchBucket"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn where_nothing_can_be_written_is_told_at_once_and_where_it_can_nothing_is_left() {
+        let patience = Duration::from_secs(10);
+        let shared = tempfile::tempdir().unwrap();
+        let good = format!("file://{}", shared.path().display());
+        Depot::open_to_write(&good, [], patience).await.unwrap();
+        assert_eq!(std::fs::read_dir(shared.path()).unwrap().count(), 0);
+        // Nobody makes a file there, whatever they may.
+        let told = Depot::open_to_write("file:///sys/kernel", [], patience).await.unwrap_err().to_string();
+        assert!(told.starts_with("depot.url = \"file:///sys/kernel\": nothing can be written there ("), "{told}");
+        assert!(told.contains("ReadWritePaths="), "{told}");
+        let server = S3::start().unwrap();
+        let url = format!("s3://{}/folder", S3::BUCKET);
+        Depot::open_to_write(&url, server.environment(), patience).await.unwrap();
+        let stranger = server.environment_with("a secret that is not ours");
+        let told = Depot::open_to_write(&url, stranger, patience).await.unwrap_err().to_string();
+        assert!(told.contains("SignatureDoesNotMatch") && !told.contains("a secret"), "{told}");
     }
 
     #[tokio::test]

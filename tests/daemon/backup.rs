@@ -1,7 +1,7 @@
 //! What the operator's guide says of backup, restore and upgrade, done as it is written there.
 //!
-//! The blocks of commands are taken out of the guide. `systemctl stop` and `start` are done by the harness, which is the service
-//! manager here; everything else is run by a shell, with the guide's absolute paths below the daemon's own directory.
+//! The blocks of commands are taken out of the guide and run by a shell, each as a whole, with the guide's absolute paths below the
+//! daemon's own directory. `systemctl` asks the harness, which is the service manager here.
 
 use mysimbdp_tests::artefacts;
 use mysimbdp_tests::daemon::Daemon;
@@ -10,7 +10,9 @@ use mysimbdp_tests::expect::exit;
 use mysimbdp_tests::http::Http;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 const CONFIG: &str = "
     data = \"var/lib/mysimbdp/data\"
@@ -30,29 +32,43 @@ fn blocks(heading: &str) -> Vec<String> {
     section.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// Runs a block of the guide, line by line, as its reader would.
-fn follow(daemon: &mut Daemon, block: &str) {
+/// Runs a block of the guide as its reader would, all of it in one shell. Answers that shell's exit status.
+fn follow(daemon: &mut Daemon, block: &str) -> Option<i32> {
     let folder = daemon.path("");
     let root = folder.to_str().unwrap().trim_end_matches('/').to_owned();
-    for line in block.lines() {
-        match line {
-            "systemctl stop mysimbdp" => assert_eq!(daemon.stop(), 0, "{}", daemon.log()),
-            "systemctl start mysimbdp" => daemon.serve(),
-            line => {
-                assert!(!line.contains("systemctl"), "{line}");
-                let mut line = line.to_owned();
-                for absolute in ["/var/lib/", "/var/backups/", "/usr/local/bin/"] {
-                    line = line.replace(absolute, &format!("{root}{absolute}"));
+    let mut block = block.to_owned();
+    for absolute in ["/var/lib/", "/var/backups/", "/usr/local/bin/"] {
+        block = block.replace(absolute, &format!("{root}{absolute}"));
+    }
+    let path = format!("{root}/new:{}", std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    // Whoever puts it into a script may have it end at the first error.
+    shell.args(["-euc", &block]).current_dir(format!("{root}/new")).stdin(Stdio::null());
+    shell.env("PATH", path).env("MYSIMBDP_SOCKET", daemon.path("var/lib/mysimbdp/data/control.sock"));
+    let mut shell = shell.spawn().unwrap();
+    loop {
+        if let Some(ended) = shell.try_wait().unwrap() {
+            return ended.code();
+        }
+        // What the `systemctl` of this machine has asked for.
+        for (asked, is_stop) in [("new/stop", true), ("new/start", false)] {
+            if daemon.path(asked).exists() {
+                if is_stop {
+                    assert_eq!(daemon.stop(), 0, "{}", daemon.log());
+                } else {
+                    daemon.serve();
                 }
-                let path = format!("{root}/new:{}", std::env::var("PATH").unwrap());
-                let mut shell = Command::new("sh");
-                shell.args(["-euc", &line]).current_dir(format!("{root}/new")).stdin(Stdio::null());
-                shell.env("PATH", path).env("MYSIMBDP_SOCKET", daemon.path("var/lib/mysimbdp/data/control.sock"));
-                let done = shell.output().unwrap();
-                assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+                fs::remove_file(daemon.path(asked)).unwrap();
             }
         }
+        std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A program of this name, before all others, for those who follow the guide.
+fn program(daemon: &Daemon, name: &str, text: &str) {
+    let path = daemon.write(&format!("new/{name}"), format!("#!/bin/sh\n{text}\n"));
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// A daemon whose directory has what a machine has that followed the guide: `/var/backups`, a binary, and a newer one in `new/`.
@@ -64,6 +80,11 @@ fn machine(mut daemon: Daemon) -> Daemon {
     // Where commands without a socket look for one.
     std::os::unix::fs::symlink("../var/lib/mysimbdp/data/control.sock", daemon.path("data/control.sock")).unwrap();
     std::os::unix::fs::symlink("var/lib/mysimbdp/staging", daemon.path("staging")).unwrap();
+    program(
+        &daemon,
+        "systemctl",
+        "touch \"$(dirname \"$0\")/$1\"; while [ -e \"$(dirname \"$0\")/$1\" ]; do sleep 0.02; done",
+    );
     daemon.serve();
     daemon
 }
@@ -96,9 +117,15 @@ fn what_is_restored_of_the_embedded_twins_as_the_guide_says_is_all_that_there_wa
     let (before, letters) = (documents(&daemon), daemon.letters("acme"));
     assert_eq!((before.len(), letters.len()), (100, 1));
 
-    follow(&mut daemon, backup);
-    // It is repeated every night, and goes on with what was there.
-    follow(&mut daemon, backup);
+    assert_eq!(follow(&mut daemon, backup), Some(0));
+    // It is repeated every night, and goes on with what was there: whatever a run has left that was cut off.
+    fs::create_dir_all(daemon.path("var/backups/mysimbdp.new/half")).unwrap();
+    assert_eq!(follow(&mut daemon, backup), Some(0));
+    let kept: Vec<_> = fs::read_dir(daemon.path("var/backups")).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(kept, ["mysimbdp"]);
+    assert!(
+        !daemon.path("var/backups/mysimbdp/half").exists() && !daemon.path("var/backups/mysimbdp/mysimbdp").exists()
+    );
     assert_eq!(documents(&daemon), before);
 
     // What comes after the backup is lost with the machine: and so is much else.
@@ -109,7 +136,7 @@ fn what_is_restored_of_the_embedded_twins_as_the_guide_says_is_all_that_there_wa
         fs::write(daemon.path("var/lib/mysimbdp/data").join(lost), "not what it was").unwrap();
     }
 
-    follow(&mut daemon, restore);
+    assert_eq!(follow(&mut daemon, restore), Some(0));
     assert_eq!((documents(&daemon), daemon.letters("acme")), (before, letters));
     let status = Http::of(&daemon).with(&token).get("/v1/status").good();
     let tenant = |name: &str| status["tenants"].as_array().unwrap().iter().find(|it| it["tenant"] == name).cloned();
@@ -127,6 +154,32 @@ fn what_is_restored_of_the_embedded_twins_as_the_guide_says_is_all_that_there_wa
 }
 
 #[test]
+fn a_backup_that_cannot_be_copied_leaves_the_last_one_as_it_was_and_the_host_running() {
+    let [backup, _] = &blocks("Backup")[..] else { panic!("a block for the backup, and one to restore it") };
+    let mut daemon = machine(Daemon::prepare(CONFIG));
+    assert_eq!(follow(&mut daemon, backup), Some(0));
+    let last = |daemon: &Daemon, name: &str| fs::read(daemon.path("var/backups").join(name).join("data/host-id"));
+    let good = last(&daemon, "mysimbdp").unwrap();
+    assert!(!good.is_empty());
+    // As much as there is room for.
+    program(&daemon, "cp", "mkdir -p \"$4\"/data && echo half > \"$4\"/data/host-id; echo no space >&2; exit 1");
+    for _ in 0..2 {
+        let ended = follow(&mut daemon, backup);
+        assert!(ended.is_some_and(|status| status != 0), "{ended:?}");
+        assert!(daemon.is_running());
+        assert_eq!(last(&daemon, "mysimbdp").unwrap(), good);
+    }
+    // Cut off between the two names: what it had is kept until there is another.
+    fs::rename(daemon.path("var/backups/mysimbdp"), daemon.path("var/backups/mysimbdp.prev")).unwrap();
+    assert_ne!(follow(&mut daemon, backup), Some(0));
+    assert_eq!(last(&daemon, "mysimbdp.prev").unwrap(), good);
+    fs::remove_file(daemon.path("new/cp")).unwrap();
+    assert_eq!(follow(&mut daemon, backup), Some(0));
+    assert_eq!(last(&daemon, "mysimbdp").unwrap(), good);
+    assert!(!daemon.path("var/backups/mysimbdp.prev").exists() && daemon.is_running());
+}
+
+#[test]
 fn an_upgrade_as_the_guide_says_finishes_what_runs_and_loses_nothing_that_waits() {
     let [upgrade] = &blocks("Upgrade")[..] else { panic!("one block") };
     let mut daemon = machine(Daemon::prepare(CONFIG));
@@ -137,7 +190,7 @@ fn an_upgrade_as_the_guide_says_finishes_what_runs_and_loses_nothing_that_waits(
         let queued = daemon.command(["submit", "acme", "villains", &name, "--no-wait"]);
         assert_eq!(queued.code, 0, "{}", queued.stderr);
     }
-    follow(&mut daemon, upgrade);
+    assert_eq!(follow(&mut daemon, upgrade), Some(0));
     let installed = daemon.path("usr/local/bin/mysimbdp");
     assert_eq!(fs::metadata(installed).unwrap().len(), fs::metadata(artefacts::binary()).unwrap().len());
     let tasks = daemon.settled();

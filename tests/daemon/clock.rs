@@ -108,6 +108,6 @@ fn a_clock_that_is_set_back_or_forward_holds_up_nothing_and_loses_nothing() {
     assert_eq!(daemon.settled().len(), 12);
     daemon.ask(&["tasks", "retry", "2"], &[0]);
     assert_eq!(daemon.settled()[1]["state"], "parked");
-    let told = daemon.command(["logs", "acme", "--limit", "1000"]).stdout;
+    let told = daemon.command(["logs", "--json", "acme", "--limit", "1000"]).stdout;
     assert_eq!(told.lines().filter(|line| line.contains("\"task_ended\"")).count(), 8 + 5 * 3);
 }

@@ -133,7 +133,7 @@ fn no_more_tasks_of_a_tenant_run_at_once_than_its_profile_allows() {
         daemon.ask(&["submit", "acme", "villains", &name, "--no-wait"], &[0]);
     }
     assert!(daemon.settled().iter().all(|task| task["state"] == "done"));
-    let told = daemon.command(["logs", "acme", "--limit", "1000"]).stdout;
+    let told = daemon.command(["logs", "--json", "acme", "--limit", "1000"]).stdout;
     let events = told.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let events: Vec<String> = events.map(|event| event["event"].as_str().unwrap_or_default().to_owned()).collect();
     let turns: Vec<&str> =

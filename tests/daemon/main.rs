@@ -17,6 +17,7 @@ mod letters;
 mod limits;
 mod neighbours;
 mod records;
+mod starting;
 mod stream_bad_messages;
 mod stream_breaches;
 mod stream_crowd;

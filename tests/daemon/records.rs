@@ -52,7 +52,7 @@ fn the_bill_counts_each_document_once_even_after_a_kill() {
 fn a_log_is_followed_live() {
     let daemon = busy();
     let mut follow = Command::new(artefacts::binary())
-        .args(["logs", "acme", "-f", "--event", "task_ended", "-n", "1"])
+        .args(["logs", "--json", "acme", "-f", "--event", "task_ended", "-n", "1"])
         .current_dir(daemon.path(""))
         .stdout(Stdio::piped())
         .spawn()

@@ -76,7 +76,7 @@ fn config() -> String {
 
 /// Events of a kind in a tenant's journal, the oldest first.
 fn events(daemon: &Daemon, tenant: &str, kind: &str) -> Vec<Value> {
-    let answer = daemon.command(["logs", tenant, "--event", kind, "--limit", "1000"]);
+    let answer = daemon.command(["logs", "--json", tenant, "--event", kind, "--limit", "1000"]);
     answer.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

@@ -15,7 +15,7 @@ fn config(limits: &str) -> String {
 
 /// The events of a kind in the tenant's journal, the oldest first.
 fn events(daemon: &Daemon, kind: &str) -> Vec<Value> {
-    let answer = daemon.command(["logs", "acme", "--event", kind, "--limit", "1000"]);
+    let answer = daemon.command(["logs", "--json", "acme", "--event", kind, "--limit", "1000"]);
     answer.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

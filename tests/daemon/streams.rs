@@ -218,6 +218,20 @@ fn a_stream_waits_for_its_app_and_says_so() {
 }
 
 #[test]
+fn a_stream_that_waited_for_its_app_waits_for_it_no_more_before_there_is_a_message() {
+    let daemon = Daemon::start(OBEY);
+    let trouble = || stream(&daemon, "obey")["trouble"].as_str().map(str::to_owned);
+    daemon.until("the trouble", trouble);
+    daemon.drop_app_as("acme", &obeys_messages(0), "obeys.so");
+    daemon.until("the end of it", || trouble().is_none().then_some(()));
+    assert!(
+        daemon.log().contains("goes on: what held it up is over (no app obeys-messages is live"),
+        "{}",
+        daemon.log()
+    );
+}
+
+#[test]
 fn a_new_generation_takes_over_while_messages_flow_and_so_does_a_rollback() {
     let daemon = obeying(OBEY);
     let hash = |daemon: &Daemon| daemon.ask(&["apps", "list"], &[0])[0]["generation"].clone();

@@ -5,6 +5,7 @@
 mod check;
 mod citizen;
 mod csv;
+mod doctor;
 mod identity;
 mod messages;
 mod new;

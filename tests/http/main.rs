@@ -16,6 +16,7 @@ mod live;
 mod publishing;
 mod reading;
 mod scene;
+mod secure;
 mod settled;
 mod slow;
 mod submissions;

@@ -69,6 +69,6 @@ fn one_message_is_published_byte_by_byte_and_what_the_stream_does_not_take_is_to
     assert_eq!(scene.globex.send("POST", path, &[], b"n 1").problem(), "unknown_tenant");
     assert_eq!(scene.looker.send("POST", path, &[], b"n 1").problem(), "read_only");
     // Messages are data: none of them stands in the audit log.
-    let told = scene.daemon.command(["logs", "acme", "--event", "request"]);
+    let told = scene.daemon.command(["logs", "--json", "acme", "--event", "request"]);
     assert!(told.code == 0 && !told.stdout.contains("/messages"), "{}{}", told.stdout, told.stderr);
 }

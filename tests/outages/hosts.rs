@@ -55,6 +55,22 @@ fn an_app_that_is_dropped_on_one_is_live_on_all_and_so_is_whatever_becomes_of_it
 }
 
 #[test]
+fn an_app_that_the_depot_does_not_take_is_told_of_as_trouble_and_reaches_the_others_once_it_does() {
+    let (one, other, _servers, depot) = two();
+    // Nobody makes a folder of a file, whatever they may.
+    fs::write(depot.path().join("apps"), "in the way").unwrap();
+    one.drop_app("acme", &artefacts::villains());
+    let told = one.until("a word of it", || {
+        Some(one.command(["logs", "--event", "trouble"]).stdout).filter(|told| !told.is_empty())
+    });
+    assert!(told.contains(" acme trouble other hosts do not have app villains as it is here: "), "{told}");
+    assert_eq!(app(&other), None);
+    fs::remove_file(depot.path().join("apps")).unwrap();
+    other.until("the app", || (app(&other)? == app(&one)?).then_some(()));
+    assert!(one.log().contains("other hosts were told of the change of this app"), "{}", one.log());
+}
+
+#[test]
 fn a_host_that_dies_has_its_tasks_finished_by_another_and_the_documents_are_the_same() {
     is_succeeded(|one, other, expected| {
         one.kill();

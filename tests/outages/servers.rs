@@ -19,6 +19,21 @@ fn redis_is_killed_and_comes_back() {
 }
 
 #[test]
+fn a_redis_that_is_gone_is_told_once_by_all_slots_together_and_so_is_its_return() {
+    let mut scene = Scene::set();
+    let told = |scene: &Scene, words: &str| scene.daemon.log().matches(words).count();
+    scene.servers.redis().kill();
+    scene.daemon.until("a word of it", || (told(&scene, "no task can be claimed") > 0).then_some(()));
+    // All of them have tried meanwhile: they look every five seconds, and each second after that.
+    sleep(Duration::from_secs(6));
+    assert_eq!(told(&scene, "no task can be claimed"), 1, "{}", scene.daemon.log());
+    scene.servers.redis().restart().unwrap();
+    scene.daemon.until("a word of its end", || (told(&scene, "tasks are claimed again") > 0).then_some(()));
+    scene.drop_files(1);
+    scene.ends_well();
+}
+
+#[test]
 fn mongodb_is_killed_and_comes_back() {
     let mut scene = Scene::set();
     scene.drop_files(4);

@@ -83,7 +83,7 @@ fn publish(daemon: &Daemon, messages: u64) {
 
 /// The messages of each window that is in a host's journal, the oldest first.
 fn windows(daemon: &Daemon) -> Vec<u64> {
-    let events = daemon.command(["logs", "acme", "--event", "stream_window", "--limit", "1000"]);
+    let events = daemon.command(["logs", "--json", "acme", "--event", "stream_window", "--limit", "1000"]);
     let messages = |line: &str| serde_json::from_str::<Value>(line).unwrap()["report"]["messages"].as_u64().unwrap();
     events.stdout.lines().map(messages).collect()
 }
@@ -134,12 +134,12 @@ fn a_host_that_has_nothing_to_do_leaves_the_whole_allowance_to_the_other() {
     assert!(all.iter().sum::<u64>() <= LIMIT * (all.len() as u64 + 1), "{all:?}");
     // The first of them by name looks after the tenant, and names what all have taken.
     let breach = until(&one, "the breach", || {
-        let told = one.command(["logs", "acme", "--event", "stream_breach", "--limit", "1000"]);
+        let told = one.command(["logs", "--json", "acme", "--event", "stream_breach", "--limit", "1000"]);
         let told = told.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         told.map(|event| event["notification"]["measured"].as_u64().unwrap()).find(|measured| *measured == LIMIT)
     });
     assert_eq!(breach, LIMIT);
-    let told = two.command(["logs", "acme", "--event", "stream_breach", "--limit", "1000"]);
+    let told = two.command(["logs", "--json", "acme", "--event", "stream_breach", "--limit", "1000"]);
     assert_eq!(told.stdout, "", "it is told once");
 }
 

@@ -226,17 +226,18 @@ impl Daemon {
         send(self.pid(), name);
     }
 
-    /// Waits for an end that comes by itself.
+    /// Waits for an end that comes by itself; answers its exit status.
     ///
     /// # Panics
     /// Where it does not come.
-    pub fn wait(&mut self) {
+    pub fn wait(&mut self) -> i32 {
         let until = Instant::now() + PATIENCE;
         while self.is_running() {
             assert!(Instant::now() < until, "the daemon goes on: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
-        self.child = None;
+        let ended = self.child.take().and_then(|mut child| child.wait().ok());
+        ended.and_then(|status| status.code()).unwrap_or(-1)
     }
 
     /// Runs a command of the command line to its end.

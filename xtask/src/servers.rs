@@ -8,6 +8,7 @@
 //! | pika, a client of RabbitMQ | the Python package index, in a virtual environment of its own |
 //! | S3 | `moto` from the Python package index, likewise |
 //! | Schemathesis, which holds the HTTP API to its description | the Python package index, likewise |
+//! | openssl, no server: it makes certificates as the operator's guide says | `openssl` on PATH; else Debian's package, where we are root |
 //! | Chromium and its driver | `chromium` and `chromedriver` on PATH; else Debian's packages `chromium` and `chromium-driver`, where we are root |
 //!
 //! ```text
@@ -54,6 +55,7 @@ pub(crate) fn need_browser() -> Result<()> {
 /// Makes sure that there are a Redis, a RabbitMQ with a client in Python, a MongoDB, and an S3.
 pub(crate) fn need() -> Result<()> {
     need_packages(&["redis-server"], &["redis-server"], "as the task queue of several hosts")?;
+    need_packages(&["openssl"], &["openssl"], "for certificates as the operator's guide makes them")?;
     need_rabbitmq()?;
     need_mongodb()?;
     environment(&workshop::target().join("servers").join(CLIENT), &[CLIENT], "bin/python3")?;

@@ -276,9 +276,15 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        let response = request.send().await.map_err(|error| match error.is_connect() {
-            true => ClientError::NobodyThere { host: self.host.clone(), reason: words(&error) },
-            false => ClientError::Broken(words(&error)),
+        let response = request.send().await.map_err(|error| match (untrusted(&error), error.is_connect()) {
+            (Some(why), _) => ClientError::Wrong(format!("{} answers, but {why}", self.host)),
+            (None, true) => ClientError::NobodyThere { host: self.host.clone(), reason: words(&error) },
+            (None, false) if self.host.starts_with("http://") => ClientError::Broken(format!(
+                "{}: where {} serves HTTPS, name it with https:// in --server",
+                words(&error),
+                self.host
+            )),
+            (None, false) => ClientError::Broken(words(&error)),
         })?;
         if response.status().is_success() {
             return Ok(response);
@@ -307,6 +313,42 @@ fn said(query: &impl Serialize) -> Result<Vec<(String, String)>, ClientError> {
         other => Some(other.to_string()),
     };
     Ok(fields.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect())
+}
+
+/// Why a host that is there is not talked to, where TLS is the reason, and what to do.
+fn untrusted(error: &reqwest::Error) -> Option<String> {
+    use rustls::CertificateError as Bad;
+    let tls = of_tls(error)?;
+    Some(match tls {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                format!(
+                    "its certificate is for another name ({bad}): name the host in --server as its certificate does"
+                )
+            }
+            Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                format!("its certificate does not hold today ({bad}): renew it, or set the clock of this machine")
+            }
+            _ => format!(
+                "its certificate is not trusted ({bad}): name the PEM file of the authority that has signed it with --ca \
+                 (MYSIMBDP_CA)"
+            ),
+        },
+        rustls::Error::InvalidMessage(_) => "not with TLS: name it with http:// in --server".to_owned(),
+        other => format!(
+            "TLS with it fails ({other}): name the authority that has signed its certificate with --ca (MYSIMBDP_CA)"
+        ),
+    })
+}
+
+/// The trouble with TLS that an error is about. One of the system's hides what it is made of from those who ask for its source.
+fn of_tls<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(tls) = error.downcast_ref() {
+        return Some(tls);
+    }
+    let hidden = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let hidden = hidden.and_then(|hidden| of_tls(hidden));
+    hidden.or_else(|| error.source().and_then(of_tls))
 }
 
 /// The innermost cause: what the system said.

@@ -11,6 +11,7 @@
 
 mod acting;
 mod asks;
+mod certificate;
 mod changed;
 pub mod client;
 mod dashboard;
@@ -36,6 +37,7 @@ mod socket;
 mod versions;
 mod wire;
 
+pub use certificate::Certificate;
 pub use served::Served;
 pub use server::{HttpError, HttpServer, USUAL_PORT};
 pub use socket::{ControlSocket, SocketError};

@@ -7,6 +7,7 @@
 //! - A handshake has its own task and deadline: nobody waits for somebody else's.
 //! - At a stop, requests under way are finished, for at most [`GRACE`].
 
+use super::certificate::Certificate;
 use super::guard::{Door, Way};
 use super::places::{Place, Places};
 use super::problem;
@@ -21,17 +22,14 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 /// Where HTTP is served where nothing is said.
@@ -57,7 +55,7 @@ pub enum HttpError {
         source: io::Error,
     },
     /// The certificate will not do.
-    #[error("the file {} of api.{key} will not do: {reason}", path.display())]
+    #[error("api.{key} = {path:?}: {reason}")]
     Pem {
         /// `certificate` or `key`.
         key: &'static str,
@@ -71,7 +69,8 @@ pub enum HttpError {
 /// A port that is open.
 pub struct HttpServer {
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    /// With which TLS is spoken; without one it is not.
+    pub certificate: Option<Arc<Certificate>>,
     way: Way,
     api: Api,
     /// Where it is reached: `http://127.0.0.1:7373`.
@@ -84,7 +83,7 @@ impl HttpServer {
     /// # Errors
     /// See [`HttpError`].
     pub async fn open(api: &Api, none_was_issued: bool) -> Result<Option<HttpServer>, HttpError> {
-        let tls = api.tls.as_ref().map(|(certificate, key)| acceptor(certificate, key)).transpose()?;
+        let certificate = api.tls.as_ref().map(|(own, key)| Certificate::read(own, key)).transpose()?.map(Arc::new);
         let bind =
             async |address| TcpListener::bind(address).await.map_err(|source| HttpError::Bind { address, source });
         let listener = match api.listen {
@@ -107,8 +106,8 @@ impl HttpServer {
         let at =
             listener.local_addr().map_err(|source| HttpError::Bind { address: ([0, 0, 0, 0], 0).into(), source })?;
         let way = if at.ip().is_loopback() { Way::Loopback } else { Way::Network };
-        let address = format!("{}://{at}", if tls.is_some() { "https" } else { "http" });
-        Ok(Some(HttpServer { listener, tls, way, api: api.clone(), address }))
+        let address = format!("{}://{at}", if certificate.is_some() { "https" } else { "http" });
+        Ok(Some(HttpServer { listener, certificate, way, api: api.clone(), address }))
     }
 
     /// Answers requests until the routes are to stop.
@@ -117,6 +116,7 @@ impl HttpServer {
         let metrics = served.metrics.clone();
         let door = Door::new(served.clone(), self.way, &self.api);
         let router = routes::router(door, served);
+        let tls = self.certificate.as_ref().map(Certificate::acceptor);
         let (graceful, places) = (GracefulShutdown::new(), Places::new(self.api.connections));
         loop {
             let accepted = tokio::select! {
@@ -128,7 +128,7 @@ impl HttpServer {
                 continue;
             };
             let Some(place) = places.take() else {
-                if self.tls.is_none()
+                if tls.is_none()
                     && let Ok(mut stream) = stream.into_std()
                 {
                     // It does not block: a new connection has room for it. Whether it still hears that or not.
@@ -139,7 +139,7 @@ impl HttpServer {
             };
             // Answers are small and whole; waiting to fill a packet helps nobody.
             let _is_faster = stream.set_nodelay(true);
-            let tls = self.tls.clone();
+            let tls = tls.clone();
             let place = Arc::new(place);
             let seat = Arc::clone(&place);
             let (router, metrics, patience) = (router.clone(), metrics.clone(), self.api.patience);
@@ -194,20 +194,4 @@ impl Line {
         // Whatever ends a connection early is its client's doing.
         let _ended = watcher.watch(connection).await;
     }
-}
-
-/// TLS with a certificate and its key.
-fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, HttpError> {
-    crate::tls::ready();
-    let wrong = |key, path: &Path, reason: String| HttpError::Pem { key, path: path.to_owned(), reason };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
-    let chain = chain.map_err(|error| wrong("certificate", certificate, error.to_string()))?;
-    if chain.is_empty() {
-        return Err(wrong("certificate", certificate, "there is no certificate in it: name a PEM file".to_owned()));
-    }
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong("key", key, error.to_string()))?;
-    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, secret);
-    let mut config = config.map_err(|error| wrong("key", key, error.to_string()))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -10,7 +10,7 @@
 
 use super::lock::{DataLock, LockError};
 use super::servers;
-use crate::api::{ControlSocket, HttpError, HttpServer, Served, SocketError};
+use crate::api::{Certificate, ControlSocket, HttpError, HttpServer, Served, SocketError};
 use crate::apps::{Apps, AppsError, Change, Prober};
 use crate::batch::parts::Parts;
 use crate::batch::running::Running;
@@ -161,12 +161,20 @@ pub struct Daemon {
     windows: JoinHandle<()>,
     serving: Vec<JoinHandle<()>>,
     address: Option<String>,
+    certificate: Option<Arc<Certificate>>,
     tokens: Tokens,
     housekeeping: JoinHandle<()>,
     neighbours: JoinHandle<()>,
     journal: JournalThread,
     // Given back last of all.
     _lock: DataLock,
+}
+
+impl DaemonError {
+    /// The configuration is wrong: another start would end as this one did.
+    pub fn is_of_the_configuration(&self) -> bool {
+        matches!(self, DaemonError::Depot(DepotError::Url { .. }) | DaemonError::Http(HttpError::Pem { .. }))
+    }
 }
 
 impl Daemon {
@@ -187,6 +195,7 @@ impl Daemon {
         let rules = Rules { bytes, files: journal_files, age };
         let (journal, journal_thread) = Journal::open(data, rules)?;
         let usage = Usage::open(&data.join("usage.db"))?;
+        let depot = servers::depot(&config).await?;
         let (queue, host) = (servers::queue(&config).await?, servers::host(&config));
         let prober = Prober::new(spawner.clone(), config.isolation);
         let apps = Apps::open(&data.join("apps.db"), &data.join("apps"), prober)?;
@@ -201,7 +210,6 @@ impl Daemon {
             tracing::warn!("{sentence}");
         }
         let running = Running::default();
-        let depot = servers::depot(&config)?;
         let parts = Parts {
             host,
             queue,
@@ -275,6 +283,7 @@ impl Daemon {
         tokio::spawn(count(metrics.clone(), events, stop_serving.clone()));
         let served = Served::new(platform.clone(), tokens.clone(), metrics, stop_serving.clone());
         let address = http.as_ref().map(|http| http.address.clone());
+        let certificate = http.as_ref().and_then(|http| http.certificate.clone());
         if let Some(address) = &address {
             platform.is_served_at(address);
         }
@@ -300,6 +309,7 @@ impl Daemon {
             windows,
             serving,
             address,
+            certificate,
             tokens,
             housekeeping,
             neighbours,
@@ -316,6 +326,14 @@ impl Daemon {
     /// Whether whoever reaches it there is an operator, since no token was issued yet.
     pub fn is_open(&self) -> bool {
         self.tokens.none_was_issued()
+    }
+
+    /// Reads the certificate of HTTP and its key again. Answers whether there is one.
+    ///
+    /// # Errors
+    /// They will not do: what was read before is used on.
+    pub fn renew_certificate(&self) -> Result<bool, HttpError> {
+        self.certificate.as_ref().map_or(Ok(false), |certificate| certificate.read_again().map(|()| true))
     }
 
     /// The facade, for whoever is in the same process.
@@ -336,6 +354,7 @@ impl Daemon {
             windows,
             serving,
             address: _,
+            certificate: _,
             tokens: _,
             housekeeping,
             neighbours,

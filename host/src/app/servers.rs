@@ -1,10 +1,10 @@
-//! Which queue and which sinks the configuration names, opened.
+//! Which queue, broker, sinks and depot the configuration names: opened, or tried out.
 
 use super::daemon::DaemonError;
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::rabbitmq::{self, RabbitBroker, RabbitSettings};
 use crate::broker::{Broker, BrokerError};
-use crate::config::{AcknowledgedBy, BrokerKind, Config, MongoDb, QueueKind, QueueType, RabbitMq, SinkKind};
+use crate::config::{AcknowledgedBy, BrokerKind, Config, MongoDb, QueueKind, QueueType, RabbitMq, Redis, SinkKind};
 use crate::depot::Depot;
 use crate::queue::embedded::{EmbeddedQueue, steady_clock};
 use crate::queue::redis::{RedisQueue, RedisSettings};
@@ -25,13 +25,7 @@ pub(super) async fn queue(config: &Config) -> Result<Arc<dyn TaskQueue>, DaemonE
     match config.queue {
         QueueKind::Embedded => Ok(Arc::new(EmbeddedQueue::open(&config.data.join("queue.db"), steady_clock())?)),
         QueueKind::Redis => {
-            let redis = &config.redis;
-            let settings = RedisSettings {
-                url: redis.url.0.clone(),
-                prefix: redis.prefix.clone(),
-                ca: redis.tls.ca.clone(),
-                certificate: redis.tls.certificate.clone(),
-            };
+            let (redis, settings) = (&config.redis, redis_settings(config));
             let is_passing = |error: &QueueError| matches!(error, QueueError::Transient(_));
             let connect = || RedisQueue::connect(&settings);
             let (queue, warnings) = patiently("the task queue", &redis.url.shown(), is_passing, connect).await?;
@@ -48,18 +42,7 @@ pub(super) async fn broker(config: &Config) -> Result<Arc<dyn Broker>, DaemonErr
     match config.broker {
         BrokerKind::Embedded => Ok(Arc::new(EmbeddedBroker::open(&config.data.join("broker.db"), steady_clock())?)),
         BrokerKind::RabbitMq => {
-            let RabbitMq { url, management, prefix, queue_type, tls } = config.rabbitmq.clone();
-            let settings = RabbitSettings {
-                url: url.0,
-                management: management.map(|url| url.0),
-                queues: match queue_type {
-                    QueueType::Quorum => rabbitmq::QueueKind::Quorum,
-                    QueueType::Classic => rabbitmq::QueueKind::Classic,
-                },
-                prefix,
-                ca: tls.ca,
-                certificate: tls.certificate,
-            };
+            let settings = rabbit_settings(config);
             let is_passing = |error: &BrokerError| matches!(error, BrokerError::Transient(_));
             let connect = || RabbitBroker::connect(&settings);
             let (broker, warnings) = patiently("the broker", &config.rabbitmq.url.shown(), is_passing, connect).await?;
@@ -67,6 +50,95 @@ pub(super) async fn broker(config: &Config) -> Result<Arc<dyn Broker>, DaemonErr
                 tracing::warn!("{warning}");
             }
             Ok(Arc::new(broker))
+        }
+    }
+}
+
+fn redis_settings(config: &Config) -> RedisSettings {
+    let Redis { url, prefix, tls } = config.redis.clone();
+    RedisSettings { url: url.0, prefix, ca: tls.ca, certificate: tls.certificate }
+}
+
+fn rabbit_settings(config: &Config) -> RabbitSettings {
+    let RabbitMq { url, management, prefix, queue_type, tls } = config.rabbitmq.clone();
+    RabbitSettings {
+        url: url.0,
+        management: management.map(|url| url.0),
+        queues: match queue_type {
+            QueueType::Quorum => rabbitmq::QueueKind::Quorum,
+            QueueType::Classic => rabbitmq::QueueKind::Classic,
+        },
+        prefix,
+        ca: tls.ca,
+        certificate: tls.certificate,
+    }
+}
+
+fn mongo_settings(config: &Config) -> Settings {
+    let MongoDb { url, prefix, acknowledged_by, ca, certificate } = config.mongodb.clone();
+    Settings {
+        database_prefix: prefix,
+        acknowledged: match acknowledged_by {
+            AcknowledgedBy::Majority => Acknowledged::Majority,
+            AcknowledgedBy::Primary => Acknowledged::Members(1),
+        },
+        ca_file: ca,
+        client_certificate: certificate,
+        ..Settings::new(url.0)
+    }
+}
+
+/// A server that the configuration uses, tried once.
+pub struct Tried {
+    /// `redis`, `rabbitmq`, `mongodb` or `depot`: its table in the configuration.
+    pub table: &'static str,
+    /// Its URL, without a password.
+    pub url: String,
+    /// What it is warned of, or why it cannot be used.
+    pub answer: Result<Vec<String>, String>,
+}
+
+/// Tries whatever the configuration uses outside of this machine, for `patience` each.
+pub async fn try_out(config: &Config, patience: Duration) -> Vec<Tried> {
+    let mut tried = Vec::new();
+    if config.queue == QueueKind::Redis {
+        let settings = redis_settings(config);
+        let asked = async { RedisQueue::connect(&settings).await.map(|(_, warnings)| warnings) };
+        tried.push(Tried { table: "redis", url: config.redis.url.shown(), answer: within(patience, asked).await });
+    }
+    if config.broker == BrokerKind::RabbitMq {
+        let settings = rabbit_settings(config);
+        let asked = async { RabbitBroker::connect(&settings).await.map(|(_, warnings)| warnings) };
+        tried.push(Tried {
+            table: "rabbitmq",
+            url: config.rabbitmq.url.shown(),
+            answer: within(patience, asked).await,
+        });
+    }
+    if config.sink == SinkKind::MongoDb {
+        let asked = async {
+            let sinks = MongoSinks::connect(mongo_settings(config)).await.map_err(|error| error.to_string())?;
+            sinks.check().await.map_err(|error| error.to_string())?;
+            Ok::<_, String>(Vec::new())
+        };
+        tried.push(Tried { table: "mongodb", url: config.mongodb.url.shown(), answer: within(patience, asked).await });
+    }
+    if let Some(url) = &config.depot {
+        let opened = Depot::open_to_write(url, std::env::vars(), patience).await;
+        let answer = opened.map(|_| Vec::new()).map_err(|error| error.to_string());
+        tried.push(Tried { table: "depot", url: url.clone(), answer });
+    }
+    tried
+}
+
+async fn within<T, E: std::fmt::Display>(
+    patience: Duration,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, String> {
+    match tokio::time::timeout(patience, asked).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => {
+            Err(format!("no answer within {patience:?}: is it there, and does a firewall let this machine reach it?"))
         }
     }
 }
@@ -98,18 +170,7 @@ pub(super) async fn sinks(config: &Config) -> Result<Arc<dyn Sinks>, DaemonError
     match config.sink {
         SinkKind::Embedded => Ok(Arc::new(EmbeddedSinks::new(&config.data.join("tenants")))),
         SinkKind::MongoDb => {
-            let MongoDb { url, prefix, acknowledged_by, ca, certificate } = config.mongodb.clone();
-            let settings = Settings {
-                database_prefix: prefix,
-                acknowledged: match acknowledged_by {
-                    AcknowledgedBy::Majority => Acknowledged::Majority,
-                    AcknowledgedBy::Primary => Acknowledged::Members(1),
-                },
-                ca_file: ca,
-                client_certificate: certificate,
-                ..Settings::new(url.0)
-            };
-            let sinks = MongoSinks::connect(settings).await?;
+            let sinks = MongoSinks::connect(mongo_settings(config)).await?;
             match sinks.check().await {
                 Ok(()) => {}
                 Err(error @ SinkError::Transient { .. }) => {
@@ -122,10 +183,12 @@ pub(super) async fn sinks(config: &Config) -> Result<Arc<dyn Sinks>, DaemonError
     }
 }
 
-/// Where files and apps are that hosts share, if they do.
-pub(super) fn depot(config: &Config) -> Result<Option<Depot>, DaemonError> {
-    let url = config.depot.as_ref();
-    Ok(url.map(|url| Depot::open(url, std::env::vars())).transpose()?)
+/// Where files and apps are that hosts share, if they do; a place that takes nothing is told before anything relies on it.
+pub(super) async fn depot(config: &Config) -> Result<Option<Depot>, DaemonError> {
+    match &config.depot {
+        None => Ok(None),
+        Some(url) => Ok(Some(Depot::open_to_write(url, std::env::vars(), START).await?)),
+    }
 }
 
 /// What this host is called in the queue: as it is configured, else as the machine is.

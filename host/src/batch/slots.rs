@@ -13,10 +13,10 @@
 use super::shelf::Shelf;
 use super::stop::Why;
 use super::work::{self, Desk};
-use crate::queue::Claim;
+use crate::queue::{Claim, QueueError};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -35,6 +35,26 @@ pub struct Slots {
     released: Arc<AtomicU64>,
 }
 
+/// Whether the queue answers no slot just now.
+#[derive(Clone, Debug, Default)]
+struct Outage(Arc<AtomicBool>);
+
+impl Outage {
+    /// It has not answered. Told once for all slots, however long it lasts.
+    fn begins(&self, error: &QueueError) {
+        if !self.0.swap(true, Ordering::Relaxed) {
+            tracing::error!(%error, "no task can be claimed; trying again until it works");
+        }
+    }
+
+    /// It has answered.
+    fn ends(&self) {
+        if self.0.swap(false, Ordering::Relaxed) {
+            tracing::info!("tasks are claimed again");
+        }
+    }
+}
+
 impl Slots {
     /// Starts `count` of them.
     ///
@@ -44,11 +64,12 @@ impl Slots {
         let (stop, _) = watch::channel(false);
         let released = Arc::new(AtomicU64::new(0));
         let mut slots = Slots { desk, stop, threads: Vec::new(), released };
+        let outage = Outage::default();
         for number in 1..=count {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let (desk, stopped) = (Arc::clone(&slots.desk), slots.stop.subscribe());
-            let released = Arc::clone(&slots.released);
-            let slot = move || runtime.block_on(Slot { number, desk, stopped, released }.run());
+            let (released, outage) = (Arc::clone(&slots.released), outage.clone());
+            let slot = move || runtime.block_on(Slot { number, desk, stopped, released, outage }.run());
             slots.threads.push(thread::Builder::new().name(format!("slot-{number}")).spawn(slot)?);
         }
         Ok(slots)
@@ -83,6 +104,7 @@ struct Slot {
     desk: Arc<Desk>,
     stopped: watch::Receiver<bool>,
     released: Arc<AtomicU64>,
+    outage: Outage,
 }
 
 impl Slot {
@@ -104,7 +126,6 @@ impl Slot {
             // Claimed before anybody said stop, or in that moment: then it is given back at once.
             return at_hand;
         }
-        let mut unavailable = false;
         loop {
             if *self.stopped.borrow() {
                 return None;
@@ -115,14 +136,17 @@ impl Slot {
                 continue;
             }
             let mut nap = NAP;
-            match self.desk.parts.queue.claim(&self.desk.parts.host, self.desk.lease).await {
-                Ok(Some(claim)) => return Some(claim),
-                Ok(None) => unavailable = false,
-                Err(error) => {
-                    // Told once, however long it lasts.
-                    if !std::mem::replace(&mut unavailable, true) {
-                        tracing::error!(%error, slot = self.number, "no task can be claimed; trying again until it works");
+            let claimed = self.desk.parts.queue.claim(&self.desk.parts.host, self.desk.lease).await;
+            let unavailable = claimed.is_err();
+            match claimed {
+                Ok(claim) => {
+                    self.outage.ends();
+                    if claim.is_some() {
+                        return claim;
                     }
+                }
+                Err(error) => {
+                    self.outage.begins(&error);
                     nap = PAUSE;
                 }
             }

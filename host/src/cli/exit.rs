@@ -10,7 +10,7 @@ pub(crate) enum Exit {
     Done = 0,
     /// It failed. The last line on standard error tells why.
     Failed = 1,
-    /// The command line is wrong (also what clap exits with).
+    /// The command line is wrong (also what clap exits with), or the configuration.
     Usage = 2,
     /// All was read to its end, but rows became dead letters, or messages were refused.
     DeadLetters = 3,
@@ -25,10 +25,13 @@ pub(crate) const HELP: &str = "\
 Exit status:
   0  done, and no row is missing
   1  failed; the last line on standard error tells why
-  2  the command line is wrong
+  2  the command line is wrong, or the configuration is: `mysimbdp config check` tells
   3  done, but some rows became dead letters, or messages were refused
   4  partial: the app ended before the end of the file
-  5  this machine cannot isolate a worker: see `mysimbdp doctor`";
+  5  this machine cannot isolate a worker: see `mysimbdp doctor`
+
+`serve` ends with 0 when it was told to stop (SIGTERM, SIGINT, `mysimbdp shutdown`), at once and with 1 when it is told so again, and
+at SIGHUP reads api.certificate and api.key anew and goes on.";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {

@@ -10,6 +10,7 @@ mod out;
 mod remote;
 mod run;
 mod serve;
+mod service;
 
 pub use backtrace::SYMBOLS_ROLE;
 pub use backtrace::reader::main as read_symbols;

@@ -2,15 +2,21 @@
 
 use super::exit::Exit;
 use super::out;
+use super::service::Manager;
 use crate::app::daemon::Daemon;
+use crate::app::preflight;
 use crate::config::{Config, variables};
 use crate::telemetry;
 use crate::tenant::{SettleError, Tenants};
 use crate::worker::protocol::Isolation;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How long the last of a start that was broken off is waited for.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Run the platform: watch staging, ingest what comes, until stopped (SIGTERM or Ctrl-C)
 #[derive(clap::Args, Debug)]
@@ -78,10 +84,25 @@ fn tell_overrides(config: Config) -> Exit {
     Exit::Done
 }
 
-fn load(file: Option<&std::path::Path>) -> Result<Config, String> {
+/// The configuration that `serve` would take, and what will not do of the files that it names.
+///
+/// # Errors
+/// All that is wrong with the configuration itself, a line each.
+pub(super) fn read(file: Option<&Path>) -> Result<(Config, Vec<String>), String> {
     let environment = variables();
     let file = Config::find(file, environment.clone());
-    Config::load(file.as_deref(), environment).map_err(|mistakes| mistakes.to_string())
+    let config = Config::load(file.as_deref(), environment).map_err(|mistakes| mistakes.to_string())?;
+    let place = file.map_or_else(|| "the environment".to_owned(), |file| file.display().to_string());
+    let mistakes = preflight::mistakes(&config).iter().map(|mistake| format!("{place}: {mistake}")).collect();
+    Ok((config, mistakes))
+}
+
+/// The same, where all of it will do.
+fn load(file: Option<&Path>) -> Result<Config, String> {
+    match read(file)? {
+        (config, mistakes) if mistakes.is_empty() => Ok(config),
+        (_, mistakes) => Err(mistakes.join("\n")),
+    }
 }
 
 /// Runs `serve`.
@@ -97,7 +118,12 @@ pub(crate) fn run(args: &Serve) -> Exit {
     open_as_many_files_as_allowed();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     match runtime {
-        Ok(runtime) => runtime.block_on(serve(config)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(serve(config));
+            // A start that was broken off may still wait for an answer of some server.
+            runtime.shutdown_timeout(LAST);
+            exit
+        }
         Err(error) => {
             out::note(format_args!("the event loop cannot be started: {error}"));
             Exit::Failed
@@ -126,18 +152,25 @@ async fn serve(config: Config) -> Exit {
         format!("documents, logs and the control socket are in {}", config.data.display()),
     ];
     // Before anything is started: a stop that comes meanwhile is not lost.
-    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => {
+    let (mut stop, mut hangup) = match signals() {
+        Ok(signals) => signals,
+        Err(error) => {
             out::note(format_args!("signals cannot be received: {error}"));
             return Exit::Failed;
         }
     };
-    let daemon = match Daemon::start(config).await {
+    let started = tokio::select! {
+        started = Daemon::start(config) => started,
+        () = stop.comes() => {
+            out::note("stopped before everything was started: what was begun by then goes on at the next start");
+            return Exit::Done;
+        }
+    };
+    let daemon = match started {
         Ok(daemon) => daemon,
         Err(error) => {
-            out::note(error);
-            return Exit::Failed;
+            out::note(&error);
+            return if error.is_of_the_configuration() { Exit::Usage } else { Exit::Failed };
         }
     };
     for line in where_things_are {
@@ -148,15 +181,52 @@ async fn serve(config: Config) -> Exit {
             if daemon.is_open() { "; no token was issued yet: whoever is on this machine is an operator" } else { "" };
         tracing::info!("HTTP is served on {address}{open}");
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = daemon.platform().leaving() => {}
+    let mut manager = Manager::of_the_environment();
+    manager.ready();
+    loop {
+        tokio::select! {
+            () = stop.comes() => break,
+            () = daemon.platform().leaving() => break,
+            _ = hangup.recv() => renew(&daemon),
+            () = manager.tick() => {}
+        }
     }
+    manager.stopping();
     tracing::info!("stopping: what runs is checkpointed; a second signal ends at once");
     tokio::select! {
         () = daemon.stop() => Exit::Done,
-        _ = terminate.recv() => Exit::Failed,
-        _ = interrupt.recv() => Exit::Failed,
+        () = stop.comes() => Exit::Failed,
     }
+}
+
+/// What comes at SIGHUP.
+fn renew(daemon: &Daemon) {
+    match daemon.renew_certificate() {
+        Ok(true) => tracing::info!("SIGHUP: api.certificate and api.key were read again; new connections get them"),
+        Ok(false) => tracing::info!(
+            "SIGHUP: HTTP has no certificate to read again; going on (the configuration is read at a start)"
+        ),
+        Err(error) => tracing::error!("SIGHUP: {error}; going on with the certificate that was read before"),
+    }
+}
+
+/// That this process is to stop: SIGTERM, or Ctrl-C.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// Comes when it is.
+    async fn comes(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn signals() -> std::io::Result<(Stop, Signal)> {
+    let stop = Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    Ok((stop, signal(SignalKind::hangup())?))
 }

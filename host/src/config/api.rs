@@ -55,7 +55,12 @@ impl Kind for Address {
             Written::Text(text) | Written::Variable(text) => match text.as_str() {
                 "" => Ok(Listen::Nowhere),
                 "usual" => Ok(Listen::Usual),
-                address => address.parse().map(Listen::At).map_err(|_| wrong().to_owned()),
+                address => address.parse().map(Listen::At).map_err(|_| match address.rsplit_once(':') {
+                    Some((name, port)) if !name.contains(':') && port.parse::<u16>().is_ok() => {
+                        "not a number with a port, and names are not looked up: such as \"127.0.0.1:7373\"".to_owned()
+                    }
+                    _ => wrong().to_owned(),
+                }),
             },
             _ => Err(wrong().to_owned()),
         }

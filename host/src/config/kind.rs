@@ -19,6 +19,11 @@ pub(super) trait Kind {
     /// # Errors
     /// A sentence that fits after the value: what it is not, what would do.
     fn read(&self, value: &Value) -> Result<Self::Value, String>;
+
+    /// The value as a mistake shows it.
+    fn shown(&self, value: &Value) -> String {
+        value.shown()
+    }
 }
 
 /// How no limit at all is written.
@@ -70,7 +75,13 @@ impl Kind for Size {
             (None, Some(UNLIMITED_WORD)) if bounds.allow_unlimited() => return Ok(UNLIMITED),
             (None, word) => word.and_then(|word| size::parse(word).ok()).map(i128::from),
         };
-        let number = number.ok_or_else(|| format!("not a size: {}", bounds.both()))?;
+        let number = number.ok_or_else(|| match word(value).map(|word| word.replace(' ', "")) {
+            Some(close) if size::parse(&close).is_ok() => {
+                let meant = size::parse(&close).map_or(close, size::exact);
+                format!("not a size: write it without a space, \"{meant}\"")
+            }
+            _ => format!("not a size: {}", bounds.both()),
+        })?;
         within(number, self.least, self.most, &bounds)
     }
 }
@@ -307,7 +318,7 @@ fn whole(value: &Value) -> Option<i128> {
 }
 
 /// The text, if it is one.
-fn word(value: &Value) -> Option<&str> {
+pub(super) fn word(value: &Value) -> Option<&str> {
     match value {
         Value::Text(text) => Some(text),
         Value::Variable(text) => Some(text.trim()),

@@ -27,7 +27,7 @@ pub(super) fn read(table: &mut Table<'_>, base: &Limits) -> Overrides {
     let seconds = |such_as| Count { of: "number of seconds", least: 1, most: MOST_SECONDS, such_as };
     let size = |such_as| Size { least: 1, most: UNLIMITED, such_as };
     let memory = Size { least: LEAST_MEMORY, most: 1 << 40, such_as: normal.memory_bytes };
-    let overrides = Overrides {
+    let mut overrides = Overrides {
         files_per_batch: table.take("files_per_batch", &bounded(1, 100_000, normal.files_per_batch)),
         file_bytes: table.take("file_bytes", &size(normal.file_bytes)),
         batch_bytes: table.take("batch_bytes", &size(normal.batch_bytes)),
@@ -53,12 +53,23 @@ pub(super) fn read(table: &mut Table<'_>, base: &Limits) -> Overrides {
         message_bytes: table.take("message_bytes", &Size { most: LARGEST_MESSAGE, ..size(normal.message_bytes) }),
         on_breach: table.take("on_breach", &Choice(&ON_BREACH)),
     };
+    if let Some(batch) = overrides.batch_bytes
+        && overrides.file_bytes.is_none()
+        && base.file_bytes > batch
+    {
+        // No file of a batch is larger than the batch.
+        overrides.file_bytes = Some(batch);
+    }
     let batch_bytes = overrides.batch_bytes.unwrap_or(base.batch_bytes);
-    if overrides.batch_bytes.is_none() && overrides.file_bytes.is_some_and(|bytes| bytes > batch_bytes) {
+    if overrides.file_bytes.is_some_and(|bytes| bytes > batch_bytes) {
+        let mend = match overrides.batch_bytes {
+            None => "set batch_bytes, too",
+            Some(_) => "raise batch_bytes, or lower this",
+        };
         let batch_bytes = size::exact(batch_bytes);
         table.dangles(
             "file_bytes",
-            format_args!("a batch may have {batch_bytes}, so no such file would be taken: set batch_bytes, too"),
+            format_args!("a batch may have {batch_bytes}, so no such file would be taken: {mend}"),
         );
     }
     overrides
@@ -83,11 +94,7 @@ pub(super) fn written(limits: &Limits) -> Map<String, Value> {
 
 /// What differs in `limits` from `base`, as it is written.
 pub(super) fn difference_written(limits: &Limits, base: &Limits) -> Map<String, Value> {
-    let mut overrides = limits.beside(base);
-    if overrides.file_bytes.is_some_and(|bytes| bytes > limits.batch_bytes) {
-        overrides.batch_bytes = Some(limits.batch_bytes);
-    }
-    overrides_written(&overrides)
+    overrides_written(&limits.beside(base))
 }
 
 fn overrides_written(overrides: &Overrides) -> Map<String, Value> {

@@ -34,6 +34,7 @@ mod table;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod url;
 mod written;
 
 pub use crate::tenant::{AppSettings, Limits, Profile, Sink, Stream, Tenant};

@@ -2,7 +2,7 @@
 
 use super::keys::Keys;
 use super::kind::{Choice, Count, Flag, Folder, Size, Text, Time};
-use super::mistake::Mistake;
+use super::mistake::{Mistake, Place};
 use super::table::{Findings, Known, Reading, Table};
 use super::written::Entries;
 use super::{
@@ -46,7 +46,17 @@ pub(super) fn read(
     let (config, found) = interpret(entries, default, real);
     let config = Config { written, ..config };
     // What could not be read may be what something else needs: whatever dangles is told only where all could be read.
-    let is_spoilt = |mistake: &Mistake| syntax.iter().any(|syntax| syntax.place == mistake.place);
+    // Where the head of a table cannot be read, nobody knows whose the keys below it are.
+    let head = |place: &Place| match (place, file) {
+        (Place::Line(_, line), Some((_, text))) => {
+            text.lines().nth(line - 1).is_some_and(|text| text.trim_start().starts_with('[')).then_some(*line)
+        }
+        _ => None,
+    };
+    let torn = syntax.iter().filter_map(|mistake| head(&mistake.place)).min().unwrap_or(usize::MAX);
+    let is_below = |place: &Place| matches!(place, Place::Line(_, line) if *line >= torn);
+    let is_spoilt =
+        |mistake: &Mistake| is_below(&mistake.place) || syntax.iter().any(|syntax| syntax.place == mistake.place);
     mistakes.extend(found.mistakes.into_iter().filter(|mistake| !is_spoilt(mistake)));
     if syntax.is_empty() {
         mistakes.extend(found.dangling);
@@ -77,6 +87,7 @@ fn config(root: &mut Table<'_>, default: Config, real: &dyn Fn(&Path) -> PathBuf
     let threads = Count { most: 64, such_as: default.stream_threads as u64, ..slots };
     let isolation = root.take("isolation", &Choice(&ISOLATION)).unwrap_or(default.isolation);
     let profiles = tenants::profiles(root);
+    let queue = kind(root, "queue", &QUEUES, default.queue);
     let config = Config {
         slots: root.number("slots", &slots).unwrap_or(default.slots),
         isolation,
@@ -88,10 +99,10 @@ fn config(root: &mut Table<'_>, default: Config, real: &dyn Fn(&Path) -> PathBuf
         adopt_tenants: root.take("adopt_tenants", &Flag).unwrap_or(default.adopt_tenants),
         host: root.take("host", &Text { what: "a name", such_as: "ingest-1" }).unwrap_or(default.host),
         api: api::api(root, default.api),
-        queue: kind(root, "queue", &QUEUES, default.queue),
+        queue,
         sink: kind(root, "sink", &SINKS, default.sink),
         broker: kind(root, "broker", &BROKERS, default.broker),
-        depot: servers::depot(root),
+        depot: servers::depot(root, queue),
         redis: servers::redis(root, default.redis),
         mongodb: servers::mongodb(root, default.mongodb),
         rabbitmq: servers::rabbitmq(root, default.rabbitmq),

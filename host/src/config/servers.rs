@@ -3,8 +3,10 @@
 //! The tables are always there, with their defaults; they count where `queue.kind` or `sink.kind` names their server. What
 //! is left empty is not set: certificate authorities of the system, no certificate of our own.
 
+use super::QueueKind;
 use super::kind::{Choice, Text};
 use super::table::Table;
+use super::url::{Behind, ServerUrl, SharedPlace};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -138,7 +140,13 @@ impl Default for RabbitMq {
 
 pub(super) fn redis(root: &mut Table<'_>, default: Redis) -> Redis {
     let mut table = root.table("redis");
-    let url = Text { what: "the URL of a Redis server", such_as: "redis://127.0.0.1:6379/" };
+    let url = ServerUrl {
+        what: "the URL of a Redis server",
+        schemes: ["redis", "rediss"],
+        such_as: "redis://127.0.0.1:6379/",
+        path: Behind::Number,
+        may_be_empty: false,
+    };
     let prefix = Text { what: "what keys begin with", such_as: "mysimbdp" };
     let redis = Redis {
         url: table.take("url", &url).map_or(default.url, Secret),
@@ -151,7 +159,13 @@ pub(super) fn redis(root: &mut Table<'_>, default: Redis) -> Redis {
 
 pub(super) fn mongodb(root: &mut Table<'_>, default: MongoDb) -> MongoDb {
     let mut table = root.table("mongodb");
-    let url = Text { what: "the connection string of a MongoDB", such_as: "mongodb://127.0.0.1:27017/" };
+    let url = ServerUrl {
+        what: "the connection string of a MongoDB",
+        schemes: ["mongodb", "mongodb+srv"],
+        such_as: "mongodb://127.0.0.1:27017/",
+        path: Behind::Anything,
+        may_be_empty: false,
+    };
     let prefix = Text { what: "what the names of databases begin with", such_as: "mysimbdp_" };
     let mongodb = MongoDb {
         url: table.take("url", &url).map_or(default.url, Secret),
@@ -166,8 +180,20 @@ pub(super) fn mongodb(root: &mut Table<'_>, default: MongoDb) -> MongoDb {
 
 pub(super) fn rabbitmq(root: &mut Table<'_>, default: RabbitMq) -> RabbitMq {
     let mut table = root.table("rabbitmq");
-    let url = Text { what: "the URL of a RabbitMQ", such_as: "amqp://127.0.0.1:5672" };
-    let management = Text { what: "the URL of a RabbitMQ's management API", such_as: "http://127.0.0.1:15672" };
+    let url = ServerUrl {
+        what: "the URL of a RabbitMQ",
+        schemes: ["amqp", "amqps"],
+        such_as: "amqp://127.0.0.1:5672",
+        path: Behind::Anything,
+        may_be_empty: false,
+    };
+    let management = ServerUrl {
+        what: "the URL of a RabbitMQ's management API",
+        schemes: ["http", "https"],
+        such_as: "http://127.0.0.1:15672",
+        path: Behind::Anything,
+        may_be_empty: true,
+    };
     let prefix = Text { what: "what the names of exchanges and queues begin with", such_as: "mysimbdp" };
     let rabbitmq = RabbitMq {
         url: table.take("url", &url).map_or(default.url, Secret),
@@ -180,10 +206,16 @@ pub(super) fn rabbitmq(root: &mut Table<'_>, default: RabbitMq) -> RabbitMq {
     rabbitmq
 }
 
-pub(super) fn depot(root: &mut Table<'_>) -> Option<String> {
+/// What hosts share, which do so by a queue that they share.
+pub(super) fn depot(root: &mut Table<'_>, queue: QueueKind) -> Option<String> {
     let mut table = root.table("depot");
-    let url = Text { what: "the URL of a directory or bucket", such_as: "file:///mnt/shared" };
-    let depot = table.take("url", &url).filter(|url| !url.is_empty());
+    let depot = table.take("url", &SharedPlace).filter(|url| !url.is_empty());
+    if depot.is_some() && queue == QueueKind::Embedded {
+        table.dangles(
+            "url",
+            "a host with an embedded queue shares nothing with others: set queue.kind to \"redis\", or leave this out",
+        );
+    }
     table.finish();
     depot
 }

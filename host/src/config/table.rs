@@ -115,6 +115,9 @@ impl<'r> Table<'r> {
     /// Takes a key off: its value, or `None` where it is not written or will not do.
     pub(super) fn take<K: Kind>(&mut self, key: &'static str, kind: &K) -> Option<K::Value> {
         let written = self.take_off(key)?;
+        if let Some(Some((_, shown))) = self.asked.get_mut(key) {
+            *shown = kind.shown(&written.value);
+        }
         kind.read(&written.value).map_err(|sentence| self.wrong(key, sentence)).ok()
     }
 

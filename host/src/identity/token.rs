@@ -8,7 +8,7 @@ use std::io;
 /// What every token begins with: whoever finds one in a file knows what it is.
 const PREFIX: &str = "msb_";
 /// Characters of an id.
-const ID: usize = 12;
+pub const ID: usize = 12;
 /// Bytes of a secret.
 const SECRET: usize = 32;
 /// Of which an id is made: 32 of them, none of which is taken for another.

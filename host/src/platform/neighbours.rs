@@ -10,6 +10,7 @@
 //! ([`Parts::generation`](crate::batch::parts::Parts)): nothing waits for the next round.
 
 use super::Platform;
+use crate::journal::{Event, Happening};
 use crate::queue::{Announced, HOST_WORD, HostCard, QueueError};
 use crate::tenant::{AppName, TenantId};
 use std::collections::HashSet;
@@ -27,11 +28,14 @@ impl Platform {
     pub(crate) async fn announce(&self, tenant: &TenantId, app: &AppName) {
         let Err(reason) = self.try_announce(tenant, app).await else { return };
         tracing::warn!(reason, %tenant, %app, "other hosts cannot be told of a change of this app; trying again");
+        let reason = format!("other hosts do not have app {app} as it is here: {reason}; tried again until they do");
+        self.batches.parts.journal.record(Event::now(Some(tenant), Happening::Trouble { reason })).await;
         let (platform, tenant, app) = (self.clone(), tenant.clone(), app.clone());
         self.runtime.spawn(async move {
             while platform.try_announce(&tenant, &app).await.is_err() {
                 sleep(PAUSE).await;
             }
+            tracing::info!(%tenant, %app, "other hosts were told of the change of this app");
         });
     }
 

@@ -33,7 +33,8 @@ const REMEMBERED_DAYS: i64 = 400;
 const USAGE_FILE: Kind = Kind {
     what: "usage file",
     application_id: 0x6d73_6475,
-    version: 1,
+    version: 2,
+    steps: &[(2, "ALTER TABLE days ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;")],
     tables: r#"
         CREATE TABLE days (
             tenant TEXT NOT NULL,
@@ -44,6 +45,7 @@ const USAGE_FILE: Kind = Kind {
             cpu_seconds REAL NOT NULL DEFAULT 0,
             memory_byte_seconds REAL NOT NULL DEFAULT 0,
             storage_byte_seconds REAL NOT NULL DEFAULT 0,
+            messages INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY (tenant, day)
         ) WITHOUT ROWID;
         CREATE TABLE attempts (
@@ -83,6 +85,8 @@ pub struct Used {
     pub cpu_seconds: f64,
     /// Bytes of workers' memory times seconds.
     pub memory_byte_seconds: f64,
+    /// Messages that came to their end.
+    pub messages: u64,
 }
 
 /// What a tenant has used on a day.
@@ -104,12 +108,24 @@ pub struct UsageLine {
     pub memory_byte_seconds: f64,
     /// Bytes kept times seconds.
     pub storage_byte_seconds: f64,
+    /// Messages of streams that came to their end, dead letters among them.
+    #[serde(default)]
+    pub messages: u64,
 }
 
 impl UsageLine {
     /// Names of the columns of [`cells`](UsageLine::cells).
-    pub const HEAD: [&'static str; 8] =
-        ["tenant", "day", "tasks", "documents", "bytes", "cpu_seconds", "memory_gib_seconds", "storage_gib_hours"];
+    pub const HEAD: [&'static str; 9] = [
+        "tenant",
+        "day",
+        "tasks",
+        "documents",
+        "bytes",
+        "cpu_seconds",
+        "memory_gib_seconds",
+        "storage_gib_hours",
+        "messages",
+    ];
 
     /// The line as text, by column.
     pub fn cells(&self) -> Vec<String> {
@@ -123,6 +139,7 @@ impl UsageLine {
             format!("{:.3}", self.cpu_seconds),
             format!("{:.3}", self.memory_byte_seconds / GIB),
             format!("{:.6}", self.storage_byte_seconds / GIB / 3_600.0),
+            self.messages.to_string(),
         ]
     }
 
@@ -242,20 +259,31 @@ fn meter(db: &Connection, tenant: &TenantId, entry: &TaskEntry, day: Date) -> ru
         bytes,
         cpu_seconds: entry.cpu_seconds,
         memory_byte_seconds: entry.memory_byte_seconds,
+        messages: 0,
     };
     add(db, tenant, day, tasks, &used)
 }
 
 fn add(db: &Connection, tenant: &TenantId, day: Date, tasks: i64, used: &Used) -> rusqlite::Result<()> {
-    let add = "INSERT INTO days (tenant, day, tasks, documents, bytes, cpu_seconds, memory_byte_seconds)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    let add = "INSERT INTO days (tenant, day, tasks, documents, bytes, cpu_seconds, memory_byte_seconds, messages)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
         ON CONFLICT (tenant, day) DO UPDATE SET
             tasks = tasks + ?3, documents = documents + ?4, bytes = bytes + ?5,
-            cpu_seconds = cpu_seconds + ?6, memory_byte_seconds = memory_byte_seconds + ?7";
-    let Used { documents, bytes, cpu_seconds, memory_byte_seconds } = *used;
-    let (documents, bytes) = (documents.cast_signed(), bytes.cast_signed());
-    let values = params![tenant.as_str(), day.to_string(), tasks, documents, bytes, cpu_seconds, memory_byte_seconds];
-    db.prepare_cached(add)?.execute(values)?;
+            cpu_seconds = cpu_seconds + ?6, memory_byte_seconds = memory_byte_seconds + ?7,
+            messages = messages + ?8";
+    let Used { documents, bytes, cpu_seconds, memory_byte_seconds, messages } = *used;
+    let (documents, bytes, messages) = (documents.cast_signed(), bytes.cast_signed(), messages.cast_signed());
+    let (tenant, day) = (tenant.as_str(), day.to_string());
+    db.prepare_cached(add)?.execute(params![
+        tenant,
+        day,
+        tasks,
+        documents,
+        bytes,
+        cpu_seconds,
+        memory_byte_seconds,
+        messages
+    ])?;
     Ok(())
 }
 
@@ -288,7 +316,8 @@ fn report(
     (from, to): (Option<Date>, Option<Date>),
     part: &Part<UsageKey>,
 ) -> rusqlite::Result<(Vec<UsageLine>, Option<UsageKey>)> {
-    let find = "SELECT tenant, day, tasks, documents, bytes, cpu_seconds, memory_byte_seconds, storage_byte_seconds
+    let find = "SELECT tenant, day, tasks, documents, bytes, cpu_seconds, memory_byte_seconds, storage_byte_seconds,
+            messages
         FROM days
         WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR day >= ?2) AND (?3 IS NULL OR day <= ?3)
             AND (?4 IS NULL OR (tenant, day) > (?4, ?5))
@@ -308,6 +337,7 @@ fn report(
             cpu_seconds: row.get(5)?,
             memory_byte_seconds: row.get(6)?,
             storage_byte_seconds: row.get(7)?,
+            messages: number(8)?,
         })
     };
     let text = |day: Option<Date>| day.map(|day| day.to_string());
@@ -366,6 +396,27 @@ mod tests {
         assert_eq!(lines.len(), 1);
         assert_eq!((lines[0].documents, lines[0].bytes, lines[0].tasks), (10, 100, 1));
         assert_eq!(lines[0].day, jiff::civil::date(1970, 1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_bill_of_an_older_version_goes_on_and_has_messages_from_then_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("usage.db");
+        let tables = USAGE_FILE.tables.replace("            messages INTEGER NOT NULL DEFAULT 0,\n", "");
+        assert_ne!(tables, USAGE_FILE.tables);
+        let old = Connection::open(&path).unwrap();
+        let id = USAGE_FILE.application_id;
+        old.execute_batch(&format!("{tables} PRAGMA application_id = {id}; PRAGMA user_version = 1;")).unwrap();
+        old.execute("INSERT INTO days (tenant, day, tasks) VALUES ('acme', '1970-01-01', 3)", []).unwrap();
+        drop(old);
+        for opened in 1..=2 {
+            let usage = Usage::open(&path).unwrap();
+            let used = Used { messages: 7, documents: 5, ..Used::default() };
+            usage.meter_streams(&tenant(), used, at(1_000)).await.unwrap();
+            let lines = report(&usage, None, (None, None)).await;
+            assert_eq!((lines[0].tasks, lines[0].messages, lines[0].documents), (3, 7 * opened, 5 * opened));
+            assert!(lines[0].csv().ends_with(&format!(",{}\n", 7 * opened)), "{}", lines[0].csv());
+        }
     }
 
     #[tokio::test]

@@ -36,8 +36,10 @@ pub(crate) struct Kind {
     pub(crate) what: &'static str,
     /// Four letters in SQLite's header that say it is ours.
     pub(crate) application_id: i64,
-    /// Version of the tables; older ones would be brought up to it when the file is opened.
+    /// Version of the tables; older ones are brought up to it when the file is opened.
     pub(crate) version: i64,
+    /// Statements that bring tables up to a version, from the one before it.
+    pub(crate) steps: &'static [(i64, &'static str)],
     /// Statements that make them.
     pub(crate) tables: &'static str,
     /// Fail points before and after each commit.
@@ -312,17 +314,22 @@ impl DatabaseFile {
         }
     }
 
-    /// Under the write lock, so that of two processes that make the same file one makes its tables.
+    /// Under the write lock, so that of two processes that make the same file, or bring it up to this version, one does.
     fn make_tables(&self, connection: &mut Connection) -> Result<(), FileError> {
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| self.told(e))?;
-        let Kind { tables, application_id, version, .. } = self.kind;
-        if let Found::Nothing = self.inspect(&transaction)? {
-            transaction
-                .execute_batch(&format!(
-                    "{tables} PRAGMA application_id = {application_id}; PRAGMA user_version = {version};"
-                ))
-                .map_err(|e| self.told(e))?;
+        let Kind { tables, application_id, version, steps, .. } = self.kind;
+        let make = match self.inspect(&transaction)? {
+            Found::Nothing => format!("{tables} PRAGMA application_id = {application_id};"),
+            Found::Ours => {
+                let read = transaction.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+                let found = read.map_err(|e| self.told(e))?;
+                steps.iter().filter(|(to, _)| *to > found).map(|(_, step)| *step).collect()
+            }
+        };
+        if !make.is_empty() {
+            let make = format!("{make} PRAGMA user_version = {version};");
+            transaction.execute_batch(&make).map_err(|e| self.told(e))?;
         }
         transaction.commit().map_err(|e| self.told(e))
     }

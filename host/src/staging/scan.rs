@@ -147,7 +147,11 @@ impl Scanner {
             match (kind, tenant) {
                 (FileType::Directory | FileType::Symlink, Some(tenant)) => drop(tenants.insert(tenant)),
                 (FileType::Directory, None) => {
-                    let sentence = format!("{} in the staging directory belongs to no tenant", shown(&name));
+                    let sentence = format!(
+                        "{} in the staging directory belongs to no tenant: nothing in it is taken before there is one of this \
+                         name (`mysimbdp tenants set`)",
+                        shown(&name)
+                    );
                     scanned.strangers.push((name, sentence));
                 }
                 _ => {

@@ -89,6 +89,7 @@ impl Streams {
             bytes: counts.bytes,
             cpu_seconds: counts.cpu_seconds,
             memory_byte_seconds: counts.memory_byte_seconds,
+            messages: counts.messages,
         };
         if used != Used::default()
             && let Err(error) = self.inner.desk.usage.meter_streams(tenant, used, Timestamp::now()).await

@@ -17,14 +17,33 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// After so long without an interruption the next one is the first.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
+/// What a consumer waits for that shows as soon as it consumes again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// Something that was not there.
+    Obstacle,
+    /// The broker, which may be gone again at once.
+    Broker,
+}
+
 /// Works until it is told to stop.
 pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop: Stop) {
     let mut pause = FIRST_PAUSE;
     let mut told = String::new();
+    let mut wait = None;
     while stop.why().is_none() {
         let began = Instant::now();
         let mut gets_on = false;
-        let interruption = match session(&desk, &crew, &tag, &stop, &mut gets_on).await {
+        let consumes = || match wait.take() {
+            Some(Wait::Obstacle) => {
+                crew.gets_on();
+                told.clear();
+            }
+            Some(Wait::Broker) => crew.gets_on(),
+            // Whether an app lives, or a sink stores, is seen later.
+            None => {}
+        };
+        let interruption = match session(&desk, &crew, &tag, &stop, &mut gets_on, consumes).await {
             Ok(()) | Err(Interruption::Stopped) => return,
             Err(Interruption::Misjudged) => continue,
             Err(interruption) => interruption,
@@ -37,6 +56,12 @@ pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop:
             pause = FIRST_PAUSE;
         }
         let sentence = interruption.to_string();
+        crew.is_held_up(&sentence);
+        wait = match &interruption {
+            Interruption::Obstacle(_) => Some(Wait::Obstacle),
+            Interruption::Broker(_) => Some(Wait::Broker),
+            _ => None,
+        };
         if sentence != told {
             tracing::warn!(stream = %crew.key, consumer = tag, "interrupted: {sentence}; trying again until it works");
             crew.interrupted(&desk.parts.journal, &sentence).await;
@@ -53,8 +78,15 @@ pub(super) async fn run(desk: Arc<Desk>, crew: Arc<Crew>, tag: String, mut stop:
     }
 }
 
-/// One session. Notes whether something was acknowledged in it.
-async fn session(desk: &Desk, crew: &Crew, tag: &str, stop: &Stop, gets_on: &mut bool) -> Result<(), Interruption> {
+/// One session. Tells when it begins to consume, and notes whether something was acknowledged in it.
+async fn session(
+    desk: &Desk,
+    crew: &Crew,
+    tag: &str,
+    stop: &Stop,
+    gets_on: &mut bool,
+    consumes: impl FnOnce(),
+) -> Result<(), Interruption> {
     let cast = desk.cast(crew).await?;
     let queue = crew.queue();
     let prefetch = crew.prefetch();
@@ -66,6 +98,7 @@ async fn session(desk: &Desk, crew: &Crew, tag: &str, stop: &Stop, gets_on: &mut
         }
         made => made?,
     };
+    consumes();
     let mut session = Session::new(desk, crew, cast, (inbox, prefetch), stop.clone());
     let ended = session.run().await;
     *gets_on = session.gets_on;

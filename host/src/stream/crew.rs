@@ -77,6 +77,8 @@ pub struct Crew {
     size: AtomicU64,
     /// What holds a consumer up.
     trouble: Mutex<Option<String>>,
+    /// Whether that was told, so that its end is told, too.
+    is_told: AtomicBool,
     log_lines: AtomicU64,
 }
 
@@ -154,10 +156,10 @@ impl Crew {
     ) -> Crew {
         let gate = Gate::new(allowance, &settings.limits);
         let identities = Identities::of(&key);
-        let trouble = Mutex::default();
+        let (trouble, is_told) = (Mutex::default(), AtomicBool::new(false));
         let (in_hand, pace, size, log_lines) =
             (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Crew { key, settings, terms, identities, meter, gate, in_hand, pace, size, trouble, log_lines }
+        Crew { key, settings, terms, identities, meter, gate, in_hand, pace, size, trouble, is_told, log_lines }
     }
 
     /// Messages that a consumer may hold: a few bundles, no more than a window allows, and not more than it can serve within
@@ -210,12 +212,22 @@ impl Crew {
 
     /// A consumer gets on again.
     pub(super) fn gets_on(&self) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let over = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(trouble) = over
+            && self.is_told.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!(stream = %self.key, "goes on: what held it up is over ({trouble})");
+        }
     }
 
-    /// A consumer cannot go on.
-    pub(super) async fn interrupted(&self, journal: &Journal, sentence: &str) {
+    /// A consumer cannot go on: that is so until one gets on again.
+    pub(super) fn is_held_up(&self, sentence: &str) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence.to_owned());
+    }
+
+    /// A consumer was interrupted by something that was not told yet.
+    pub(super) async fn interrupted(&self, journal: &Journal, sentence: &str) {
+        self.is_told.store(true, Ordering::Relaxed);
         let told = Happening::StreamInterrupted { stream: self.key.stream.clone(), reason: sentence.to_owned() };
         journal.record(Event::now(Some(&self.key.tenant), told)).await;
     }

@@ -106,7 +106,7 @@ fn ended(daemon: &Daemon, tenant: &str, stream: &str, messages: u64) -> Result<V
 /// Prints what a tenant's streams have told since the last time.
 fn windows(daemon: &Daemon, tenant: &str, seen: &mut HashSet<String>) -> Result<()> {
     let kinds = "stream_window,stream_scaled,stream_breach,stream_changed";
-    let answer = daemon.command(&["logs", tenant, "--event", kinds, "--limit", "500"])?;
+    let answer = daemon.command(&["logs", "--json", tenant, "--event", kinds, "--limit", "500"])?;
     for line in String::from_utf8_lossy(&answer.stdout).lines() {
         let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
         if seen.insert(line.to_owned()) {

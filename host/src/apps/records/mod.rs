@@ -29,6 +29,7 @@ pub(super) const APPS_FILE: FileKind = FileKind {
     what: "apps file",
     application_id: 0x6d73_6170,
     version: 1,
+    steps: &[],
     tables: TABLES,
     commit_points: ["apps.before_commit", "apps.after_commit"],
 };

@@ -7,6 +7,7 @@ pub(super) const BROKER_FILE: Kind = Kind {
     what: "broker file",
     application_id: 0x6d73_6462,
     version: 1,
+    steps: &[],
     tables: TABLES,
     commit_points: ["broker.before_commit", "broker.after_commit"],
 };

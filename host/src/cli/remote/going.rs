@@ -4,11 +4,19 @@ use super::super::exit::Exit;
 use super::super::out;
 use super::Remote;
 use crate::api::client::ClientError;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How often a host that is drained is asked what still runs.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Have the host take nothing more and finish what runs, until it is started anew
 #[derive(clap::Args, Debug)]
 pub(crate) struct Drain {
+    /// Come back when nothing runs on it any more; fails where that cannot be told
+    #[arg(long)]
+    wait: bool,
     #[command(flatten)]
     remote: Remote,
 }
@@ -22,7 +30,11 @@ pub(crate) struct Shutdown {
 
 /// Runs `drain`.
 pub(crate) async fn drain(args: &Drain) -> Exit {
-    args.remote.end(ask(&args.remote, "/v1/host/drain").await)
+    let drained = async {
+        ask(&args.remote, "/v1/host/drain").await?;
+        if args.wait { nothing_runs(&args.remote).await } else { Ok(Exit::Done) }
+    };
+    args.remote.end(drained.await)
 }
 
 /// Runs `shutdown`.
@@ -36,5 +48,31 @@ async fn ask(remote: &Remote, path: &str) -> Result<Exit, ClientError> {
         let (state, running) = (going["state"].as_str().unwrap_or_default(), &going["running"]);
         out::line(format_args!("the host is {state}; {running} tasks run on it"));
     });
+    Ok(Exit::Done)
+}
+
+/// What of a host's state is waited for.
+#[derive(Deserialize)]
+struct State {
+    running: Vec<Value>,
+}
+
+/// Waits until nothing runs, and tells how many tasks do whenever that has changed.
+async fn nothing_runs(remote: &Remote) -> Result<Exit, ClientError> {
+    let client = remote.client()?;
+    let mut told = None;
+    loop {
+        let State { running } = client.get("/v1/status", &()).await?;
+        match running.len() {
+            0 => break,
+            left if told == Some(left) => {}
+            left => {
+                out::note(format_args!("{left} tasks run"));
+                told = Some(left);
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    out::note("nothing runs on it any more");
     Ok(Exit::Done)
 }

@@ -13,6 +13,7 @@ pub(crate) mod submit;
 pub(crate) mod tasks;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
+mod told;
 
 use super::exit::Exit;
 use super::out;

@@ -1,6 +1,6 @@
 //! `mysimbdp stats`, `usage` and `logs`: what is on record.
 
-use super::Remote;
+use super::{Remote, told};
 use crate::api::client::ClientError;
 use crate::cli::exit::Exit;
 use crate::cli::out;
@@ -105,7 +105,7 @@ pub(crate) async fn usage(args: &UsageArgs) -> Exit {
     args.remote.end(asked.await)
 }
 
-/// Runs `logs`. Each event is one JSON object on one line, with or without `--json`.
+/// Runs `logs`. Each event is a line of text, or with `--json` one JSON object on one line.
 pub(crate) async fn logs(args: &Logs) -> Exit {
     args.remote.end(tell_logs(args).await)
 }
@@ -118,7 +118,9 @@ async fn tell_logs(args: &Logs) -> Result<Exit, ClientError> {
     if !args.follow {
         query["audit"] = json!(args.audit);
         let events: Vec<Event> = client.last("/v1/logs", &query, *limit).await?;
-        events.iter().for_each(out::json);
+        for event in &events {
+            args.remote.tell(event, |event| out::line(told::line(event)));
+        }
         return Ok(Exit::Done);
     }
     query["limit"] = json!(limit);
@@ -128,7 +130,11 @@ async fn tell_logs(args: &Logs) -> Result<Exit, ClientError> {
         rest.extend_from_slice(&chunk);
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = rest.drain(..=end).collect();
-            out::line(json_line(String::from_utf8_lossy(&line).trim_end()));
+            // What this version does not know is shown as it came.
+            match serde_json::from_slice::<Event>(&line) {
+                Ok(event) if !args.remote.json => out::line(told::line(&event)),
+                _ => out::line(json_line(String::from_utf8_lossy(&line).trim_end())),
+            }
         }
     }
     Ok(Exit::Done)

@@ -3,7 +3,9 @@
 use super::super::exit::Exit;
 use super::super::out;
 use super::{Remote, table};
-use crate::api::client::ClientError;
+use crate::api::client::{Client, ClientError};
+use crate::identity::token::ID;
+use crate::identity::tokens::MAX_LIFE;
 use serde::{Deserialize, Serialize};
 
 /// Issue, list and revoke tokens: who may ask over HTTP
@@ -26,7 +28,7 @@ enum What {
         #[arg(long)]
         read_only: bool,
         /// Days until it expires [default: 90]
-        #[arg(long)]
+        #[arg(long, value_parser = days)]
         days: Option<u16>,
         #[command(flatten)]
         remote: Remote,
@@ -38,7 +40,7 @@ enum What {
     },
     /// Revoke a token: it lets nobody in any more
     Revoke {
-        /// Its id, as the list shows it
+        /// Its id, as the list shows it, or as much of its beginning (4 characters at least) as no other has
         #[arg(value_parser = id)]
         id: String,
         #[command(flatten)]
@@ -85,6 +87,7 @@ async fn done(what: &What, remote: &Remote) -> Result<Exit, ClientError> {
         What::Issue { name, tenant, read_only, days, .. } => {
             let wanted = Wanted { name, tenant: tenant.as_deref(), read_only: *read_only, days: *days };
             let line: Line = client.post("/v1/tokens", &wanted).await?;
+            let is_first = client.all::<Line>("/v1/tokens", &()).await.is_ok_and(|all| all.len() == 1);
             remote.tell(&line, |line| {
                 out::line(line.secret.as_deref().unwrap_or_default());
                 let whose = whose(line);
@@ -93,6 +96,12 @@ async fn done(what: &What, remote: &Remote) -> Result<Exit, ClientError> {
                      `Authorization: Bearer …`",
                     line.id, line.name, line.expires
                 ));
+                if is_first {
+                    out::note(
+                        "it is the first: from now on HTTP asks for a token, on this machine, too; where api.listen names more \
+                         than loopback, start the host again, and it is served there",
+                    );
+                }
             });
         }
         What::List { .. } => {
@@ -103,6 +112,7 @@ async fn done(what: &What, remote: &Remote) -> Result<Exit, ClientError> {
             });
         }
         What::Revoke { id, .. } => {
+            let id = &whole(&client, id).await?;
             let line: Line = client.delete(&format!("/v1/tokens/{id}")).await?;
             remote.tell(&line, |line| {
                 out::line(format_args!("token {} ({}) lets nobody in any more", line.id, line.name))
@@ -110,6 +120,29 @@ async fn done(what: &What, remote: &Remote) -> Result<Exit, ClientError> {
         }
     }
     Ok(Exit::Done)
+}
+
+fn days(text: &str) -> Result<u16, String> {
+    let most = u16::try_from(MAX_LIFE.as_hours() / 24).unwrap_or(u16::MAX);
+    let days = text.parse().ok().filter(|days| (1..=most).contains(days));
+    days.ok_or_else(|| format!("a token lives for 1 to {most} days: ask for so many"))
+}
+
+/// The id that begins so, if it is one alone; what is whole, or too short to be meant, is left as it is.
+async fn whole(client: &Client, id: &str) -> Result<String, ClientError> {
+    const LEAST: usize = 4;
+    if id.len() >= ID || id.len() < LEAST {
+        return Ok(id.to_owned());
+    }
+    let all: Vec<Line> = client.all("/v1/tokens", &()).await?;
+    let mut meant = all.into_iter().map(|line| line.id).filter(|known| known.starts_with(id));
+    match (meant.next(), meant.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(one), Some(other)) => Err(ClientError::Wrong(format!(
+            "{id:?} begins the ids of several tokens, such as {one} and {other}: name more of it"
+        ))),
+        (None, _) => Ok(id.to_owned()),
+    }
 }
 
 fn whose(line: &Line) -> String {

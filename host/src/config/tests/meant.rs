@@ -131,11 +131,19 @@ fn a_stream_has_what_its_app_has_and_what_is_said_of_it() {
 }
 
 #[test]
+fn where_a_batch_may_have_less_than_a_file_could_so_may_its_files() {
+    let config = config("[profiles.p]\nbatch_bytes = '1GB'\n[tenants.t]\n[tenants.t.limits]\nbatch_bytes = '2GB'");
+    assert_eq!(config.profiles["p"].limits.file_bytes, 1_000_000_000);
+    assert_eq!(tenant(&config, "t").limits.file_bytes, 2_000_000_000);
+    assert_eq!(super::config(&config.summary()), config);
+}
+
+#[test]
 fn the_summary_is_read_as_the_same_configuration() {
-    let text = "data = \"a \\\"b\\\"\"\nslots = 9\n[profiles.p]\nweight = 3\nfile_bytes = '1TB'\nbatch_bytes = '1GB'\n\
+    let text = "data = \"a \\\"b\\\"\"\nslots = 9\n[profiles.p]\nweight = 3\nfile_bytes = '1TB'\nbatch_bytes = '10TB'\n\
                 dead_letter_percent = 2.5\nrows_per_task = 'unlimited'\nmemory_bytes = 123456789\n\
                 [tenants.t]\nprofile = 'p'\nenabled = false\nweight = 2\n[tenants.t.limits]\nformats = ['csv']\n\
-                file_bytes = '2TB'\nbatch_bytes = '1GB'\n\
+                file_bytes = '2TB'\nbatch_bytes = '3TB'\n\
                 [tenants.t.sinks.a]\ncollection = 'X.y'\n[tenants.t.sinks.documents]\n\
                 [tenants.t.apps.a]\nsink = 'a'\nconfig = { a = [1, 'x', { b = 1.5 }], c = {} }\n\
                 [tenants.t.apps.a.limits]\nattempts = 7\n[tenants.t.apps.b]\n\

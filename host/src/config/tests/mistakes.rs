@@ -69,6 +69,15 @@ fn sizes_that_are_none() {
             "f:2: profiles.p.file_bytes = \"50GB\": a batch may have 40GB, so no such file would be taken: set batch_bytes, \
              too",
         ),
+        (
+            "[profiles.p]\nfile_bytes = '10GB'\nbatch_bytes = '1GB'",
+            "f:2: profiles.p.file_bytes = \"10GB\": a batch may have 1GB, so no such file would be taken: raise batch_bytes, \
+             or lower this",
+        ),
+        (
+            "[profiles.p]\nfile_bytes = '4 Gb'",
+            "f:2: profiles.p.file_bytes = \"4 Gb\": not a size: write it without a space, \"4GB\"",
+        ),
     ]);
 }
 

@@ -6,6 +6,7 @@ mod hostile;
 mod meant;
 mod mistakes;
 mod shipped;
+mod urls;
 
 use super::{Config, ConfigErrors, Mistake, read};
 use std::path::{Path, PathBuf};

@@ -86,7 +86,11 @@ fn the_variables_that_the_example_of_several_hosts_names_are_read() {
 fn the_unit_may_write_where_the_examples_keep_what_they_have_and_nowhere_else() {
     let unit = unit();
     assert_eq!(unit["ProtectSystem"], ["strict"]);
-    assert!(!unit.contains_key("ReadWritePaths"), "{:?}", unit["ReadWritePaths"]);
+    let depot = load("config/several-hosts.toml").depot.unwrap();
+    let depot = depot.strip_prefix("file://").unwrap();
+    // Not everybody has it: no unit fails for want of it, and none is started before it is mounted.
+    assert_eq!(unit["ReadWritePaths"], [format!("-{depot}")]);
+    assert_eq!(unit["RequiresMountsFor"], [depot]);
     let state = Path::new("/var/lib").join(&unit["StateDirectory"][0]);
     for example in ["config/one-machine.toml", "config/several-hosts.toml"] {
         let read = load(example);
@@ -110,6 +114,16 @@ fn the_unit_stops_the_host_as_it_wants_to_be_stopped_and_keeps_it_where_a_worker
     let seconds: u64 = one("TimeoutStopSec").trim_end_matches('s').parse().unwrap();
     assert!(seconds >= 30, "requests under way alone have 10 s, what runs is checkpointed besides");
     assert_eq!(one("OOMPolicy"), "continue");
+    assert_eq!((one("Type"), one("ExecReload")), ("notify".to_owned(), "/bin/kill -HUP $MAINPID".to_owned()));
+    let number = |key: &str| -> u64 {
+        let digits: String = one(key).chars().take_while(char::is_ascii_digit).collect();
+        let unit = if one(key).ends_with("min") { 60 } else { 1 };
+        digits.parse::<u64>().unwrap() * unit
+    };
+    assert!(number("TimeoutStartSec") > 3 * 30, "three servers are waited for");
+    // A loop of starts that fail at once ends; one of starts that wait for a server does not.
+    let (pause, starts, within) = (number("RestartSec"), number("StartLimitBurst"), number("StartLimitIntervalSec"));
+    assert!(starts * (pause + 1) < within && starts * (pause + 30) > within);
     assert_eq!((one("Restart"), one("RestartPreventExitStatus")), ("on-failure".to_owned(), "2".to_owned()));
     assert!(one("LimitNOFILE").parse::<u64>().unwrap() >= 4_096, "what `mysimbdp doctor` asks for");
     assert_ne!(one("User"), "root");

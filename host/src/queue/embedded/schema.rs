@@ -7,6 +7,7 @@ pub(super) const QUEUE_FILE: Kind = Kind {
     what: "queue file",
     application_id: 0x6d73_6471,
     version: 1,
+    steps: &[],
     tables: TABLES,
     commit_points: ["queue.before_commit", "queue.after_commit"],
 };

@@ -7,6 +7,7 @@ pub(super) const SINK_FILE: Kind = Kind {
     what: "sink file",
     application_id: 0x6d73_6470,
     version: 1,
+    steps: &[],
     tables: TABLES,
     commit_points: ["sink.before_commit", "sink.after_commit"],
 };

@@ -2,7 +2,7 @@
 
 use super::{Settings, SettingsError};
 use mongodb::Client;
-use mongodb::options::{ClientOptions, Tls, TlsOptions};
+use mongodb::options::{ClientOptions, ConnectionString, Tls, TlsOptions};
 
 /// Connections to one server, where the connection string does not say how many: enough for a dozen collections.
 const CONNECTIONS: u32 = 40;
@@ -36,6 +36,17 @@ pub(super) async fn client(settings: &Settings) -> Result<Client, SettingsError>
         options.tls = Some(Tls::Enabled(tls));
     }
     Client::with_options(options).map_err(refuse)
+}
+
+/// Reads a connection string, and asks nobody.
+///
+/// # Errors
+/// Why it is none, without the secrets in it.
+pub fn parse(url: &str) -> Result<(), String> {
+    match ConnectionString::parse(url) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(without_secrets(url, &error.kind.to_string())),
+    }
 }
 
 /// `words` without the user and the password of a connection string, should somebody quote it.

@@ -75,6 +75,7 @@ mod store;
 mod tests;
 mod trouble;
 
+pub use client::parse;
 pub use name::NameError;
 pub use settings::{Acknowledged, Settings, SettingsError};
 pub use sinks::MongoSinks;

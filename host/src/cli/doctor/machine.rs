@@ -1,94 +1,20 @@
-//! `mysimbdp doctor`: what works on this machine, and what to do about the rest.
+//! What the machine itself has: kernel, sandbox, open files.
 
-use super::exit::Exit;
-use super::out;
+use super::Finding;
 use crate::worker::process::{StartError, Worker, WorkerSpec};
 use crate::worker::protocol::{GuestLimits, Isolation, Stage};
 use crate::worker::spawner::Spawner;
 use landlock::{Access, AccessFs, LandlockStatus, Ruleset, RulesetAttr, RulesetCreatedAttr};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Resource, getrlimit};
-use serde::Serialize;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Descriptors that a host with many workers needs.
 const DESCRIPTORS: u64 = 4096;
 
-/// Tell what works on this machine, and what to do about the rest
-#[derive(clap::Args, Debug)]
-pub(crate) struct Doctor {
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Grade {
-    Good,
-    /// Something is missing that not everybody needs.
-    Missing,
-    /// mysimbdp cannot do its work.
-    Bad,
-}
-
-#[derive(Debug, Serialize)]
-struct Finding {
-    what: &'static str,
-    grade: Grade,
-    found: String,
-    mend: String,
-}
-
-impl Finding {
-    fn good(what: &'static str, found: impl Into<String>) -> Finding {
-        Finding { what, grade: Grade::Good, found: found.into(), mend: String::new() }
-    }
-
-    fn missing(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Finding {
-        Finding { what, grade: Grade::Missing, found: found.into(), mend: mend.into() }
-    }
-
-    fn bad(what: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Finding {
-        Finding { what, grade: Grade::Bad, found: found.into(), mend: mend.into() }
-    }
-}
-
-/// Runs the command.
-pub(crate) async fn run(args: &Doctor) -> Exit {
-    let mut findings = vec![kernel(), landlock(), sandbox().await, descriptors(), files_for_apps()];
-    findings.push(tool("cargo", "Rust apps are built with it", "install a Rust toolchain (rustup)"));
-    findings.push(tool("cc", "C apps are built with it", "apt-get install build-essential"));
-    findings.push(tool("sqlite3", "shows documents of the embedded sink", "apt-get install sqlite3"));
-    for (server, mend) in [
-        ("redis-server", "only for the Redis queue: apt-get install redis-server"),
-        ("rabbitmq-server", "only for streams on RabbitMQ: apt-get install rabbitmq-server"),
-        ("mongod", "only for the MongoDB sink: install a MongoDB server, or name one elsewhere"),
-    ] {
-        findings.push(tool(server, "a server that mysimbdp can use instead of its embedded twin", mend));
-    }
-    let bad = findings.iter().any(|finding| finding.grade == Grade::Bad);
-    if args.json {
-        out::json(&serde_json::json!({ "works": !bad, "findings": findings }));
-    } else {
-        for Finding { what, grade, found, mend } in &findings {
-            let mark = match grade {
-                Grade::Good => "ok     ",
-                Grade::Missing => "missing",
-                Grade::Bad => "BAD    ",
-            };
-            let mend = if mend.is_empty() { String::new() } else { format!(" -> {mend}") };
-            out::line(format_args!("{mark} {what:<16} {found}{mend}"));
-        }
-        out::line(if bad { "mysimbdp cannot isolate apps on this machine" } else { "mysimbdp works on this machine" });
-    }
-    if bad { Exit::CannotIsolate } else { Exit::Done }
-}
-
-fn kernel() -> Finding {
+pub(super) fn kernel() -> Finding {
     let uname = rustix::system::uname();
     let found = format!("Linux {} on {}", uname.release().to_string_lossy(), uname.machine().to_string_lossy());
     match uname.machine().to_bytes() {
@@ -98,7 +24,7 @@ fn kernel() -> Finding {
 }
 
 /// Confines a thread that ends at once, and asks what came of it.
-fn landlock() -> Finding {
+pub(super) fn landlock() -> Finding {
     let status = std::thread::spawn(|| {
         let rights = AccessFs::from_all(landlock::ABI::V1);
         let ruleset = Ruleset::default().handle_access(rights)?.create()?;
@@ -118,7 +44,7 @@ fn landlock() -> Finding {
 }
 
 /// Starts a real worker with an empty app: that it complains about the app shows that the sandbox stood before.
-async fn sandbox() -> Finding {
+pub(super) async fn sandbox() -> Finding {
     let mend =
         "allow unprivileged seccomp filters and landlock for this process (a container's profile may forbid them)";
     let nothing = match memfd_create("nothing", MemfdFlags::CLOEXEC) {
@@ -150,7 +76,7 @@ async fn sandbox() -> Finding {
     }
 }
 
-fn descriptors() -> Finding {
+pub(super) fn descriptors() -> Finding {
     // `serve` opens as many as it may be allowed.
     let limit = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     let found = format!("{limit} open files allowed");
@@ -164,7 +90,7 @@ fn descriptors() -> Finding {
     )
 }
 
-fn files_for_apps() -> Finding {
+pub(super) fn files_for_apps() -> Finding {
     let zone = Path::new("/usr/share/zoneinfo");
     if zone.is_dir() {
         return Finding::good("time zones", "present; apps run with TZ=UTC");
@@ -174,21 +100,4 @@ fn files_for_apps() -> Finding {
         "no /usr/share/zoneinfo",
         "only for apps that name time zones: apt-get install tzdata",
     )
-}
-
-fn tool(name: &'static str, purpose: &str, mend: &str) -> Finding {
-    let Some(path) = on_path(name) else {
-        return Finding::missing(name, "not on PATH", mend);
-    };
-    let version = Command::new(&path).arg("--version").output().ok().and_then(|output| {
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines().next().map(str::to_owned)
-    });
-    let version = version.filter(|line| !line.is_empty()).unwrap_or_else(|| path.display().to_string());
-    Finding::good(name, format!("{version} ({purpose})"))
-}
-
-fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|candidate| candidate.is_file())
 }
