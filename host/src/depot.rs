@@ -83,6 +83,18 @@ impl Depot {
         Ok(Depot { store: Arc::from(store), folder })
     }
 
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn answers(&self) -> Result<(), DepotError> {
+        let key = self.app("is it there");
+        match self.store.head(&key).await {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(told(&key, "got from", error)),
+        }
+    }
+
     /// Puts an app there, unless it is there.
     ///
     /// # Errors

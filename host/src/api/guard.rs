@@ -17,6 +17,7 @@ use super::places::Place;
 use super::problem::Problem;
 use super::served::Served;
 use super::shares::{Shares, Turn};
+use super::told;
 use crate::identity::Caller;
 use crate::journal::{Event, Happening};
 use crate::platform::error::{ActionError, Kind};
@@ -169,9 +170,12 @@ impl Door {
 
 /// See the module.
 pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let began = Instant::now();
     let id = request_id(request.headers());
-    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.uri().path());
-    let metrics = door.served.metrics.clone();
+    let span = told::span(&id, &request);
+    let (way, metrics) = (door.way, door.served.metrics.clone());
+    let mut answered = told::answered(&request);
+    let is_loud = !request.method().is_safe() && is_told(request.uri().path());
     let work = async {
         let known = door.origin(request.headers(), request.uri()).and_then(|()| door.who(request.headers()));
         let caller = match known {
@@ -209,8 +213,12 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
         };
         Deed::new(deed.in_current_span()).await
     };
-    let mut response = Problem::stamped(work.instrument(span).await, &id);
-    metrics.answered(response.status().as_u16());
+    let mut response = Problem::stamped(work.instrument(span.clone()).await, &id);
+    answered.status = response.status().as_u16();
+    if way != Way::ControlSocket {
+        metrics.answered(&answered, began.elapsed());
+    }
+    span.in_scope(|| told::line(&answered, began.elapsed(), is_loud));
     if response.status() == StatusCode::TOO_MANY_REQUESTS {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RATE_WINDOW.as_secs()));
     }

@@ -28,6 +28,7 @@ mod served;
 mod server;
 mod shares;
 mod socket;
+mod told;
 mod versions;
 
 pub use served::Served;

@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::{self, Write as _};
@@ -71,6 +72,7 @@ pub enum HttpError {
 pub struct HttpServer {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    certificate_ends: Option<Timestamp>,
     way: Way,
     requests: u64,
     connections: usize,
@@ -85,6 +87,7 @@ impl HttpServer {
     /// See [`HttpError`].
     pub async fn open(api: &Api, none_was_issued: bool) -> Result<Option<HttpServer>, HttpError> {
         let tls = api.tls.as_ref().map(|(certificate, key)| acceptor(certificate, key)).transpose()?;
+        let (tls, certificate_ends) = tls.unzip();
         let bind =
             async |address| TcpListener::bind(address).await.map_err(|source| HttpError::Bind { address, source });
         let listener = match api.listen {
@@ -109,13 +112,18 @@ impl HttpServer {
         let way = if at.ip().is_loopback() { Way::Loopback } else { Way::Network };
         let address = format!("{}://{at}", if tls.is_some() { "https" } else { "http" });
         let Api { requests, connections, .. } = *api;
-        Ok(Some(HttpServer { listener, tls, way, requests, connections, address }))
+        let certificate_ends = certificate_ends.flatten();
+        Ok(Some(HttpServer { listener, tls, certificate_ends, way, requests, connections, address }))
     }
 
     /// Answers requests until the routes are to stop.
     pub async fn serve(self, served: Served) {
         let stop = served.stop.clone();
         let metrics = served.metrics.clone();
+        metrics.serves(self.connections);
+        if let Some(at) = self.certificate_ends {
+            metrics.certificate_ends(at);
+        }
         let door = Door::new(served.clone(), self.way, self.requests, self.connections);
         let router = routes::router(door, served);
         let (graceful, places) = (GracefulShutdown::new(), Places::new(self.connections));
@@ -135,13 +143,15 @@ impl HttpServer {
                     // It does not block: a new connection has room for it. Whether it still hears that or not.
                     let _told = stream.write(problem::no_place().as_bytes());
                 }
-                metrics.answered(StatusCode::SERVICE_UNAVAILABLE.as_u16());
+                metrics.turned_away(StatusCode::SERVICE_UNAVAILABLE.as_u16());
                 continue;
             };
             // Answers are small and whole; waiting to fill a packet helps nobody.
             let _is_faster = stream.set_nodelay(true);
             let (router, watcher, tls) = (router.clone(), graceful.watcher(), self.tls.clone());
+            let connected = metrics.connected();
             tokio::spawn(async move {
+                let _connected = connected;
                 let place = Arc::new(place);
                 let seat = Arc::clone(&place);
                 let work = async move {
@@ -184,8 +194,8 @@ async fn answer(
     let _ended = watcher.watch(connection).await;
 }
 
-/// TLS with a certificate and its key.
-fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, HttpError> {
+/// TLS with a certificate and its key, and when that ends.
+fn acceptor(certificate: &Path, key: &Path) -> Result<(TlsAcceptor, Option<Timestamp>), HttpError> {
     crate::tls::ready();
     let wrong = |key, path: &Path, reason: String| HttpError::Pem { key, path: path.to_owned(), reason };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
@@ -193,9 +203,16 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, HttpError> {
     if chain.is_empty() {
         return Err(wrong("certificate", certificate, "there is no certificate in it: name a PEM file".to_owned()));
     }
+    let ends = chain.iter().filter_map(end_of).min();
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong("key", key, error.to_string()))?;
     let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, secret);
     let mut config = config.map_err(|error| wrong("key", key, error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    Ok((TlsAcceptor::from(Arc::new(config)), ends))
+}
+
+/// When a certificate is good no more; none where it cannot be read, of which whoever connects will hear.
+fn end_of(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
