@@ -216,3 +216,18 @@ fn end_of(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
     Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mysimbdp_servers::Signer;
+
+    #[test]
+    fn the_end_of_a_certificate_is_read_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let signed = Signer::new("known", folder.path()).unwrap().sign("localhost").unwrap();
+        let (_, ends) = acceptor(&signed, &signed).unwrap();
+        // As the tests' signer has it.
+        assert_eq!(ends, Some("4096-01-01T00:00:00Z".parse().unwrap()));
+    }
+}
