@@ -3,6 +3,7 @@
 use crate::scene::Scene;
 use mysimbdp_tests::daemon::Daemon;
 use mysimbdp_tests::http::Http;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 fn metrics(http: &Http) -> String {
@@ -25,7 +26,7 @@ fn told(daemon: &Daemon, kind: &str) -> usize {
 
 #[test]
 fn metrics_go_on_while_the_queue_is_away_and_its_outage_is_told_once_and_so_is_its_end() {
-    let mut scene = Scene::set();
+    let scene = Scene::set();
     let http = Http::of(&scene.daemon);
     let [up, down] = [1, 0].map(|value| format!("mysimbdp_dependency_up{{dependency=\"queue\"}} {value}"));
     scene.daemon.until("a first answer", || has(&http, &up).then_some(()));
@@ -38,6 +39,9 @@ fn metrics_go_on_while_the_queue_is_away_and_its_outage_is_told_once_and_so_is_i
     for line in ["mysimbdp_ready 0", "mysimbdp_apps{tenant=\"acme\"} 1", sink] {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }
+    // It is told when it has lasted for half a minute.
+    assert_eq!(told(&scene.daemon, "trouble"), 0);
+    sleep(Duration::from_secs(25));
     scene.daemon.until("what is told of it", || (told(&scene.daemon, "trouble") == 1).then_some(()));
     scene.daemon.until("the counter", || has(&http, "mysimbdp_troubles_total 1").then_some(()));
     scene.servers.redis().restart().unwrap();
