@@ -119,6 +119,18 @@ impl Depot {
         Err(DepotError::Unwritable { url: url.to_owned(), reason })
     }
 
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn answers(&self) -> Result<(), DepotError> {
+        let key = self.app("is it there");
+        match self.store.head(&key).await {
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(told(&key, "got from", error)),
+        }
+    }
+
     /// Puts an app there, unless it is there.
     ///
     /// # Errors

@@ -133,7 +133,7 @@ fn whoever_is_suspended_removed_revoked_or_expired_is_refused_at_every_route_and
         ("unauthorized", token("expired-operator", &[])),
         ("unauthorized", token("expired", &["--tenant", "acme"])),
         ("unauthorized", token("removed", &["--tenant", "initech"])),
-        ("unknown_tenant", token("suspended", &["--tenant", "umbrella"])),
+        ("tenant_suspended", token("suspended", &["--tenant", "umbrella"])),
     ];
     let tokens = scene.operator.get("/v1/tokens").good();
     for token in

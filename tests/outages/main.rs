@@ -7,6 +7,7 @@ mod hosts;
 mod kills;
 mod network;
 mod scene;
+mod seen;
 mod servers;
 mod stream_clients;
 mod stream_hosts;

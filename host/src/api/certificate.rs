@@ -1,19 +1,24 @@
 //! The certificate of the port: read at the start, and again when somebody asks; connections that are open keep theirs.
 
 use super::server::HttpError;
+use crate::telemetry::metrics::Metrics;
+use jiff::Timestamp;
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use tokio_rustls::TlsAcceptor;
 
 /// A certificate and its key, from two PEM files.
-#[derive(Debug)]
 pub struct Certificate {
     certificate: PathBuf,
     key: PathBuf,
     held: RwLock<Arc<CertifiedKey>>,
+    /// Who wants to know when it ends.
+    watched: OnceLock<Metrics>,
 }
 
 impl Certificate {
@@ -23,7 +28,7 @@ impl Certificate {
     /// One of the files will not do.
     pub fn read(certificate: &Path, key: &Path) -> Result<Certificate, HttpError> {
         let held = RwLock::new(Arc::new(certified(certificate, key)?));
-        Ok(Certificate { certificate: certificate.to_owned(), key: key.to_owned(), held })
+        Ok(Certificate { certificate: certificate.to_owned(), key: key.to_owned(), held, watched: OnceLock::new() })
     }
 
     /// Reads the files again, for connections that are made from now on.
@@ -33,7 +38,27 @@ impl Certificate {
     pub fn read_again(&self) -> Result<(), HttpError> {
         let renewed = Arc::new(certified(&self.certificate, &self.key)?);
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        self.tell();
         Ok(())
+    }
+
+    /// When it is good no more; `None` where it cannot be read, of which whoever connects will hear.
+    pub fn ends(&self) -> Option<Timestamp> {
+        let held = Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner));
+        held.cert.iter().filter_map(end_of).min()
+    }
+
+    /// Tells the metrics when it ends, now and whenever it is read again.
+    pub(super) fn watched_by(&self, metrics: Metrics) {
+        // It is served once.
+        let _ = self.watched.set(metrics);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if let (Some(metrics), Some(at)) = (self.watched.get(), self.ends()) {
+            metrics.certificate_ends(at);
+        }
     }
 
     /// TLS with it.
@@ -46,10 +71,21 @@ impl Certificate {
     }
 }
 
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
 impl ResolvesServerCert for Certificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner)))
     }
+}
+
+fn end_of(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
 fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, HttpError> {
@@ -90,6 +126,8 @@ mod tests {
         fs::copy(&other, &file).unwrap();
         certificate.read_again().unwrap();
         assert_ne!(held(), first);
+        // As the tests' signer has it.
+        assert_eq!(certificate.ends(), Some("4096-01-01T00:00:00Z".parse().unwrap()));
         let told = Certificate::read(&one, &other).unwrap_err().to_string();
         assert!(told.starts_with("api.key = \"") && told.contains("it is not the key of api.certificate"), "{told}");
         let told = Certificate::read(&folder.path().join("none.pem"), &other).unwrap_err().to_string();

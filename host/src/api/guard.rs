@@ -20,11 +20,12 @@ use super::problem::Problem;
 use super::rates::{self, Rates};
 use super::served::Served;
 use super::shares::{Shares, Turn};
+use super::told;
 use crate::config::Api;
 use crate::identity::Caller;
 use crate::journal::{Event, Happening};
 use crate::platform::error::{ActionError, Kind};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::Answered;
 use crate::tenant::TenantId;
 use axum::body::Body;
 use axum::body::HttpBody as _;
@@ -35,12 +36,14 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// Carries the id of a request, both ways.
 pub(super) const REQUEST_ID: &str = "x-request-id";
 /// Longest id that is taken from a client.
 const MAX_ID: usize = 128;
+/// The code for a token that may only read: what it tried is told.
+const READ_ONLY: &str = "read_only";
 /// Characters of a path that are told.
 const MAX_PATH: usize = 256;
 
@@ -148,7 +151,7 @@ impl Door {
         let changes = !request.method().is_safe();
         if caller.read_only && changes {
             let sentence = "your token may only read: ask the operator for one that may write";
-            return Err(ActionError::forbidden("read_only", sentence).into());
+            return Err(ActionError::forbidden(READ_ONLY, sentence).into());
         }
         Ok(self.shares.begin(caller, changes)?)
     }
@@ -178,9 +181,11 @@ impl IntoResponse for Refused {
 
 /// See the module.
 pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
     let id = request_id(request.headers());
-    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.uri().path());
-    let metrics = door.served.metrics.clone();
+    let span = told::span(&id, &request);
+    let (answered, watched) = (told::answered(&request), door.clone());
+    let is_loud = !request.method().is_safe() && is_told(request.uri().path());
     let work = async {
         let known = door.origin(request.headers(), request.uri()).and_then(|()| door.who(request.headers()));
         let caller = match known {
@@ -191,7 +196,7 @@ pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next
         let turn = match door.admit(&request, &caller) {
             Ok(turn) => turn.map(Arc::new),
             Err(refused) => {
-                let is_refused = refused.error.kind == Kind::Forbidden;
+                let is_refused = refused.error.code == READ_ONLY;
                 let response = refused.into_response();
                 if is_refused && is_told(uri.path()) {
                     door.tell(&caller, &method, &uri, response.status(), &id, &Noted::default()).await;
@@ -223,26 +228,44 @@ pub(super) async fn guard(State(door): State<Door>, request: Request, next: Next
         };
         Deed::new(deed.in_current_span()).await
     };
-    answered(work.instrument(span).await, &id, &metrics)
+    watched.told(work, Asked { id: &id, span, answered, is_loud, began }).await
 }
 
 /// What stands before routes that are open to everybody: an id, and that they are counted.
-pub(super) async fn open(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
-    answered(next.run(request).await, &id, &metrics)
+pub(super) async fn open(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let (id, began) = (request_id(request.headers()), Instant::now());
+    let asked =
+        Asked { id: &id, span: told::span(&id, &request), answered: told::answered(&request), is_loud: false, began };
+    door.told(next.run(request), asked).await
 }
 
-/// The answer with the id of its request, counted.
-fn answered(response: Response, id: &str, metrics: &Metrics) -> Response {
-    let mut response = Problem::stamped(response, id);
-    metrics.answered(response.status().as_u16());
-    if let Ok(id) = HeaderValue::from_str(id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    response
+/// What is told of a request.
+struct Asked<'a> {
+    id: &'a str,
+    span: Span,
+    /// Its status is not known yet.
+    answered: Answered,
+    /// Whether it is of interest to whoever reads the log.
+    is_loud: bool,
+    began: Instant,
 }
 
 impl Door {
+    /// The answer with the id of its request, counted and logged.
+    async fn told(&self, work: impl Future<Output = Response>, asked: Asked<'_>) -> Response {
+        let Asked { id, span, mut answered, is_loud, began } = asked;
+        let mut response = Problem::stamped(work.instrument(span.clone()).await, id);
+        answered.status = response.status().as_u16();
+        if self.way != Way::ControlSocket {
+            self.served.metrics.answered(&answered, began.elapsed());
+        }
+        span.in_scope(|| told::line(&answered, began.elapsed(), is_loud));
+        if let Ok(id) = HeaderValue::from_str(id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+
     async fn tell(&self, caller: &Caller, method: &Method, uri: &Uri, status: StatusCode, id: &str, noted: &Noted) {
         let (about, what) = noted.read();
         let what = Happening::Request {

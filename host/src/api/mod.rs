@@ -34,6 +34,7 @@ mod served;
 mod server;
 mod shares;
 mod socket;
+mod told;
 mod versions;
 mod wire;
 

@@ -114,6 +114,10 @@ impl HttpServer {
     pub async fn serve(self, served: Served) {
         let stop = served.stop.clone();
         let metrics = served.metrics.clone();
+        metrics.serves(self.api.connections);
+        if let Some(certificate) = &self.certificate {
+            certificate.watched_by(metrics.clone());
+        }
         let door = Door::new(served.clone(), self.way, &self.api);
         let router = routes::router(door, served);
         let tls = self.certificate.as_ref().map(Certificate::acceptor);
@@ -134,17 +138,19 @@ impl HttpServer {
                     // It does not block: a new connection has room for it. Whether it still hears that or not.
                     let _told = stream.write(problem::no_place().as_bytes());
                 }
-                metrics.answered(StatusCode::SERVICE_UNAVAILABLE.as_u16());
+                metrics.turned_away(StatusCode::SERVICE_UNAVAILABLE.as_u16());
                 continue;
             };
             // Answers are small and whole; waiting to fill a packet helps nobody.
             let _is_faster = stream.set_nodelay(true);
             let tls = tls.clone();
+            let connected = metrics.connected();
             let place = Arc::new(place);
             let seat = Arc::clone(&place);
             let (router, metrics, patience) = (router.clone(), metrics.clone(), self.api.patience);
             let line = Line { router, watcher: graceful.watcher(), place, metrics, patience };
             tokio::spawn(async move {
+                let _connected = connected;
                 let work = async move {
                     match tls {
                         None => line.answer(stream).await,

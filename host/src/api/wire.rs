@@ -151,7 +151,7 @@ impl<S> Wire<S> {
         }
         let status = written.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
         let Some(status) = status.and_then(|status| StatusCode::from_bytes(status).ok()) else { return false };
-        self.metrics.answered(status.as_u16());
+        self.metrics.turned_away(status.as_u16());
         self.exchange.0.is_left.store(true, Ordering::Relaxed);
         self.instead = Some((problem::no_request(status), 0));
         true

@@ -24,6 +24,7 @@ use crate::identity::tokens::{TokenError, Tokens};
 use crate::journal::{Event, Filter, Follower, Happening, Journal, JournalError, JournalThread, Rules, Scope};
 use crate::platform::Platform;
 use crate::platform::error::ActionError;
+use crate::platform::health;
 use crate::platform::housekeeping;
 use crate::platform::intake::Intake;
 use crate::platform::neighbours;
@@ -164,6 +165,7 @@ pub struct Daemon {
     certificate: Option<Arc<Certificate>>,
     tokens: Tokens,
     housekeeping: JoinHandle<()>,
+    health: JoinHandle<()>,
     neighbours: JoinHandle<()>,
     journal: JournalThread,
     // Given back last of all.
@@ -194,6 +196,10 @@ impl Daemon {
         let Keep { journal_bytes: bytes, journal_files, journal_age: age, .. } = config.keep;
         let rules = Rules { bytes, files: journal_files, age };
         let (journal, journal_thread) = Journal::open(data, rules)?;
+        let (metrics, stop_serving) = (Metrics::new(), CancellationToken::new());
+        // Before anything happens that is to be counted.
+        let events = journal.follow(&Scope::General, Filter::default(), 0).await?;
+        tokio::spawn(count(metrics.clone(), events, stop_serving.clone()));
         let usage = Usage::open(&data.join("usage.db"))?;
         let depot = servers::depot(&config).await?;
         let (queue, host) = (servers::queue(&config).await?, servers::host(&config));
@@ -204,7 +210,7 @@ impl Daemon {
             journal.record(Event::now(None, Happening::Trouble { reason: trouble.clone() })).await;
         }
         let files = FileStore::new(data.join("tenants"));
-        let sinks = servers::sinks(&config).await?;
+        let sinks = metrics.timed(servers::sinks(&config).await?);
         let tenants = Tenants::open(Arc::clone(&config), &data.join(Tenants::FILE))?;
         for sentence in tenants.overrides() {
             tracing::warn!("{sentence}");
@@ -277,10 +283,7 @@ impl Daemon {
         tokio::spawn(async move { removed.clear_removed().await });
         let stop_windows = CancellationToken::new();
         let windows = tokio::spawn(stream::run(streams.clone(), stop_windows.clone()));
-        let (stop_staging, stop_serving) = (CancellationToken::new(), CancellationToken::new());
-        let metrics = Metrics::new();
-        let events = journal.follow(&Scope::General, Filter::default(), 0).await?;
-        tokio::spawn(count(metrics.clone(), events, stop_serving.clone()));
+        let stop_staging = CancellationToken::new();
         let served = Served::new(platform.clone(), tokens.clone(), metrics, stop_serving.clone());
         let address = http.as_ref().map(|http| http.address.clone());
         let certificate = http.as_ref().and_then(|http| http.certificate.clone());
@@ -290,6 +293,7 @@ impl Daemon {
         let mut serving = vec![tokio::spawn(socket.serve(served.clone()))];
         serving.extend(http.map(|http| tokio::spawn(http.serve(served))));
         let housekeeping = tokio::spawn(housekeeping::run(platform.clone(), config.keep.clone(), stop_staging.clone()));
+        let health = tokio::spawn(health::run(platform.clone(), stop_staging.clone()));
         let neighbours = tokio::spawn(neighbours::run(platform.clone(), id, stop_staging.clone()));
         let ports = Intake::ports(&platform);
         let StagingRules { quiet, rescan, poll, .. } = config.staging_rules;
@@ -312,6 +316,7 @@ impl Daemon {
             certificate,
             tokens,
             housekeeping,
+            health,
             neighbours,
             journal: journal_thread,
             _lock: lock,
@@ -357,6 +362,7 @@ impl Daemon {
             certificate: _,
             tokens: _,
             housekeeping,
+            health,
             neighbours,
             journal: thread,
             _lock,
@@ -364,6 +370,7 @@ impl Daemon {
         stop_staging.cancel();
         ended("staging", staging.await);
         ended("housekeeping", housekeeping.await);
+        ended("what looks after servers", health.await);
         ended("what looks after neighbours", neighbours.await);
         platform.streams.close().await;
         stop_windows.cancel();

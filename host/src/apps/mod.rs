@@ -70,6 +70,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use store::Store;
 use tokio::sync::{Semaphore, broadcast};
+use tracing::Instrument as _;
 
 /// The registry. Clones share it.
 #[derive(Clone, Debug)]
@@ -285,7 +286,7 @@ impl Inner {
 async fn uninterrupted<T: Send + 'static>(
     work: impl Future<Output = Result<T, AppsError>> + Send + 'static,
 ) -> Result<T, AppsError> {
-    joined(tokio::spawn(work).await)?
+    joined(tokio::spawn(work.in_current_span()).await)?
 }
 
 /// Work that blocks, off the runtime's threads.

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 /// Most bytes of documents that wait for the sink, before the host stops reading.
 const MAX_IN_FLIGHT: usize = 8 * 1024 * 1024;
@@ -89,7 +90,7 @@ impl Flights {
         self.bytes += bytes;
         self.rows += rows;
         self.documents += documents;
-        self.queue.push_back(Flight { landing: tokio::spawn(flight), bytes, rows, documents });
+        self.queue.push_back(Flight { landing: tokio::spawn(flight.in_current_span()), bytes, rows, documents });
     }
 
     /// Waits for the oldest. Cancel-safe.

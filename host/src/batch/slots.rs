@@ -14,12 +14,14 @@ use super::shelf::Shelf;
 use super::stop::Why;
 use super::work::{self, Desk};
 use crate::queue::{Claim, QueueError};
+use crate::task::TaskRecord;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tracing::{Instrument as _, Span};
 
 /// How long a slot waits after the queue could not answer.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -113,7 +115,8 @@ impl Slot {
         let mut at_hand = None;
         while let Some(claim) = self.next(&mut shelf, at_hand.take()).await {
             let stopping = self.stopped.clone();
-            let over = work::work(&self.desk, &mut shelf, self.number, claim, stopping).await;
+            let span = span(&claim.task, self.number);
+            let over = work::work(&self.desk, &mut shelf, self.number, claim, stopping).instrument(span).await;
             self.released.fetch_add(u64::from(over.released), Ordering::Relaxed);
             at_hand = over.next;
         }
@@ -160,5 +163,37 @@ impl Slot {
                 _ = self.stopped.changed() => {}
             }
         }
+    }
+}
+
+/// What every line that is logged of an attempt carries: of the highest level, so that no filter takes it from the lines that it
+/// lets through.
+fn span(task: &TaskRecord, slot: usize) -> Span {
+    let TaskRecord { number, epoch, tenant, app, .. } = task;
+    tracing::error_span!("task", task = number, epoch, %tenant, %app, slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::running::tests::record;
+    use crate::task::Counts;
+    use crate::telemetry::lines::Kept;
+    use tracing::instrument::WithSubscriber as _;
+
+    #[tokio::test]
+    async fn what_others_do_for_a_task_is_told_with_its_ids() {
+        let kept = Kept::default();
+        let log = kept.log("warn");
+        let span = tracing::dispatcher::with_default(&log, || span(&record(Counts::default()), 1));
+        let work = async {
+            let flight = async { tracing::warn!("the sink waits") };
+            tokio::spawn(flight.in_current_span().with_current_subscriber()).await.unwrap();
+        };
+        work.instrument(span).with_subscriber(log).await;
+        let lines = kept.lines();
+        let said = &lines[0]["span"];
+        assert_eq!((&said["task"], &said["epoch"], &said["slot"]), (&7.into(), &2.into(), &1.into()), "{lines:?}");
+        assert_eq!((&said["tenant"], &said["app"]), (&"acme".into(), &"csv".into()));
     }
 }

@@ -34,7 +34,7 @@ impl Listener {
 
 impl Observer for Listener {
     fn progress(&mut self, counts: &Counts, position: u64) {
-        self.entry.change(|running| (running.counts, running.position) = (*counts, position));
+        self.entry.come_to(counts, position);
     }
 
     fn rejected(&mut self, _rejected: &Rejected) {}

@@ -11,7 +11,7 @@
 //! documents once all the same, statistics count both attempts.
 
 use super::attempt::Deadlines;
-use super::cast::{Bounds, Cast, Tolerance};
+use super::cast::{Bounds, Cast, Observer as _, Tolerance};
 use super::data_file::DataFile;
 use super::keeping::QueueKeeper;
 use super::lease::{FencedSink, Lease};
@@ -30,7 +30,7 @@ use crate::queue::{Claim, ClaimKey, Ending, QueueError, Standing};
 use crate::quota::Usage;
 use crate::sink::{DocumentSink, SinkError};
 use crate::staging::candidate::Kind;
-use crate::task::{Checkpoint, TaskRecord, Work};
+use crate::task::{Checkpoint, TaskRecord, TaskState, Work};
 use crate::tenant::{AppName, AppSettings, Limits, TenantId};
 use crate::worker::protocol::{GuestLimits, Isolation};
 use crate::worker::spawner::Spawner;
@@ -153,6 +153,10 @@ pub(super) async fn work(
         never = watch_over(desk, task, &lease, &ready.settings.limits, &stopper) => match never {},
     };
     shelf.put(of, worker, Instant::now()).await;
+    // What came last may not have been told yet.
+    if let Ok(report) = &result {
+        listener.progress(&report.counts, report.checkpoint.settled.row.end);
+    }
     drop(listener);
     let why = stop.why();
     let (ending, checkpoint, entry) = match result {
@@ -233,6 +237,11 @@ async fn tell(desk: &Desk, task: &TaskRecord, entry: crate::journal::TaskEntry) 
     }
     if let Some((limit, reason)) = telling::limit(&entry) {
         desk.parts.journal.record(Event::now(Some(&task.tenant), Happening::LimitReached { limit, reason })).await;
+    }
+    let (state, seconds, rows, documents) = (entry.state, entry.slot_seconds, entry.new_rows, entry.new_documents);
+    match (&entry.reason, entry.state) {
+        (reason, TaskState::Parked) => tracing::warn!(%state, seconds, rows, documents, reason, "an attempt is over"),
+        (reason, _) => tracing::info!(%state, seconds, rows, documents, reason, "an attempt is over"),
     }
     desk.parts.journal.record(Event::now(Some(&task.tenant), Happening::TaskEnded(entry))).await;
 }

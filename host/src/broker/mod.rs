@@ -250,6 +250,11 @@ pub trait Broker: Send + Sync {
         false
     }
 
+    /// Whether it answers. One that is this host's own does.
+    fn answers(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Starts a consumer, which belongs to the runtime that this is awaited on.
     fn consume(&self, subscription: Subscription) -> BoxFuture<'_, Result<Box<dyn Consumer>, BrokerError>>;
 }

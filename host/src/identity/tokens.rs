@@ -45,6 +45,17 @@ pub struct Token {
     pub revoked: Option<Timestamp>,
 }
 
+/// When the first good token of a kind ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenEnd {
+    /// `operator` or `tenant`.
+    pub scope: &'static str,
+    /// `read` or `write`.
+    pub access: &'static str,
+    /// When.
+    pub at: Timestamp,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Kept {
     #[serde(flatten)]
@@ -134,6 +145,25 @@ impl Tokens {
     /// Whether the token of this id lets somebody in.
     pub fn is_good(&self, id: &str, now: Timestamp) -> bool {
         self.read().get(id).is_some_and(|kept| kept.token.is_good(now))
+    }
+
+    /// When the token of this id ends.
+    pub fn end(&self, id: &str) -> Option<Timestamp> {
+        self.read().get(id).map(|kept| kept.token.expires)
+    }
+
+    /// When the first good one ends, of each kind that there is.
+    pub fn first_ends(&self, now: Timestamp) -> Vec<TokenEnd> {
+        let mut first: BTreeMap<(&str, &str), Timestamp> = BTreeMap::new();
+        let kept = self.read();
+        for Token { scope, read_only, expires, .. } in
+            kept.values().map(|kept| &kept.token).filter(|token| token.is_good(now))
+        {
+            let scope = if *scope == Scope::Operator { "operator" } else { "tenant" };
+            let end = first.entry((scope, if *read_only { "read" } else { "write" })).or_insert(*expires);
+            *end = (*end).min(*expires);
+        }
+        first.into_iter().map(|((scope, access), at)| TokenEnd { scope, access, at }).collect()
     }
 
     /// Hears of each change.
@@ -282,5 +312,25 @@ mod tests {
         tokens.issue(Token { issued: much_later, expires: much_later + LIFE, ..token(Scope::Operator) }).unwrap();
         assert_eq!(tokens.list(&Part { after: None, limit: 10 }).0.len(), 1);
         assert_eq!(tokens.who(&old.text, much_later), Err(Stranger::Unknown));
+    }
+
+    #[test]
+    fn the_first_end_of_each_kind_is_that_of_a_good_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = Tokens::open(&folder.path().join("tokens.json")).unwrap();
+        let at = |days: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);
+        let tenant = Scope::Tenant("acme".parse().unwrap());
+        let issue = |scope: &Scope, read_only, days| {
+            tokens.issue(Token { read_only, expires: at(days), ..token(scope.clone()) }).unwrap()
+        };
+        let revoked = issue(&Scope::Operator, true, 3);
+        tokens.revoke(&revoked.id, at(0)).unwrap();
+        issue(&Scope::Operator, true, 1);
+        let own = issue(&Scope::Operator, true, 40);
+        issue(&Scope::Operator, true, 50);
+        issue(&tenant, false, 20);
+        let end = |scope, access, days| TokenEnd { scope, access, at: at(days) };
+        assert_eq!(tokens.first_ends(at(2)), [end("operator", "read", 40), end("tenant", "write", 20)]);
+        assert_eq!((tokens.end(&own.id), tokens.end("nobody")), (Some(at(40)), None));
     }
 }

@@ -8,6 +8,7 @@
 //! know. Names and words of tenants are data here and nothing else: they are escaped by JSON. JSON has no number for what
 //! is not finite; where a measure is none (a rate over no time at all), 0 is written.
 
+use super::finite;
 use crate::stream::monitor::Notification;
 use crate::stream::window::WindowReport;
 use crate::task::{BatchId, Counts, Origin, TaskState};
@@ -226,6 +227,11 @@ pub enum Happening {
         /// The sentence.
         reason: String,
     },
+    /// Something that was wrong with the platform itself is over.
+    TroubleOver {
+        /// The sentence.
+        reason: String,
+    },
     /// Events are missing in this journal from here: it could not be written, and memory for them ran out.
     Lost {
         /// How many.
@@ -267,7 +273,7 @@ impl Event {
 
 impl Happening {
     /// All kinds, as they are written.
-    pub const KINDS: [&'static str; 25] = [
+    pub const KINDS: [&'static str; 26] = [
         "started",
         "stopped",
         "app_live",
@@ -290,6 +296,7 @@ impl Happening {
         "request",
         "limit_reached",
         "trouble",
+        "trouble_over",
         "lost",
         "skipped",
         "file_began",
@@ -320,6 +327,7 @@ impl Happening {
             Happening::Request { .. } => "request",
             Happening::LimitReached { .. } => "limit_reached",
             Happening::Trouble { .. } => "trouble",
+            Happening::TroubleOver { .. } => "trouble_over",
             Happening::Lost { .. } => "lost",
             Happening::Skipped { .. } => "skipped",
             Happening::FileBegan { .. } => "file_began",
@@ -437,18 +445,4 @@ pub struct TaskEntry {
     pub rows_per_second: f64,
     /// A rerun made other documents than the run before.
     pub not_deterministic: bool,
-}
-
-/// Numbers that are not finite are written as 0.
-mod finite {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
-    pub(super) fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(if number.is_finite() { *number } else { 0.0 })
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        f64::deserialize(deserializer)
-    }
 }

@@ -142,6 +142,7 @@ pub(crate) fn every_kind() -> Vec<Event> {
         },
         Happening::LimitReached { limit: "cpu_seconds".into(), reason: reason() },
         Happening::Trouble { reason: reason() },
+        Happening::TroubleOver { reason: reason() },
         Happening::Lost { events: 7, reason: reason() },
         Happening::Skipped { lines: 8, reason: reason() },
         Happening::FileBegan { number: 9 },

@@ -20,6 +20,7 @@
 mod error;
 mod event;
 mod filter;
+mod finite;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod follow;
@@ -86,6 +87,11 @@ impl Journal {
         let writer = thread.spawn(move || writer.run(&messages)).map_err(JournalError::Thread)?;
         let journal = Journal { queue: queue.clone(), data: data.into(), readers: Arc::default() };
         Ok((journal, JournalThread { queue, writer: Some(writer) }))
+    }
+
+    /// The data directory in which they are.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Records an event: in the general journal (unless an app logged it), and in its tenant's where it has one. Waits

@@ -13,6 +13,7 @@ mod apps;
 mod batches;
 pub mod error;
 mod going;
+pub mod health;
 pub mod housekeeping;
 mod incoming;
 pub mod intake;
@@ -53,6 +54,7 @@ use crate::stream::manager::Streams;
 use crate::tenant::{SinkName, Tenant, TenantId};
 use crate::turns::Turns;
 use error::ActionError;
+use health::Health;
 use jiff::Timestamp;
 use opened::Uploads;
 use std::path::Path;
@@ -88,6 +90,7 @@ pub struct Platform {
     /// Comes when somebody asks the host to shut down.
     leave: CancellationToken,
     uploads: Uploads,
+    health: Health,
     runtime: Handle,
 }
 
@@ -115,6 +118,7 @@ impl Platform {
             replaying: Arc::default(),
             leave: CancellationToken::new(),
             uploads: Uploads::default(),
+            health: Health::default(),
             runtime: Handle::current(),
         }
     }

@@ -76,6 +76,7 @@ impl Platform {
             slots: self.slots,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             since: self.since,
+            draining: self.running.is_drained(),
         }
     }
 

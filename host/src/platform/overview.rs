@@ -22,6 +22,9 @@ pub struct Overview {
     pub http: Option<String>,
     /// Since when this host is up.
     pub since: Timestamp,
+    /// It is drained: it takes nothing more, and finishes what runs.
+    #[serde(default)]
+    pub draining: bool,
     /// Its slots.
     pub slots: usize,
     /// What runs on them.
@@ -106,7 +109,8 @@ impl Platform {
         // Of the platform itself a tenant's page says nothing.
         let hosts = if tenant.is_none() { self.hosts().await? } else { Vec::new() };
         let http = self.address.get().cloned();
-        Ok(Overview { version, http, since: self.since, slots: self.slots, running, hosts, tenants })
+        let (draining, slots) = (self.running.is_drained(), self.slots);
+        Ok(Overview { version, http, since: self.since, draining, slots, running, hosts, tenants })
     }
 
     /// The hosts that share this queue.
@@ -143,6 +147,11 @@ impl Platform {
         Ok(self.line(&tenant, load))
     }
 
+    /// How many of its apps are live.
+    pub(super) fn live_apps(&self, tenant: &TenantId) -> usize {
+        self.batches.parts.apps.list(Some(tenant)).iter().filter(|app| app.state == AppState::Live).count()
+    }
+
     fn line(&self, tenant: &Tenant, load: Load) -> TenantLine {
         let id = &tenant.id;
         TenantLine {
@@ -150,7 +159,7 @@ impl Platform {
             profile: tenant.profile.clone(),
             weight: tenant.weight,
             enabled: tenant.enabled,
-            apps: self.batches.parts.apps.list(Some(id)).iter().filter(|app| app.state == AppState::Live).count(),
+            apps: self.live_apps(id),
             load,
             stored_bytes: self.sinks().stored_bytes(id) + self.batches.parts.files.bytes(id),
             limits: TenantLimits::from(&tenant.limits),

@@ -16,6 +16,7 @@ use crate::staging::files::{FileStoreError, Terms};
 use crate::task::{BatchId, Origin, StoredFile};
 use crate::tenant::{AppName, TenantId};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tracing::Instrument as _;
 
 /// See the module.
 pub struct Receiving {
@@ -201,10 +202,11 @@ impl Drop for Receiving {
         }
         let (platform, tenant, batch) = (self.platform.clone(), self.tenant.clone(), self.batch);
         let turn = self.turn.take();
-        self.platform.runtime.spawn(async move {
+        let giving_up = async move {
             let _until_they_are_gone = turn;
             // Another host may have been sent the same meanwhile, and have it in the queue.
             platform.give_up(&tenant, batch).await;
-        });
+        };
+        self.platform.runtime.spawn(giving_up.in_current_span());
     }
 }

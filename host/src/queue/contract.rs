@@ -3,6 +3,7 @@
 mod kept;
 mod room;
 mod said;
+mod waits;
 
 use super::*;
 use crate::task::Row;
@@ -12,6 +13,7 @@ use said::what_was_said_of_a_stream_last_counts;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use waits::the_first_that_could_run_tells_how_long_a_tenant_waits;
 
 const LEASE: Duration = Duration::from_secs(30);
 const HOST: &str = "host-a";
@@ -128,6 +130,7 @@ pub(super) async fn suite<F: Future<Output = Subject>>(fresh: impl Fn() -> F) {
     a_claim_that_ends_gives_way_to_the_next_one(fresh().await).await;
     a_claim_that_is_lost_claims_nothing_when_it_ends(fresh().await).await;
     what_was_said_of_a_stream_last_counts(fresh().await).await;
+    the_first_that_could_run_tells_how_long_a_tenant_waits(fresh().await).await;
 }
 
 async fn a_batch_that_is_enqueued_again_is_the_one_that_is_there(subject: Subject) {

@@ -83,6 +83,9 @@ pub struct HostCard {
     pub version: String,
     /// Since when it runs.
     pub since: Timestamp,
+    /// It takes nothing more, and finishes what runs.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 /// How long a sign of life counts.
@@ -407,6 +410,18 @@ pub trait TaskQueue: Send + Sync {
 
     /// How much there is of each of these, in their order: as [`load`](TaskQueue::load), in one question.
     fn loads<'a>(&'a self, tenants: &'a [TenantId]) -> BoxFuture<'a, Result<Vec<Load>, QueueError>>;
+
+    /// For each of these, in their order, when the first of its tasks that could run now was put into the queue.
+    fn waiting_since<'a>(
+        &'a self,
+        tenants: &'a [TenantId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Timestamp>>, QueueError>>;
+
+    /// Whether it answers.
+    fn answers(&self) -> BoxFuture<'_, Result<(), QueueError>> {
+        // There is no such batch: of what goes all the way, that is the least.
+        Box::pin(async move { self.batch(BatchId::new()).await.map(|_| ()) })
+    }
 
     /// Forgets tasks that have been over for `age`, at most `limit`; answers them, so that their files can be removed.
     fn forget(&self, age: Duration, limit: usize) -> BoxFuture<'_, Result<Vec<TaskRecord>, QueueError>>;

@@ -221,6 +221,11 @@ pub trait Sinks: Send + Sync {
         Box::pin(std::future::ready(()))
     }
 
+    /// Whether what documents go into answers. It does where it is this host's own.
+    fn answers(&self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Bytes that a tenant's database takes up. Cheap.
     fn stored_bytes(&self, tenant: &TenantId) -> u64;
 

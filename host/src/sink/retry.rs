@@ -142,6 +142,10 @@ impl<S: Sinks> Sinks for RetryingSinks<S> {
         self.sinks.leave()
     }
 
+    fn answers(&self) -> BoxFuture<'_, Result<(), SinkError>> {
+        self.sinks.answers()
+    }
+
     fn stored_bytes(&self, tenant: &TenantId) -> u64 {
         self.sinks.stored_bytes(tenant)
     }

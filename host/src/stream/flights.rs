@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 /// Most bytes that wait for the sink before nothing more is taken from the worker: documents, dead letters, and the messages
 /// that they were made of, which are kept until nobody can ask for them any more.
@@ -96,7 +97,7 @@ impl Flights {
 
     fn push(&mut self, bytes: usize, flight: impl Future<Output = Result<Landed, SinkError>> + Send + 'static) {
         self.bytes += bytes;
-        self.queue.push_back(Flight { landing: tokio::spawn(flight), bytes });
+        self.queue.push_back(Flight { landing: tokio::spawn(flight.in_current_span()), bytes });
     }
 
     /// Waits for the oldest. Cancel-safe.

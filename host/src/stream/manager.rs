@@ -29,6 +29,7 @@ use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// How long consumers may take to end.
 const GRACE: Duration = Duration::from_secs(8);
@@ -376,7 +377,9 @@ impl Inner {
         let (stopper, stop) = Stop::pair();
         let tag = format!("{}.{}.{}", entry.crew.key.stream, self.desk.parts.host, entry.next);
         entry.next += 1;
-        let work = consumer::run(Arc::clone(&self.desk), Arc::clone(&entry.crew), tag, stop);
+        let StreamKey { tenant, stream } = &entry.crew.key;
+        let span = tracing::error_span!("consumer", %tenant, %stream, consumer = tag);
+        let work = consumer::run(Arc::clone(&self.desk), Arc::clone(&entry.crew), tag, stop).instrument(span);
         entry.consumers.push(Running { stopper, task: self.lanes.spawn(work) });
     }
 }

@@ -3,10 +3,12 @@
 use super::super::acting::Acting;
 use super::super::served::Served;
 use crate::platform::error::ActionError;
-use crate::telemetry::metrics::MEDIA_TYPE;
+use crate::telemetry::exposition::Format;
+use crate::telemetry::metrics::Snapshot;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,13 +18,25 @@ pub(super) fn routes() -> OpenApiRouter<Served> {
 
 /// Metrics of the host and of all tenants
 ///
-/// In the text format of OpenMetrics, which Prometheus reads.
+/// In the text format of Prometheus, or in that of OpenMetrics where it is asked for (`Accept`). What a server would have to tell
+/// that does not answer is not among them; the rest is.
 #[utoipa::path(
     get, path = "/metrics", tag = "health",
-    responses((status = 200, description = "All metrics", content_type = "application/openmetrics-text", body = String))
+    responses((status = 200, description = "All metrics", content(
+        (String = "text/plain"), (String = "application/openmetrics-text")
+    )))
 )]
-async fn metrics(State(served): State<Served>, acting: Acting) -> Result<Response, ActionError> {
+async fn metrics(State(served): State<Served>, acting: Acting, headers: HeaderMap) -> Result<Response, ActionError> {
     acting.operator()?;
-    let text = served.metrics.text(&acting.platform.measure().await?);
-    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
+    let now = Timestamp::now();
+    let snapshot = Snapshot {
+        tokens: served.tokens.first_ends(now),
+        own_token: acting.caller.token.as_ref().and_then(|id| served.tokens.end(id)),
+        ..acting.platform.measure().await
+    };
+    served.metrics.moved(&acting.platform.running.take_moved());
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let format = Format::preferred(accept);
+    let text = served.metrics.text(&snapshot, format);
+    Ok(([(header::CONTENT_TYPE, format.media_type()), (header::VARY, "accept")], text).into_response())
 }

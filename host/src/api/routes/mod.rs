@@ -80,12 +80,12 @@ pub(super) fn router(door: Door, served: Served) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(Extension(Most(MAX_BODY)))
         .layer(middleware::from_fn_with_state(once::Once::new(), once::once))
-        .layer(middleware::from_fn_with_state(door, guard::guard));
+        .layer(middleware::from_fn_with_state(door.clone(), guard::guard));
     let open = health::open_routes()
         .merge(openapi::routes())
         .merge(dashboard::routes())
         .method_not_allowed_fallback(other_method)
-        .layer(middleware::from_fn_with_state(served.metrics.clone(), guard::open));
+        .layer(middleware::from_fn_with_state(door, guard::open));
     guarded.merge(open).layer(middleware::map_response(plain)).with_state(served)
 }
 

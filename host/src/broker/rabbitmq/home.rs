@@ -89,6 +89,17 @@ impl Home {
         Ok(link)
     }
 
+    /// Whether the server answers: a connection of ours stands, or can be made.
+    pub(super) async fn answers(&self) -> Result<(), BrokerError> {
+        let vhost = self.links.line().vhost().to_owned();
+        if self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&vhost).is_some_and(|link| link.stands()) {
+            return Ok(());
+        }
+        let link = self.links.get(&vhost).await?;
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(vhost, link);
+        Ok(())
+    }
+
     /// Makes a tenant's virtual host, where tenants have one and it was not made.
     async fn admit(&self, tenant: &TenantId) -> Result<(), BrokerError> {
         let Some(api) = &self.api else { return Ok(()) };

@@ -131,6 +131,10 @@ impl Broker for RabbitBroker {
         true
     }
 
+    fn answers(&self) -> BoxFuture<'_, Result<(), BrokerError>> {
+        Box::pin(self.at_home(async move |home| home.answers().await))
+    }
+
     fn credentials<'a>(
         &'a self,
         tenant: &'a TenantId,

@@ -89,8 +89,11 @@ pub(crate) async fn run(args: &Tenants) -> Exit {
 async fn overview(args: &Status) -> Result<Exit, ClientError> {
     let overview: Overview = args.remote.client()?.get("/v1/status", &json!({ "tenant": args.tenant })).await?;
     args.remote.tell(&overview, |overview| {
-        let Overview { version, http, since, slots, running, hosts, tenants } = overview;
+        let Overview { version, http, since, draining, slots, running, hosts, tenants } = overview;
         out::line(format_args!("mysimbdp {version}, up since {since}; {} of {slots} slots busy", running.len()));
+        if *draining {
+            out::line(format_args!("this host is drained: it takes nothing more until it is started anew"));
+        }
         if let Some(http) = http {
             out::line(format_args!("HTTP is served on {http}"));
         }
@@ -112,8 +115,9 @@ async fn overview(args: &Status) -> Result<Exit, ClientError> {
 
 fn tell_hosts(hosts: &[HostLine]) {
     let row = |HostLine { card, silent_seconds }: &HostLine| {
-        let HostCard { name, slots, version, since } = card;
-        vec![name.clone(), slots.to_string(), version.clone(), since.to_string(), format!("{silent_seconds} s ago")]
+        let HostCard { name, slots, version, since, draining } = card;
+        let version = if *draining { format!("{version} (drained)") } else { version.clone() };
+        vec![name.clone(), slots.to_string(), version, since.to_string(), format!("{silent_seconds} s ago")]
     };
     table(&["host", "slots", "version", "up since", "last seen"], &hosts.iter().map(row).collect::<Vec<_>>());
 }

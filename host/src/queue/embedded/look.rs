@@ -1,9 +1,11 @@
 //! What is in the queue, for those who ask.
 
+use super::Millis;
 use super::rows::{self, COLUMNS};
 use crate::queue::{Load, States, TaskFilter};
 use crate::task::{BatchId, TaskRecord, TaskState};
 use crate::tenant::{AppName, TenantId};
+use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
@@ -71,4 +73,14 @@ pub(super) fn load(db: &Connection, tenant: &TenantId) -> rusqlite::Result<Load>
         running: count(TaskState::Running)?,
         parked: count(TaskState::Parked)?,
     })
+}
+
+/// When the first task of a tenant that could run now was put into the queue.
+pub(super) fn waiting_since(db: &Connection, tenant: &TenantId, now: Millis) -> rusqlite::Result<Option<Timestamp>> {
+    let mut find = db.prepare_cached(
+        "SELECT enqueued_at FROM tasks WHERE tenant = ?1 AND state = 'waiting' AND (not_before IS NULL OR not_before <= ?2)
+            ORDER BY number LIMIT 1",
+    )?;
+    let since = find.query_row(params![tenant.as_str(), now], |row| rows::time(row, 0)).optional()?;
+    Ok(since.flatten())
 }

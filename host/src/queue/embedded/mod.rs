@@ -275,6 +275,17 @@ impl TaskQueue for EmbeddedQueue {
         Box::pin(async move { self.ask(move |db| all(db).map(Ok)).await })
     }
 
+    fn waiting_since<'a>(
+        &'a self,
+        tenants: &'a [TenantId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Timestamp>>, QueueError>> {
+        let (tenants, now) = (tenants.to_vec(), self.now());
+        let all = move |db: &_| {
+            tenants.iter().map(|tenant| look::waiting_since(db, tenant, now)).collect::<rusqlite::Result<_>>()
+        };
+        Box::pin(async move { self.ask(move |db| all(db).map(Ok)).await })
+    }
+
     fn forget(&self, age: Duration, limit: usize) -> BoxFuture<'_, Result<Vec<TaskRecord>, QueueError>> {
         let before = self.now().saturating_sub(millis(age));
         Box::pin(async move { self.ask(move |db| change::forget(db, before, limit).map(Ok)).await })

@@ -72,7 +72,7 @@ pub(super) fn word<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlit
     serde_json::from_value(serde_json::Value::String(text)).map_err(|error| unreadable(column, error.into()))
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     let millis: Option<Millis> = row.get(column)?;
     millis
         .map(|millis| Timestamp::from_millisecond(millis).map_err(|error| unreadable(column, error.into())))

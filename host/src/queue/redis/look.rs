@@ -104,6 +104,33 @@ pub(super) async fn loads(queue: &RedisQueue, tenants: &[TenantId]) -> Result<Ve
     Ok(loads)
 }
 
+/// In two requests: a task that is claimed in between leaves its tenant without an answer, once.
+pub(super) async fn waiting_since(
+    queue: &RedisQueue,
+    tenants: &[TenantId],
+) -> Result<Vec<Option<Timestamp>>, QueueError> {
+    let mut since = Vec::with_capacity(tenants.len());
+    for some in tenants.chunks(PAGE) {
+        let mut asked = redis::pipe();
+        for tenant in some {
+            asked.zrange(queue.line.key(&format!("ready:{tenant}")), 0, 0);
+        }
+        let first: Vec<Vec<u64>> = queue.line.pipe(asked).await?;
+        let mut asked = redis::pipe();
+        for number in first.iter().flatten() {
+            asked.hget(queue.line.key(&format!("task:{number}")), "enqueued_at");
+        }
+        let mut times = match first.iter().all(Vec::is_empty) {
+            true => Vec::new(),
+            false => queue.line.pipe::<Vec<Option<i64>>>(asked).await?,
+        }
+        .into_iter();
+        let mut time = || Timestamp::from_millisecond(times.next()??).ok();
+        since.extend(first.iter().map(|first| if first.is_empty() { None } else { time() }));
+    }
+    Ok(since)
+}
+
 pub(super) async fn tasks(
     queue: &RedisQueue,
     filter: &TaskFilter,

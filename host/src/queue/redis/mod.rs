@@ -274,6 +274,13 @@ impl TaskQueue for RedisQueue {
         Box::pin(look::loads(self, tenants))
     }
 
+    fn waiting_since<'a>(
+        &'a self,
+        tenants: &'a [TenantId],
+    ) -> BoxFuture<'a, Result<Vec<Option<Timestamp>>, QueueError>> {
+        Box::pin(look::waiting_since(self, tenants))
+    }
+
     fn forget(&self, age: Duration, limit: usize) -> BoxFuture<'_, Result<Vec<TaskRecord>, QueueError>> {
         Box::pin(steps::forget(self, age, limit))
     }

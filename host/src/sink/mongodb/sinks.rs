@@ -230,6 +230,10 @@ impl Sinks for MongoSinks {
         })
     }
 
+    fn answers(&self) -> BoxFuture<'_, Result<(), SinkError>> {
+        Box::pin(self.check())
+    }
+
     fn leave(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             let id = Handle::current().id();

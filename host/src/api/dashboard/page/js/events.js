@@ -28,6 +28,7 @@ const WORDS = {
   request: (e) => [e.status < 400 ? 'busy' : 'warn', 'request', `${e.by}: ${e.method} ${e.path} → ${e.status}`],
   limit_reached: (e) => ['warn', 'limit reached', e.reason],
   trouble: (e) => ['bad', 'trouble', e.reason],
+  trouble_over: (e) => ['good', 'trouble over', e.reason],
   lost: (e) => ['bad', 'lost', e.reason],
   skipped: (e) => ['warn', 'skipped', e.reason],
 };
@@ -55,7 +56,7 @@ export const GROUPS = [
   ['windows', 'Windows', ['stream_window']],
   ['apps', 'Apps', ['app_live', 'app_refused', 'app_retired']],
   ['words', 'What apps say', ['app_log', 'stream_log']],
-  ['trouble', 'Trouble', ['app_refused', 'batch_refused', 'worker_died', 'stream_breach', 'stream_interrupted', 'stream_worker_died', 'limit_reached', 'trouble', 'lost']],
+  ['trouble', 'Trouble', ['app_refused', 'batch_refused', 'worker_died', 'stream_breach', 'stream_interrupted', 'stream_worker_died', 'limit_reached', 'trouble', 'trouble_over', 'lost']],
   ['deeds', 'By hand', ['deed', 'request']],
 ];
 
