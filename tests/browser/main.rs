@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what tests share is a test as well")]
 
+mod deeds;
 mod driver;
 mod drops;
 mod hostile;
@@ -10,4 +11,5 @@ mod looks;
 mod modules;
 mod rights;
 mod scene;
+mod silence;
 mod story;

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mysimbdp_servers::Chromium;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Nothing that is waited for takes longer, however slow the machine.
@@ -139,6 +140,14 @@ impl Browser {
     pub(crate) fn press_all(&self, text: &str) {
         for letter in text.chars() {
             self.press(&letter.to_string());
+        }
+    }
+
+    /// Drops what is at a path of this machine in the middle of the page, as a mouse would.
+    pub(crate) fn drop_path(&self, path: &Path) {
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let data = json!({ "items": [], "files": [path], "dragOperationsMask": 1 });
+            self.protocol("Input.dispatchDragEvent", &json!({ "type": kind, "x": 400, "y": 400, "data": data }));
         }
     }
 
