@@ -9,6 +9,7 @@ mod hostile;
 mod keyboard;
 mod looks;
 mod modules;
+mod overview;
 mod rights;
 mod scene;
 mod silence;

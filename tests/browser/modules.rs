@@ -68,9 +68,28 @@ fn the_pure_modules_of_the_page_do_what_they_say() {
         // What was missed comes from the journal; the counters of before are no measure of it.
         meter.gap();
         meter.streams([{ ...stream, messages: 5_000, window: null }], 200_000);
-        return [guessed, Math.round(corrected), $.lately(200_000, meter.all.messages)];
+        const missed = $.lately(200_000, meter.all.messages);
+        // Tasks of the past are not done now, whichever snapshot comes first; one that is new is.
+        const task = (number, rows) => ({ number, tenant: 'a', rows, documents: rows });
+        meter.tasks([], 200_000, false);
+        meter.tasks([task(1, 500), task(2, 500)], 200_000, true);
+        const past = $.lately(210_000, meter.all.rows);
+        meter.tasks([task(1, 500), task(2, 500), task(3, 40)], 205_000, true);
+        return [guessed, Math.round(corrected), missed, past, Math.round($.lately(210_000, meter.all.rows))];
     })()";
-    assert_eq!(ask(&browser, "meter", meter), json!([5, 2, 0]));
+    assert_eq!(ask(&browser, "meter", meter), json!([5, 2, 0, 0, 4]));
+
+    // A chart is as high as what is seen of it, and a window that was cut short is no burst; nothing is drawn left of the frame.
+    let plots = "(() => {
+        const now = Date.now();
+        const window = (ago, seconds, messages) => ({ closed_at: new Date(now - ago * 1000).toISOString(), seconds, messages, times: { count: 0 }, lag: { waiting: 9 }, consumers: 1 });
+        const windows = [window(400, 5, 50_000), window(302, 5, 100), window(298, 5, 100), window(100, 0.1, 300), window(95, 5, 100)];
+        const stream = { tenant: 'a', stream: 's', bounds: [1, 4], consumers: 1, waiting: 9, limits: { window_seconds: 5, messages_per_window: null, bytes_per_window: null } };
+        const drawn = $.plots(stream, { windowsOf: () => windows, meter: { streamRates: new Map() } }, true);
+        const lefts = [...drawn.querySelectorAll('path')].flatMap((e) => [...e.getAttribute('d').matchAll(/[MLH](-?[\\d.]+)/g)].map(([, x]) => Number(x)));
+        return [drawn.querySelector('.scale span').innerText, Math.min(...lefts) >= 0, lefts.length > 10];
+    })()";
+    assert_eq!(ask(&browser, "views/tenant/plots", plots), json!(["60/s", true, true]));
 
     // What the journal and the live connection tell with its parts in another order is one event.
     let merged = "$.merged($.merged([], [{ at: '2026-01-01T00:00:00Z', event: 'x', n: { a: 1, b: 2 } }], 9), \

@@ -145,13 +145,13 @@ export class Feed {
     if (name === 'status') {
       this.status = data;
       if (this.tenant === null) this.meter.keepTenants(new Set(data.tenants.map(({ tenant }) => tenant)));
-      this.#measure(data.running.map((running) => ({ ...running, number: running.task, running })));
+      this.#measure(data.running.map((running) => ({ ...running, number: running.task, running })), false);
     }
     if (name === 'tasks') {
       if (this.tasks === null) this.meter.seed(data, now());
       this.tasks = data;
       for (const { number, file } of data) this.#named(number, file.name);
-      this.#measure(data);
+      this.#measure(data, true);
     }
     if (name === 'streams') this.#streams(data);
     if (name === 'event') this.#event(data);
@@ -185,11 +185,11 @@ export class Feed {
     if (this.files.size > MOST_EVENTS) this.files.delete(this.files.keys().next().value);
   }
 
-  #measure(tasks) {
+  #measure(tasks, isNewest) {
     const list = tasks.map((task) => {
       const { rows, documents } = counts(task);
       return { number: task.number, tenant: task.tenant, rows: rows.read, documents: documents.stored, position: task.running?.position };
     });
-    this.meter.tasks(list, now());
+    this.meter.tasks(list, now(), isNewest);
   }
 }

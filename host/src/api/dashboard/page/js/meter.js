@@ -1,18 +1,25 @@
 // Rates out of snapshots: tasks and streams tell how far they are, and what was added since the last time is counted. Pure.
 //
-// What happened before the first snapshot, and while nothing was heard, comes from the journal (`past`). Of a window of a stream
-// that is open just then nothing is on record yet: it is taken to go on as the one before, until its own report corrects that.
+// Of a stream, what snapshots tell is for the time being: each window that closes says what came in it, and takes the place of that.
+// A window that is open when the page comes is taken to go on as the one before. What tasks did before the first snapshot, and while
+// nothing was heard, comes from the journal (`past`).
 
 import { Buckets } from './series.js';
+import { Speeds } from './speeds.js';
 
 const WIDTH = 5000;
 const LENGTH = 120;
 /** Buckets that make up what is called the rate of now, on every tile, chart and table. */
 const NOW = 2;
+/** Windows after which one that should have closed has not been: nothing came. */
+const LATE = 2.5;
+/** Windows that are remembered to have been counted. */
+const MOST_WINDOWS = 20_000;
 /** Milliseconds after which something that was not heard of again is forgotten. */
 const FORGOTTEN = 600_000;
 
 const line = () => ({ rows: new Buckets(WIDTH, LENGTH), messages: new Buckets(WIDTH, LENGTH), documents: new Buckets(WIDTH, LENGTH) });
+const times = (amounts, factor) => Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [name, amount * factor]));
 const overlap = (from, to, begin, end) => Math.max(0, Math.min(to, end) - Math.max(from, begin));
 
 /** The rate of now of some of a tenant's or the platform's buckets, added up. */
@@ -24,8 +31,11 @@ export class Meter {
     this.tenants = new Map();
     this.streamRates = new Map();
     this.seen = new Map();
+    // Of streams by `tenant/stream`: what was added for the time being, `[from, to, amounts]`, and how a window is taken to go on.
+    this.added = new Map();
     this.guesses = new Map();
-    this.speeds = new Map();
+    this.counted = new Set();
+    this.speeds = new Speeds();
     this.newest = null;
   }
 
@@ -46,18 +56,20 @@ export class Meter {
     for (const tenant of this.tenants.keys()) if (!names.has(tenant)) this.tenants.delete(tenant);
   }
 
-  /** Takes in where tasks stand: `{ number, tenant, rows, documents, position }`. A task that is newer than all before began at nothing. */
-  tasks(list, now) {
-    const first = this.newest === null;
+  /**
+   * Takes in where tasks stand: `{ number, tenant, rows, documents, position }`. A task that is newer than all those in the list of
+   * the newest (`isNewest`) before began at nothing.
+   */
+  tasks(list, now, isNewest) {
     const newest = list.reduce((most, task) => Math.max(most, task.number), this.newest ?? 0);
     for (const task of list) {
-      const isNew = !first && task.number > this.newest;
+      const isNew = this.newest !== null && task.number > this.newest;
       this.#counted(`task ${task.number}`, task, { rows: task.rows, documents: task.documents }, isNew, now);
-      this.#speed(task, now);
+      this.speeds.take(task, now);
     }
-    this.newest = newest;
+    if (isNewest) this.newest = newest;
     for (const [key, { at }] of this.seen) if (at < now - FORGOTTEN) this.seen.delete(key);
-    for (const [number, { at }] of this.speeds) if (at < now - FORGOTTEN) this.speeds.delete(number);
+    this.speeds.forget(now - FORGOTTEN);
   }
 
   /** Tasks that run while the page is opened: what they did so far was done since they began. */
@@ -72,37 +84,39 @@ export class Meter {
   streams(list, now) {
     for (const stream of list) {
       const key = `${stream.tenant}/${stream.stream}`;
-      if (!this.seen.has(`stream ${key}`)) this.#guess(key, stream, now);
+      if (!this.seen.has(`stream ${key}`)) this.#guess(key, stream);
       this.#counted(`stream ${key}`, stream, { messages: stream.messages, documents: stream.stored }, false, now);
     }
     const there = new Set(list.map(({ tenant, stream }) => `${tenant}/${stream}`));
-    for (const key of this.streamRates.keys()) if (!there.has(key)) this.streamRates.delete(key);
-  }
-
-  /** Takes in what the journal has on record of a time. */
-  past(events, begin, end) {
-    for (const event of events) {
-      const { tenant, stream, report } = event;
-      if (event.event === 'task_ended') {
-        const to = Date.parse(event.at);
-        this.#share(tenant, undefined, to - event.slot_seconds * 1000, to, begin, end, { rows: event.new_rows, documents: event.new_documents });
-      }
-      if (event.event === 'stream_window') {
-        const to = Date.parse(report.closed_at);
-        this.#share(tenant, stream, to - report.seconds * 1000, to, begin, end, { messages: report.messages, documents: report.stored });
-      }
+    for (const known of [this.streamRates, this.added, this.guesses]) {
+      for (const key of known.keys()) if (!there.has(key)) known.delete(key);
     }
   }
 
-  /** A window has closed: what was guessed of its beginning is put right. */
+  /** Takes in what the journal has on record: windows, and of tasks what they did between two times. */
+  past(events, begin, end) {
+    for (const event of events) {
+      if (event.event === 'stream_window') this.window(event.tenant, event.stream, event.report);
+      if (event.event !== 'task_ended') continue;
+      const to = Date.parse(event.at);
+      const from = to - event.slot_seconds * 1000;
+      const part = to > from ? overlap(from, to, begin, end) / (to - from) : Number(from >= begin && from < end);
+      if (part > 0) this.#add(event.tenant, Math.max(from, begin), Math.min(to, end), times({ rows: event.new_rows, documents: event.new_documents }, part));
+    }
+  }
+
+  /** A window has closed: it takes the place of what was added for its time. Told again it changes nothing. */
   window(tenant, stream, report) {
-    const guess = this.guesses.get(`${tenant}/${stream}`);
+    const key = `${tenant}/${stream}`;
+    const name = `${key} ${report.closed_at}`;
+    if (this.counted.has(name)) return;
+    this.counted.add(name);
+    if (this.counted.size > MOST_WINDOWS) this.counted.delete(this.counted.values().next().value);
     const to = Date.parse(report.closed_at);
-    if (!guess || to <= guess.until) return;
-    this.guesses.delete(`${tenant}/${stream}`);
-    const part = overlap(guess.from, guess.until, to - report.seconds * 1000, to) / (report.seconds * 1000);
-    const wrong = { messages: report.messages * part - guess.messages, documents: report.stored * part - guess.documents };
-    this.#add(tenant, guess.from, guess.until, wrong, stream);
+    const from = to - report.seconds * 1000;
+    if (to > this.guesses.get(key)?.from) this.guesses.delete(key);
+    this.#retract(tenant, stream, from, to);
+    this.#add(tenant, from, to, { messages: report.messages, documents: report.stored }, stream);
   }
 
   /** Nothing was heard for a while. What streams did meanwhile is on record, and so is what tasks did that are over. */
@@ -111,39 +125,65 @@ export class Meter {
       if (key.startsWith('stream ')) this.seen.delete(key);
       else seen.isOld = true;
     }
+    this.guesses.clear();
     this.newest = null;
   }
 
   /** Bytes a second of a task that runs, or null. */
   speed(number) {
-    return this.speeds.get(number)?.rate ?? null;
+    return this.speeds.of(number);
   }
 
-  #guess(key, { tenant, stream, state, window }, now) {
-    const from = Date.parse(window?.closed_at);
-    if (state !== 'started' || !(from < now) || now - from > 2.5 * window.seconds * 1000) return;
-    const part = (now - from) / (window.seconds * 1000);
-    const guess = { from, until: now, messages: window.messages * part, documents: window.stored * part };
-    this.guesses.set(key, guess);
-    this.#add(tenant, from, now, { messages: guess.messages, documents: guess.documents }, stream);
+  #guess(key, { state, window }) {
+    if (state !== 'started' || !window) return;
+    const from = Date.parse(window.closed_at);
+    const rate = times({ messages: window.messages, documents: window.stored }, 1 / (window.seconds * 1000));
+    this.guesses.set(key, { from, until: from, rate, last: from + LATE * window.seconds * 1000 });
   }
 
   #counted(key, { tenant, stream, position }, counts, isNew, now) {
     const before = this.seen.get(key) ?? (isNew ? { at: now - 1000 } : null);
-    // A host that began anew counts from nothing.
-    const grown = (name) => Math.max(0, counts[name] - (before[name] ?? 0));
-    if (before && !(before.isOld && position === undefined)) {
-      const added = Object.fromEntries(Object.keys(counts).map((name) => [name, grown(name)]));
-      this.#add(tenant, before.isOld ? before.at : Math.max(before.at, now - 10_000), now, added, stream);
-    }
     this.seen.set(key, { ...counts, at: now });
+    if (stream !== undefined && this.#goesOn(tenant, stream, now)) return;
+    if (!before || (before.isOld && position === undefined)) return;
+    // A host that began anew counts from nothing.
+    const grown = Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, Math.max(0, value - (before[name] ?? 0))]));
+    const from = before.isOld ? before.at : Math.max(before.at, now - 10_000);
+    if (stream === undefined) this.#add(tenant, from, now, grown);
+    else this.#addForNow(tenant, stream, from, now, grown);
   }
 
-  #share(tenant, stream, from, to, begin, end, amounts) {
-    const part = to > from ? overlap(from, to, begin, end) / (to - from) : Number(from >= begin && from < end);
-    if (part === 0) return;
-    const own = Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [name, amount * part]));
-    this.#add(tenant, Math.max(from, begin), Math.min(to, end), own, stream);
+  /** A window that was open when the page came goes on as the one before, or it should have closed long ago: nothing came in it. */
+  #goesOn(tenant, stream, now) {
+    const key = `${tenant}/${stream}`;
+    const guess = this.guesses.get(key);
+    if (!guess) return false;
+    if (now > guess.last) {
+      this.guesses.delete(key);
+      this.#retract(tenant, stream, guess.from, now);
+      return false;
+    }
+    if (now > guess.until) this.#addForNow(tenant, stream, guess.until, now, times(guess.rate, now - guess.until));
+    guess.until = Math.max(guess.until, now);
+    return true;
+  }
+
+  #addForNow(tenant, stream, from, to, amounts) {
+    const key = `${tenant}/${stream}`;
+    const [begin, end] = [from, Math.max(to, from + 1)];
+    this.added.set(key, [...(this.added.get(key) ?? []), [begin, end, amounts]]);
+    this.#add(tenant, begin, end, amounts, stream);
+  }
+
+  /** Takes back what was added between two times, and forgets what was before. */
+  #retract(tenant, stream, from, to) {
+    const left = [];
+    for (const [begin, end, amounts] of this.added.get(`${tenant}/${stream}`) ?? []) {
+      const part = overlap(begin, end, from, to) / (end - begin);
+      if (part > 0) this.#add(tenant, Math.max(begin, from), Math.min(end, to), times(amounts, -part), stream);
+      if (end > to) left.push([Math.max(begin, to), end, times(amounts, (end - Math.max(begin, to)) / (end - begin))]);
+    }
+    this.added.set(`${tenant}/${stream}`, left);
   }
 
   #add(tenant, from, to, amounts, stream) {
@@ -154,22 +194,5 @@ export class Meter {
     const key = `${tenant}/${stream}`;
     if (!this.streamRates.has(key)) this.streamRates.set(key, new Buckets(WIDTH, LENGTH));
     this.streamRates.get(key).add(from, Math.max(to, from + 1), amounts.messages);
-  }
-
-  #speed(task, now) {
-    if (task.position === undefined) {
-      this.speeds.delete(task.number);
-      return;
-    }
-    const known = this.speeds.get(task.number);
-    if (!known) {
-      this.speeds.set(task.number, { at: now, position: task.position, rate: null });
-      return;
-    }
-    const passed = (now - known.at) / 1000;
-    if (passed < 0.5 || task.position <= known.position) return;
-    const fresh = (task.position - known.position) / passed;
-    const rate = known.rate === null ? fresh : known.rate * 0.6 + fresh * 0.4;
-    this.speeds.set(task.number, { at: now, position: task.position, rate });
   }
 }

@@ -54,8 +54,8 @@ export class PlatformPage {
       figures(this.feed, this.stats.value),
       attention(this.feed),
       h('div', { class: 'columns' },
-        h('section', { class: 'card charts' }, throughput('platform', this.feed.meter.all)),
-        h('div', {}, this.#running(status), this.#events())),
+        h('div', {}, h('section', { class: 'card charts', key: 'charts' }, throughput('platform', this.feed.meter.all)), this.#running(status)),
+        h('div', {}, this.#events())),
       this.table.render(this.feed),
       hosts(status),
     ];
