@@ -143,6 +143,11 @@ impl Browser {
         }
     }
 
+    /// Moves the mouse there.
+    pub(crate) fn point(&self, x: u32, y: u32) {
+        self.protocol("Input.dispatchMouseEvent", &json!({ "type": "mouseMoved", "x": x, "y": y }));
+    }
+
     /// Drops what is at a path of this machine in the middle of the page, as a mouse would.
     pub(crate) fn drop_path(&self, path: &Path) {
         for kind in ["dragEnter", "dragOver", "drop"] {

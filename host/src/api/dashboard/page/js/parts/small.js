@@ -78,3 +78,6 @@ export function steady(name, rows, keyOf) {
   orders.set(name, new Map(found.map((row, index) => [keyOf(row), index])));
   return found;
 }
+
+/** Somebody chose another order. */
+export const reorder = (name) => orders.delete(name);

@@ -4,7 +4,7 @@ import { now } from '../../clock.js';
 import { h, ticking } from '../../dom.js';
 import { bytes, count, group } from '../../format.js';
 import { lately } from '../../meter.js';
-import { badge, empty, steady } from '../../parts/small.js';
+import { badge, empty, reorder, steady } from '../../parts/small.js';
 import { toTenant } from '../../router.js';
 import { together } from '../../series.js';
 import { spark } from '../../sparks.js';
@@ -75,6 +75,7 @@ export class TenantsTable {
 
   #turn(change) {
     Object.assign(this, change);
+    reorder('tenants');
     this.redraw();
   }
 }
