@@ -7,6 +7,7 @@ mod driver;
 mod drops;
 mod hostile;
 mod keyboard;
+mod log;
 mod looks;
 mod modules;
 mod overview;
