@@ -13,6 +13,8 @@ fn markup_in_rows_names_and_messages_is_shown_as_text_and_runs_nowhere() {
     let rows = format!("n,deed\n1,none\n2,{ATTACK}\n3,<script>document.title=`taken`</script>\n");
     scene.submit("acme", "<img src=x onerror=alert()>.csv", &rows);
     scene.publish("acme/orders", &format!("{ATTACK}\n1,{ATTACK}\n"));
+    let bytes = scene.daemon.write("bytes.csv", b"n,deed\n1,\xff\xfe\n2,right\xe2\x80\xaeleft\n");
+    scene.daemon.ask(&["submit", "acme", "villains", bytes.to_str().unwrap()], &(0..=20).collect::<Vec<_>>());
     let browser = scene.signed_in(&scene.token(None, &[]));
     browser.reads("Overview");
     browser.click("acme");
@@ -30,6 +32,9 @@ fn markup_in_rows_names_and_messages_is_shown_as_text_and_runs_nowhere() {
     browser.click("Dead letters");
     browser.reads(ATTACK);
     browser.reads("<script>document.title=`taken`</script>");
+    // Bytes that are no text, and a character that would turn round what follows.
+    browser.reads("31 2c ff fe 0a");
+    browser.reads("2,right⟨U+202E⟩left");
     browser.click("Batches");
     browser.reads("<img src=x onerror=alert()>.csv");
     assert_ne!(browser.run("return document.title", &[]), "taken");

@@ -93,6 +93,12 @@ fn a_day_without_a_mouse() {
     // A letter for each tab; then a stream is stopped.
     browser.press("4");
     browser.reads("orders");
+    browser.until("its title", "return document.title === 'Streams · acme · mysimbdp'", &[]);
+    browser.reads("Messages waiting");
+    // What the arrow keys find on a chart is said aloud.
+    browser.run("document.querySelector('.plot').focus()", &[]);
+    browser.press(keys::LEFT);
+    browser.until("what it was", "return document.getElementById('said').innerText.includes('messages ')", &[]);
     tab_to(&browser, "button Stop orders");
     browser.press(keys::ENTER);
     browser.reads("orders is stopped");

@@ -46,7 +46,7 @@ const BEYOND: &str = "const edge = document.documentElement.clientWidth + 1;
     const beyond = [...document.body.querySelectorAll('*')].filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > edge && !scrolls(e.parentElement) && !e.closest('svg'));
     return beyond.map((e) => `${e.localName}.${e.className}: ${e.innerText ?? ''}`.slice(0, 80))";
 
-/// Words whose colour is too near to that of what is behind them: below 4.5 to 1.
+/// What is too near in colour to what is behind it: words and placeholders below 4.5 to 1, lines and edges below 3 to 1.
 const FAINT: &str = "const context = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     const read = (colour) => { context.clearRect(0, 0, 1, 1); context.fillStyle = colour; context.fillRect(0, 0, 1, 1); return [...context.getImageData(0, 0, 1, 1).data] };
     const over = ([r, g, b, a], below) => [r, g, b].map((channel, index) => (channel * a + below[index] * (255 - a)) / 255);
@@ -57,16 +57,33 @@ const FAINT: &str = "const context = document.createElement('canvas').getContext
     const linear = (channel) => (channel / 255 <= 0.03928 ? channel / 255 / 12.92 : ((channel / 255 + 0.055) / 1.055) ** 2.4);
     const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
     const faint = new Set();
+    const contrast = (colour, below) => {
+        const [a, b] = [light(over(read(colour), below)), light(below)];
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    };
+    const isOff = (e) => !e.checkVisibility() || e.closest('.unseen, .skip, [disabled], [aria-disabled=true]');
+    const hold = (what, e, colour, below, least) => {
+        const found = contrast(colour, below);
+        if (!isOff(e) && found < least) faint.add(`${what} (${e.getAttribute('class') || e.localName}): ${found.toFixed(2)}`);
+    };
+    for (const e of document.querySelectorAll('[placeholder]')) hold(e.placeholder, e, getComputedStyle(e, '::placeholder').color, ground(e), 4.5);
+    for (const e of document.querySelectorAll('input, select, .button:not(.bare, .main)')) hold('its edge', e, getComputedStyle(e).borderTopColor, ground(e.parentElement), 3);
+    for (const e of document.querySelectorAll('.plot .stroke, .spark .stroke')) hold('a line', e.closest('g, svg'), getComputedStyle(e).stroke, ground(e.closest('figure, td, .card')), 3);
     const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (words.nextNode()) {
         const e = words.currentNode.parentElement;
-        if (!words.currentNode.data.trim() || !e.checkVisibility() || e.closest('.unseen, .skip, [disabled]')) continue;
-        const below = ground(e);
-        const [a, b] = [light(over(read(getComputedStyle(e).color), below)), light(below)];
-        const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-        if (contrast < 4.5) faint.add(`${words.currentNode.data.trim().slice(0, 30)} (${e.className || e.localName}): ${contrast.toFixed(2)}`);
+        if (words.currentNode.data.trim()) hold(words.currentNode.data.trim().slice(0, 30), e, getComputedStyle(e).color, ground(e), 4.5);
     }
     return [...faint]";
+
+/// What is too small for a finger: below 24 pixels, but for links within a sentence.
+const SMALL: &str =
+    "const small = [...document.querySelectorAll('button, a[href], input, select, summary')].filter((e) => {
+        const { width, height } = e.getBoundingClientRect();
+        const inline = e.localName === 'a' && getComputedStyle(e).display === 'inline';
+        return e.checkVisibility() && !e.closest('.unseen, .skip') && !inline && Math.min(width, height) < 23.9;
+    });
+    return small.map((e) => `${e.localName}.${e.className}: ${(e.innerText ?? '').slice(0, 30)}`)";
 
 fn is_kept() -> bool {
     std::env::var_os(KEEP).is_some()
@@ -146,6 +163,7 @@ fn every_page_fits_a_desk_and_a_phone_and_can_be_read_in_light_and_dark() {
                 let width = browser.run("return document.documentElement.scrollWidth <= innerWidth", &[]);
                 assert_eq!(width, true, "{name} can be scrolled sideways");
                 assert_eq!(browser.run(FAINT, &[]), none, "{name}: this cannot be read well");
+                assert_eq!(browser.run(SMALL, &[]), none, "{name}: this is too small to be touched");
                 picture(&browser, &name);
             }
         }

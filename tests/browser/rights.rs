@@ -3,11 +3,12 @@
 use crate::driver::Browser;
 use crate::scene::Scene;
 use mysimbdp_tests::data::Rows;
+use mysimbdp_tests::http::Http;
 
 /// Buttons and fields that do something to the platform, on all tabs of the tenant that is open.
 const DEEDS: &str = "return [...document.querySelectorAll('main button, main input[type=file]')]
     .map((e) => (e.getAttribute('aria-label') ?? e.innerText).trim())
-    .filter((name) => !['Pause', 'Older events', 'Older ones', 'More'].some((harmless) => name.startsWith(harmless)))";
+    .filter((name) => !['Pause', 'Older events', 'Older ones', 'More', 'Show them', 'Try now', 'Sort by'].some((harmless) => name.startsWith(harmless)))";
 
 #[test]
 fn a_tenant_sees_its_own_page_whatever_address_it_types() {
@@ -29,18 +30,64 @@ fn an_operator_sees_all_tenants_and_goes_from_the_overview_to_each() {
     browser.reads("Overview");
     browser.reads("Hosts");
     browser.run("location.hash = '#/tenants/nobody'", &[]);
-    browser.until(
-        "that there is none",
-        "return document.querySelector('[role=alert]')?.innerText.includes('nobody')",
-        &[],
-    );
-    browser.run("location.hash = '#/'", &[]);
+    browser.reads("There is no tenant nobody");
+    let deeds = browser.run(DEEDS, &[]);
+    assert_eq!(deeds.as_array().unwrap().len(), 0, "for a tenant that is none there is {deeds}");
+    // It is not asked for again and again.
+    browser.run("window.wasFetch = window.fetch; window.asked = 0; window.fetch = (...of) => { window.asked += 1; return window.wasFetch(...of); }", &[]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(browser.run("return window.asked", &[]), 0);
+    browser.click("Back to the overview");
     for tenant in ["acme", "globex"] {
         browser.click(tenant);
         browser.until("its page", "return document.querySelector('h1')?.innerText === arguments[0]", &[tenant.into()]);
         browser.click("mysimbdp: overview");
         browser.reads("Tenants");
     }
+}
+
+/// The live connection tells of all tenants here: as it tells an operator of one that is suspended.
+const OF_ALL: &str = "const fetched = window.fetch;
+    window.fetch = (address, options) => fetched(String(address).replace('/v1/live?tenant=acme', '/v1/live'), options);";
+
+#[test]
+fn a_suspended_tenant_is_said_to_be_so_and_has_no_button_that_does_anything() {
+    let scene = Scene::open();
+    scene.submit("acme", "a.csv", &Rows::innocent(10).with(3, "reject").csv());
+    let operator = scene.token(None, &[]);
+    let browser = scene.signed_in(&operator);
+    browser.reads("Tenants");
+    let http = Http::of(&scene.daemon).with(&operator);
+    let suspended =
+        http.send("PATCH", "/v1/tenants/acme", &[("content-type", "application/json")], br#"{"enabled":false}"#);
+    assert_eq!(suspended.status, 200);
+    browser.until("that", "return document.querySelector('[data-tenant=acme]').innerText.includes('suspended')", &[]);
+    browser.run(OF_ALL, &[]);
+    browser.run("location.hash = '#/tenants/acme'", &[]);
+    browser.reads("Suspended: nothing is accepted and nothing runs.");
+    for tab in ["Now", "Batches", "Streams"] {
+        browser.click(tab);
+        browser.until(
+            "the tab",
+            "return document.querySelector('.tabs a[aria-current]')?.innerText.startsWith(arguments[0])",
+            &[tab.into()],
+        );
+        let deeds = browser.run(DEEDS, &[]);
+        assert_eq!(deeds.as_array().unwrap().len(), 0, "{tab} of a suspended tenant has {deeds}");
+    }
+}
+
+#[test]
+fn a_token_of_a_suspended_tenant_is_told_so_at_the_door() {
+    let scene = Scene::open();
+    let browser = scene.signed_in(&scene.token(Some("acme"), &[]));
+    browser.reads("Newest files");
+    let refused =
+        "const told = { status: 403, code: 'tenant_suspended', detail: 'tenant acme is suspended: ask its operator' };
+        window.fetch = async () => new Response(JSON.stringify(told), { status: 403 });";
+    browser.run(refused, &[]);
+    browser.reads("Sign in");
+    browser.reads("tenant acme is suspended: ask its operator");
 }
 
 #[test]

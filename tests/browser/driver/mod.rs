@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mysimbdp_servers::Chromium;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Nothing that is waited for takes longer, however slow the machine.
@@ -19,6 +20,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub(crate) mod keys {
     pub(crate) const TAB: &str = "\u{e004}";
     pub(crate) const ENTER: &str = "\u{e007}";
+    pub(crate) const LEFT: &str = "\u{e012}";
     pub(crate) const ESCAPE: &str = "\u{e00c}";
 }
 
@@ -139,6 +141,19 @@ impl Browser {
     pub(crate) fn press_all(&self, text: &str) {
         for letter in text.chars() {
             self.press(&letter.to_string());
+        }
+    }
+
+    /// Moves the mouse there.
+    pub(crate) fn point(&self, x: u32, y: u32) {
+        self.protocol("Input.dispatchMouseEvent", &json!({ "type": "mouseMoved", "x": x, "y": y }));
+    }
+
+    /// Drops what is at a path of this machine in the middle of the page, as a mouse would.
+    pub(crate) fn drop_path(&self, path: &Path) {
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let data = json!({ "items": [], "files": [path], "dragOperationsMask": 1 });
+            self.protocol("Input.dispatchDragEvent", &json!({ "type": kind, "x": 400, "y": 400, "data": data }));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The files of the page against what is promised of them.
 
 use super::*;
+use std::collections::BTreeSet;
 use std::path::{Component, Path as FilePath, PathBuf};
 
 /// Words that make markup or code out of strings, or that the browser would refuse.
@@ -93,8 +94,30 @@ fn resolved(path: &FilePath) -> PathBuf {
 fn every_kind_of_event_is_told_in_words() {
     let (_, words) = texts().find(|(path, _)| *path == "js/events.js").unwrap();
     for kind in crate::journal::Happening::KINDS.iter().filter(|kind| **kind != "file_began") {
-        assert!(words.contains(&format!("\n  {kind}: (e) => [")), "page/js/events.js has no words for {kind}");
+        assert!(words.contains(&format!("\n  {kind}: (e")), "page/js/events.js has no words for {kind}");
     }
+}
+
+/// A browser that finds them one in the other waits for each in turn.
+#[test]
+fn every_module_that_the_page_starts_with_is_named_in_its_head_and_no_other() {
+    let html = texts().find(|(path, _)| *path == "index.html").unwrap().1;
+    let (mut wanted, mut open) = (BTreeSet::new(), vec!["js/main.js".to_owned()]);
+    while let Some(path) = open.pop() {
+        let text = texts().find(|(named, _)| *named == path).unwrap().1;
+        for named in text.split(" from '").skip(1).filter_map(|rest| rest.split('\'').next()) {
+            let named = resolved(&FilePath::new(&path).parent().unwrap().join(named)).to_str().unwrap().to_owned();
+            if wanted.insert(named.clone()) {
+                open.push(named);
+            }
+        }
+    }
+    let told: BTreeSet<String> = html
+        .split("<link rel=\"modulepreload\" href=\"/dashboard/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next().map(str::to_owned))
+        .collect();
+    assert_eq!(told, wanted, "name them in page/index.html, as those there are named");
 }
 
 #[test]

@@ -158,18 +158,3 @@ fn the_unit_takes_nothing_away_that_a_worker_needs() {
     }
     assert_eq!((unit["NoNewPrivileges"][0].as_str(), unit["CapabilityBoundingSet"][0].as_str()), ("yes", ""));
 }
-
-#[test]
-fn every_alert_has_its_paragraph_in_the_operators_guide_and_no_other() {
-    let alerts = fs::read_to_string(workspace("config/prometheus-alerts.yaml")).unwrap();
-    let alerts: Vec<&str> = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    assert!(alerts.len() > 5, "{alerts:?}");
-    let guide = fs::read_to_string(workspace("docs/operator-guide.md")).unwrap();
-    let (_, section) = guide.split_once("\n## Alerts\n").unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let told: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("- **")?.split("**").next()).collect();
-    assert_eq!(told, alerts, "left: the guide; right: config/prometheus-alerts.yaml");
-    for paragraph in section.split("\n- **").skip(1) {
-        assert!(paragraph.split_whitespace().count() > 15, "{paragraph}");
-    }
-}

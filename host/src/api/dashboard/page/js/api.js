@@ -3,6 +3,7 @@
 import { parse } from './json.js';
 import { headers } from './session.js';
 import { heardTheTime } from './clock.js';
+import { answered, keyOf } from './once.js';
 
 /** A request was not done. `message` is the server's sentence. */
 export class Problem extends Error {
@@ -14,11 +15,11 @@ export class Problem extends Error {
   }
 }
 
-let onUnauthorized = () => {};
+let onShut = () => {};
 
-/** What is done when the server no longer knows the token. */
-export function whenUnauthorized(action) {
-  onUnauthorized = action;
+/** What is done when the server lets this token no further in: `action(problem)`, of status 401, or 403 where its tenant is suspended. */
+export function whenShut(action) {
+  onShut = action;
 }
 
 /** What an answer that is no success says. */
@@ -29,8 +30,9 @@ export function problem(status, text) {
   } catch {
     told = { detail: text.slice(0, 300) };
   }
-  if (status === 401) onUnauthorized();
-  return new Problem(status, told ?? {});
+  const found = new Problem(status, told ?? {});
+  if (status === 401 || (status === 403 && found.code === 'tenant_suspended')) onShut(found);
+  return found;
 }
 
 /** A path with a query; what is undefined, null or empty in it is left out. */
@@ -59,25 +61,47 @@ export async function get(parts, query) {
   return parse(await answer.text());
 }
 
-/** Reads the whole of a list, page by page. */
-export async function getAll(parts, query) {
+/** Reads a page of a list: what is on it, and the address of the next one, or null. */
+export async function getPage(address) {
+  const answer = await ask(address, { method: 'GET' });
+  const items = parse(await answer.text());
+  return { items, next: /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1] ?? null };
+}
+
+/** Reads the whole of a list, page by page, until there are at least `most`. */
+export async function getAll(parts, query, most = Infinity) {
   const all = [];
   let address = path(parts, { ...query, limit: 1000 });
-  while (address) {
-    const answer = await ask(address, { method: 'GET' });
-    all.push(...parse(await answer.text()));
-    address = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1];
+  while (address && all.length < most) {
+    const { items, next } = await getPage(address);
+    all.push(...items);
+    address = next;
   }
   return all;
 }
 
-/** Does something. */
-export async function post(parts, body) {
-  const options = { method: 'POST' };
-  if (body !== undefined) Object.assign(options, { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
-  const answer = await ask(path(parts), options);
-  const text = await answer.text();
-  return text ? parse(text) : null;
+/** Does something, once. */
+export const post = (parts, body) => change('POST', parts, body);
+
+/** Removes something, once. */
+export const remove = (parts) => change('DELETE', parts);
+
+async function change(method, parts, body) {
+  const name = `${method} ${path(parts)} ${JSON.stringify(body)}`;
+  const options = { method, headers: { 'idempotency-key': keyOf(name) } };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers['content-type'] = 'application/json';
+  }
+  try {
+    const answer = await ask(path(parts), options);
+    const text = await answer.text();
+    answered(name);
+    return text ? parse(text) : null;
+  } catch (error) {
+    if (error.status > 0) answered(name);
+    throw error;
+  }
 }
 
 /** Opens something that goes on: its body as it comes. */

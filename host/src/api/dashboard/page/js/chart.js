@@ -1,15 +1,20 @@
 // Charts, drawn as SVG by hand: a stretched plot, with words beside it as HTML so that they are not stretched.
 //
-//   chart({ key, title, from, to, unit, limit, series: [{ name, colour, points: [[time, value]], kind }] })
+//   chart({ key, title, from, to, unit, limit, notes, series: [{ name, colour, points: [[time, value]], kind, now }] })
 //
-// `kind` is `area`, `line` or `step`. A pointer over the plot (or the arrow keys on it) tells what was at that time.
+// `kind` is `area`, `line` or `step`; `now` is what is told as the present value where that is not the last point. A pointer over
+// the plot (or the arrow keys on it) tells what was at that time.
 
 import { h, s } from './dom.js';
-import { seconds } from './format.js';
+import { clock, seconds } from './format.js';
+import { within } from './series.js';
 
-const WIDTH = 600;
-const HEIGHT = 100;
+/** What plots are drawn on, before they are stretched. */
+export const WIDTH = 600;
+export const HEIGHT = 100;
 const NICE = [1, 2, 4, 6, 8, 10];
+/** A point is told for a time that is at most this part of the frame away from it. */
+const NEAR = 0.04;
 
 /** The least round number that is not below `value`, of which half is round too. */
 export function ceiling(value) {
@@ -20,6 +25,8 @@ export function ceiling(value) {
 
 /** Where the pointer is, by chart: a fraction of the time shown. */
 const pointed = new Map();
+/** The chart on which an arrow key was pressed: what it tells is said aloud. */
+let spoken = null;
 let redraw = () => {};
 
 /** What is called when a pointer has moved. */
@@ -28,23 +35,28 @@ export function whenPointed(action) {
 }
 
 /** A chart. See the module. */
-export function chart({ key: own, title, from, to, series, limit, unit, least = 0 }) {
-  const highest = Math.max(least, ...series.flatMap(({ points }) => points.map(([, value]) => value)));
+export function chart({ key: own, title, from, to, series: all, limit, notes, unit, least = 0 }) {
+  const series = all.map((one) => ({ ...one, visible: within(one.points, from, to, one.kind) }));
+  const highest = Math.max(least, ...series.flatMap(({ visible }) => visible.map(([, value]) => value)));
   // A limit far above what happens would press everything to the ground: it is told, and not drawn.
   const isNear = limit && limit.value <= Math.max(highest * 4, least);
   const top = ceiling(isNear ? Math.max(highest, limit.value) : highest);
   const x = (time) => ((time - from) / (to - from)) * WIDTH;
   const y = (value) => HEIGHT - (Math.min(value, top) / top) * HEIGHT;
   const at = pointed.has(own) ? from + pointed.get(own) * (to - from) : null;
-  const told = series.map((one) => [one, at === null ? one.points.at(-1) : nearest(one.points, at)]);
-  const words = told.map(([{ name }, point]) => `${name} ${point && point[1] !== null ? unit(point[1]) : 'none'}`).join(', ');
-
+  const valueOf = ({ visible, now }) => (at === null ? now ?? visible.at(-1)?.[1] : nearest(visible, at, (to - from) * NEAR)) ?? null;
+  const told = series.map((one) => [one, valueOf(one)]);
+  const words = told.map(([{ name }, value]) => `${name} ${value === null ? 'none' : unit(value)}`).join(', ');
+  if (spoken === own && at !== null) {
+    spoken = null;
+    document.getElementById('said').textContent = `${clock(at, to)}: ${words}`;
+  }
   return h('figure', { class: 'chart', key: own },
     h('figcaption', { class: 'title' },
       h('b', {}, title),
-      told.map(([{ name, colour }, point]) => key(colour, name, point && point[1] !== null ? unit(point[1]) : '–')),
+      told.map(([{ name, colour }, value]) => key(colour, name, value === null ? '–' : unit(value))),
       limit ? key('limit limit-colour', 'limit', limit.text ?? unit(limit.value)) : null,
-      at === null ? null : h('span', { class: 'muted' }, `${seconds((to - at) / 1000)} ago`)),
+      at === null ? null : h('span', { class: 'muted' }, `${clock(at, to)}, ${seconds((to - at) / 1000)} ago`)),
     h('div', { class: 'field' },
       h('div', { class: 'scale', 'aria-hidden': 'true' }, [top, top / 2, 0].map((tick) => h('span', {}, unit(tick)))),
       s('svg', {
@@ -55,40 +67,47 @@ export function chart({ key: own, title, from, to, series, limit, unit, least = 
       series.map((one) => drawn(one, x, y)),
       isNear ? s('line', { class: 'limit', x1: 0, x2: WIDTH, y1: y(limit.value), y2: y(limit.value) }) : null,
       at === null ? null : s('line', { class: 'cross', x1: x(at), x2: x(at), y1: 0, y2: HEIGHT })),
-      h('div', { class: 'times', 'aria-hidden': 'true' }, h('span', {}, `${seconds((to - from) / 1000)} ago`), h('span', {}, 'now'))));
+      h('div', { class: 'times', 'aria-hidden': notes ? null : 'true' }, h('span', {}, `${seconds((to - from) / 1000)} ago`), notes ? h('span', { class: 'notes' }, notes) : null, h('span', {}, 'now'))));
 }
 
 /** A name beside its colour, and the number. */
-const key = (colour, name, number) => h('span', { class: 'key' }, h('i', { class: colour }), `${name} `, h('span', {}, number));
+export const key = (colour, name, number) => h('span', { class: 'key' }, h('i', { class: colour }), `${name} `, h('span', {}, number));
 
-function drawn({ points, colour, kind = 'line' }, x, y) {
-  const visible = points.filter(([time]) => x(time) > -WIDTH * 0.1 && x(time) <= WIDTH);
-  if (visible.length === 0) return s('g', {});
-  const line = outline(visible, x, y, kind);
-  const last = x(visible.at(-1)[0]);
-  const fill = kind === 'area' ? s('path', { class: 'fill', d: `${line}L${round(last)} ${HEIGHT}L${round(x(visible[0][0]))} ${HEIGHT}Z` }) : null;
-  return s('g', { class: colour }, fill, s('path', { class: 'stroke', d: line }));
+function drawn({ visible, colour, kind = 'line' }, x, y) {
+  const pieces = unbroken(visible);
+  const lines = pieces.map((piece) => outline(piece, x, y, kind));
+  const fills = kind !== 'area' ? [] : pieces.map((piece, index) => `${lines[index]}L${round(x(piece.at(-1)[0]))} ${HEIGHT}L${round(x(piece[0][0]))} ${HEIGHT}Z`);
+  return s('g', { class: colour }, fills.length > 0 ? s('path', { class: 'fill', d: fills.join('') }) : null,
+    lines.length > 0 ? s('path', { class: 'stroke', d: lines.join('') }) : null);
+}
+
+/** Points up to where the line is broken, and from there. */
+function unbroken(points) {
+  const pieces = [[]];
+  for (const point of points) {
+    if (point[1] === null) pieces.push([]);
+    else pieces.at(-1).push(point);
+  }
+  return pieces.filter((piece) => piece.length > 0);
 }
 
 function outline(points, x, y, kind) {
-  let path = '';
-  let isBroken = true;
-  for (const [time, value] of points) {
-    const [left, up] = [round(Math.max(0, x(time))), round(y(value ?? 0))];
-    if (value === null) isBroken = true;
-    else if (isBroken) {
-      path += `M${left} ${up}h0.1`;
-      isBroken = false;
-    } else if (kind === 'step') path += `H${left}V${up}`;
-    else path += `L${left} ${up}`;
-  }
-  return path;
+  const [first, ...rest] = points.map(([time, value]) => [round(x(time)), round(y(value))]);
+  return `M${first[0]} ${first[1]}h0.1${rest.map(([left, up]) => (kind === 'step' ? `H${left}V${up}` : `L${left} ${up}`)).join('')}`;
 }
 
-const round = (number) => Math.round(number * 10) / 10;
+/** To a tenth. */
+export const round = (number) => Math.round(number * 10) / 10;
 
-function nearest(points, time) {
-  return points.reduce((best, point) => (best === undefined || Math.abs(point[0] - time) < Math.abs(best[0] - time) ? point : best), undefined);
+/** The value at a time: of the nearest point, or, far from any, on the way between two. Null where the line is not. */
+function nearest(points, time, most) {
+  const after = points.findIndex(([at]) => at >= time);
+  const [left, right] = after < 0 ? [points.at(-1), undefined] : [points[after - 1], points[after]];
+  const far = (point) => (point ? Math.abs(point[0] - time) : Infinity);
+  const best = far(left) < far(right) ? left : right;
+  if (far(best) <= most) return best[1];
+  if (!left || !right || left[1] === null || right[1] === null) return null;
+  return left[1] + ((right[1] - left[1]) * (time - left[0])) / (right[0] - left[0]);
 }
 
 function pointing(key) {
@@ -108,34 +127,8 @@ function pointing(key) {
       const step = { ArrowLeft: -0.02, ArrowRight: 0.02 }[event.key];
       if (!step) return;
       event.preventDefault();
+      spoken = key;
       point((pointed.get(key) ?? 1) + step);
     },
   };
-}
-
-/** A line as small as a word: `values`, oldest first. */
-export function spark(values, colour) {
-  const top = Math.max(...values, 1e-9);
-  const last = Math.max(1, values.length - 1);
-  const line = values.map((value, index) => `${index === 0 ? 'M' : 'L'}${round((index / last) * 100)} ${round(29 - (value / top) * 27)}`).join('');
-  return s('svg', { class: `spark ${colour}`, viewBox: '0 0 100 30', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-    s('path', { class: 'fill', d: `${line}L100 30L0 30Z` }), s('path', { class: 'stroke', d: line }));
-}
-
-/** Bars: `[label, value]`, oldest first. */
-export function bars({ title, values, colour, unit }) {
-  const top = ceiling(Math.max(0, ...values.map(([, value]) => value)));
-  const width = WIDTH / Math.max(1, values.length);
-  const sum = values.reduce((all, [, value]) => all + value, 0);
-  return h('figure', { class: 'chart', key: title },
-    h('figcaption', { class: 'title' }, h('b', {}, title), key(colour, 'together', unit(sum))),
-    h('div', { class: 'field' },
-      h('div', { class: 'scale', 'aria-hidden': 'true' }, [top, top / 2, 0].map((tick) => h('span', {}, unit(tick)))),
-      s('svg', { class: 'plot', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': `${title}: ${values.map(([label, value]) => `${label} ${unit(value)}`).join(', ')}` },
-        [0, 0.5, 1].map((part) => s('line', { class: 'grid', x1: 0, x2: WIDTH, y1: part * HEIGHT, y2: part * HEIGHT })),
-        s('g', { class: colour }, values.map(([label, value], index) => {
-          const high = value > 0 ? Math.max(1, (value / top) * HEIGHT) : 0;
-          return s('rect', { x: round(index * width + width * 0.15), y: round(HEIGHT - high), width: round(width * 0.7), height: round(high) }, s('title', {}, `${label}: ${unit(value)}`));
-        }))),
-      h('div', { class: 'times', 'aria-hidden': 'true' }, h('span', {}, values[0]?.[0] ?? ''), h('span', {}, values.at(-1)?.[0] ?? ''))));
 }

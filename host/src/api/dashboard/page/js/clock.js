@@ -9,5 +9,15 @@ export function heardTheTime(header) {
   if (Number.isFinite(told) && Math.abs(told - Date.now()) > 2000) ahead = told - Date.now();
 }
 
-/** Milliseconds since 1970, by the server's clock. */
-export const now = () => Date.now() + ahead;
+let stopped = null;
+
+/** Time stands still on the page while nothing is heard: what is shown is of then. Null lets it go on. */
+export function stopTime(at) {
+  stopped = at;
+}
+
+/** Milliseconds since 1970, by the server's clock; while nothing is heard, when it last was. */
+export const now = () => stopped ?? passing();
+
+/** The same, whatever stands still. */
+export const passing = () => Date.now() + ahead;

@@ -46,7 +46,51 @@ function hear(event) {
 export function show(parent, ...fresh) {
   const holder = document.createElement(parent.localName);
   holder.append(...fresh.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  const focused = document.activeElement;
+  const heirs = parent.contains(focused) && focused !== parent ? neighbours(focused, parent) : [];
   morphChildren(parent, holder);
+  if (heirs.length > 0 && !focused.isConnected) inherit(heirs);
+}
+
+/** An element that goes on with time: made anew by `tick`, while all around it stays. */
+export function ticking(make) {
+  const element = make();
+  element.$make = make;
+  element.setAttribute('data-ticks', '');
+  return element;
+}
+
+/** Changes what goes on with time, and nothing else. */
+export function tick(parent) {
+  for (const element of parent.querySelectorAll('[data-ticks]')) {
+    const fresh = element.isConnected && element.$make ? ticking(element.$make) : null;
+    if (fresh && isSame(element, fresh)) morph(element, fresh);
+  }
+}
+
+/** While somebody uses the button, it is not to be used again: `busy` is a promise of the end. */
+export function occupy(element, busy) {
+  element.$busy = true;
+  element.setAttribute('aria-disabled', 'true');
+  busy.finally(() => {
+    element.$busy = false;
+    element.removeAttribute('aria-disabled');
+  });
+}
+
+// What the focus goes to when what has it vanishes: the next of its kind, or the one before; the content of the page at last.
+const neighbours = (element, parent) => {
+  const found = [];
+  for (let at = element; at && at !== parent; at = at.parentElement) found.push(at.nextElementSibling, at.previousElementSibling, at.parentElement);
+  return found.filter(Boolean);
+};
+
+function inherit(heirs) {
+  const usable = 'button:not([disabled]), a[href], summary, input:not([type=file]), select';
+  for (const heir of heirs.filter((one) => one.isConnected)) {
+    const one = heir.matches(usable) ? heir : heir.querySelector(usable);
+    if (one?.checkVisibility()) return one.focus();
+  }
 }
 
 // What somebody changes by hand is theirs.
@@ -58,7 +102,8 @@ function morph(old, fresh) {
     return;
   }
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !(BY_HAND.has(name) && old.localName !== 'progress')) old.removeAttribute(name);
+    const isKept = (BY_HAND.has(name) && old.localName !== 'progress') || (old.$busy && name === 'aria-disabled');
+    if (!fresh.hasAttribute(name) && !isKept) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -67,6 +112,7 @@ function morph(old, fresh) {
   if (old.localName === 'option' && old.selected !== fresh.selected) old.selected = fresh.selected;
   if (fresh.$on || old.$on) listen(old, { ...fresh.$on });
   old.$key = fresh.$key;
+  old.$make = fresh.$make;
   morphChildren(old, fresh);
 }
 

@@ -60,3 +60,11 @@ export const many = (number, one, several = `${one}s`) => `${count(number)} ${Nu
 
 /** A hash as sentences say it: its first digits. */
 export const short = (hash) => String(hash ?? '').slice(0, 12);
+
+/** What cannot be seen, or turns round what stands after it, as something that can be: controls as their pictures, the rest by number. */
+export function visible(text) {
+  return String(text ?? '')
+    .replace(/[\u0000-\u0008\u000b-\u001f]/g, (found) => String.fromCharCode(0x2400 + found.charCodeAt(0)))
+    .replace(/\u007f/g, '\u2421')
+    .replace(/[\u0080-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g, (found) => `\u27e8U+${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}\u27e9`);
+}

@@ -1,11 +1,11 @@
 // The life of the page: who is it, where are we, what is shown; and again whenever something has changed.
 
-import { get, whenUnauthorized } from './api.js';
+import { get, whenShut } from './api.js';
 import { whenPointed } from './chart.js';
-import { show } from './dom.js';
+import { show, tick } from './dom.js';
 import { takeDrops } from './drop.js';
 import { listenForKeys } from './keys.js';
-import { route } from './router.js';
+import { route, TABS } from './router.js';
 import { keep, token } from './session.js';
 import { shell } from './shell.js';
 import { applyTheme } from './theme.js';
@@ -47,7 +47,8 @@ function go() {
     window.scrollTo(0, 0);
   }
   page.turn(wanted);
-  document.title = page.crumb ? `${page.crumb} · mysimbdp` : 'mysimbdp';
+  const tab = TABS.find(([name]) => name === wanted.tab)?.[1];
+  document.title = wanted.page === 'tenant' ? `${tab} · ${page.crumb} · mysimbdp` : 'Overview · mysimbdp';
   redraw();
 }
 
@@ -70,17 +71,18 @@ async function enter(fresh) {
   go();
 }
 
-whenPointed(redraw);
-whenUnauthorized(() => {
+whenPointed(() => tick(root));
+whenShut(({ status, message }) => {
   const wasIn = me !== null;
-  keep(null);
-  if (wasIn) ask('Your token is no longer valid: it has expired or was revoked.');
+  // The token of a suspended tenant is good again when that is over.
+  if (status === 401) keep(null);
+  if (wasIn) ask(status === 401 ? 'Your token is no longer valid: it has expired or was revoked.' : message);
 });
 applyTheme();
 window.addEventListener('hashchange', () => me && go());
 listenForKeys(where, () => me, redraw);
-takeDrops(() => (me && !me.read_only && page?.place ? page.place() : null));
-setInterval(() => !document.hidden && redraw(), 1000);
+takeDrops(() => page?.place?.() ?? { why: me ? 'open the page of the tenant that it is for.' : 'sign in first.' });
+setInterval(() => !document.hidden && tick(root), 1000);
 
 const hadToken = token() !== null;
 enter().catch((error) => ask(error.status === 401 ? (hadToken ? error.message : null) : error.message));

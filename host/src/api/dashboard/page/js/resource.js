@@ -1,4 +1,5 @@
-// Something that is read once and then again when it may have changed, at most once a second.
+// Something that is read once and then again when it may have changed, at most once a second. What was read stays when it
+// cannot be read again; the error stands beside it.
 
 const GAP = 1000;
 

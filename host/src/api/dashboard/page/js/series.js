@@ -8,9 +8,9 @@ export class Buckets {
     this.amounts = new Map();
   }
 
-  /** Spreads an amount evenly from one time to another. */
+  /** Spreads an amount evenly from one time to another; one below zero takes back what was too much. */
   add(from, to, amount) {
-    if (!(amount > 0)) return;
+    if (!amount) return;
     const first = Math.floor(from / this.width);
     const last = Math.max(first, Math.floor((to - 1) / this.width));
     for (let bucket = Math.max(first, last - this.length); bucket <= last; bucket += 1) {
@@ -27,7 +27,7 @@ export class Buckets {
     for (const bucket of this.amounts.keys()) if (bucket <= last - this.length) this.amounts.delete(bucket);
     const rates = [];
     for (let bucket = last - this.length + 1; bucket <= last; bucket += 1) {
-      rates.push([(bucket + 0.5) * this.width, ((this.amounts.get(bucket) ?? 0) * 1000) / this.width]);
+      rates.push([(bucket + 0.5) * this.width, (Math.max(0, this.amounts.get(bucket) ?? 0) * 1000) / this.width]);
     }
     return rates;
   }
@@ -43,15 +43,15 @@ export class Buckets {
 export const together = (one, other) => one.map(([, rate], index) => rate + other[index][1]);
 
 /**
- * Windows of a stream as points: `[time, value]`. Where none was told, nothing happened, and what the line does there is said by
- * `gap`: 0, null (it is broken), or undefined (it goes on).
+ * Windows of a stream as points: `[time, value]`. `least`: seconds that a window has at least. Where none was told, nothing
+ * happened, and what the line does there is said by `gap`: a number, null (it is broken), or undefined (it goes on).
  */
-export function points(windows, value, gap) {
+export function points(windows, value, gap, least = 0) {
   const found = [];
   let before = null;
   for (const window of windows) {
     const at = Date.parse(window.closed_at);
-    const length = window.seconds * 1000;
+    const length = Math.max(window.seconds, least) * 1000;
     if (gap !== undefined && before !== null && at - before > 2.2 * length) {
       found.push([before + length, gap], [at - length, gap]);
     }
@@ -59,4 +59,34 @@ export function points(windows, value, gap) {
     before = at;
   }
   return found;
+}
+
+/**
+ * Points with what is known of the time in which nothing was told, but for a window of `least` seconds: before the first of them it
+ * stood at `before` (undefined: nobody knows), and it has been at `now` since the last.
+ */
+export function filled(points, from, to, before, now, least) {
+  const length = least * 1000;
+  const first = points[0]?.[0] ?? to;
+  const last = points.at(-1)?.[0] ?? from - length;
+  const head = before !== undefined && points.length > 0 && first - from > 2.2 * length ? [[from, before], [first - length, before]] : [];
+  const tail = to - last > 2.2 * length ? [[last + length, now], [to, now]] : [];
+  return [...head, ...points, ...tail];
+}
+
+/**
+ * What of a line lies between two times. Where it comes in from the left, it begins at the edge: on the way between two points,
+ * or, of a `step`, as high as the one before.
+ */
+export function within(points, from, to, kind) {
+  const inside = points.filter(([time]) => time >= from && time <= to);
+  const first = points.findIndex(([time]) => time >= from);
+  const before = first < 0 ? points.at(-1) : points[first - 1];
+  const next = first < 0 ? undefined : points[first];
+  if (!before || before[1] === null || before[0] >= from) return inside;
+  if (kind === 'step') return [[from, before[1]], ...inside];
+  if (!next || next[1] === null || next[0] === from) return inside;
+  const part = (from - before[0]) / (next[0] - before[0]);
+  const edge = before[1] + (next[1] - before[1]) * part;
+  return next[0] > to ? [[from, edge], [to, before[1] + (next[1] - before[1]) * ((to - before[0]) / (next[0] - before[0]))]] : [[from, edge], ...inside];
 }

@@ -1,6 +1,8 @@
 // What stands around every page: the bar above with where we are, whether it is live, theme, help, and the way out.
 
-import { h } from './dom.js';
+import { passing } from './clock.js';
+import { h, ticking } from './dom.js';
+import { clock } from './format.js';
 import { icon } from './parts/icons.js';
 import { tell } from './dialogs.js';
 import { theme, turnTheme } from './theme.js';
@@ -24,8 +26,21 @@ export function shell({ me, feed, crumb, redraw, leave }, ...content) {
       h('button', { class: 'button bare little', type: 'button', 'aria-label': `Theme: ${theme()}`, title: `Theme: ${theme()}`, on: { click: turn } }, icon(theme())),
       h('button', { class: 'button bare little only-wide', type: 'button', 'aria-label': 'Keys', title: 'Keys', on: { click: showKeys } }, icon('help')),
       me.open ? null : h('button', { class: 'button bare little', type: 'button', 'aria-label': 'Sign out', title: 'Sign out', on: { click: leave } }, icon('out')))),
-    h('main', { id: 'content', tabindex: '-1' }, content),
+    h('main', { id: 'content', tabindex: '-1', class: feed.isDown ? 'old' : '' }, feed.isDown ? silence(feed) : null, content),
+    h('footer', { class: 'foot' }, `Times are those of ${Intl.DateTimeFormat().resolvedOptions().timeZone}; days of the bill are UTC.`, h('a', { href: '/docs' }, 'The API')),
   ];
+}
+
+/** That nothing is heard, and when it is tried again. */
+function silence({ live, error }) {
+  return ticking(() => {
+    const at = passing();
+    const since = live.lastWord === null ? 'The host does not answer' : `No word from the host since ${clock(live.lastWord, at)}: what is shown is of then`;
+    const left = live.retryAt === null ? 0 : Math.ceil((live.retryAt - at) / 1000);
+    const next = left > 0 ? `trying again in ${left} s` : 'trying again now';
+    return h('p', { class: 'notice warn silence', key: '.silence', role: 'status' }, `${since}${error ? ` (${error.message})` : ''}, ${next}. `,
+      h('button', { class: 'button little', type: 'button', on: { click: () => live.retry() } }, 'Try now'));
+  });
 }
 
 function skip(event) {

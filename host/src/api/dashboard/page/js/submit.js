@@ -2,14 +2,15 @@
 
 import { h } from './dom.js';
 import { choose, tell } from './dialogs.js';
-import { bad, good, progress } from './toasts.js';
+import { bad, good, mixed, progress } from './toasts.js';
 import { many, short } from './format.js';
 import { send } from './upload.js';
 import { getAll } from './api.js';
 import { toTenant } from './router.js';
 
-/** Submits data files to an app of the tenant; asks which, where there are several. */
-export async function submitFiles({ tenant, changed }, files) {
+/** Submits data files to an app of the tenant; asks which, where there are several. `passed` are sentences about files that cannot be sent. */
+export async function submitFiles({ tenant, changed }, files, passed = []) {
+  if (files.length === 0) return tellAll(tenant, null, [], passed);
   let app;
   try {
     app = await appFor(tenant, files);
@@ -18,12 +19,34 @@ export async function submitFiles({ tenant, changed }, files) {
     return;
   }
   if (!app) return;
-  await Promise.all(files.map(async (file) => {
-    const answer = await sent(`Sending ${file.name} to ${app}`, ['tenants', tenant, 'apps', app, 'files'], { name: file.name }, file);
-    if (answer) good(`${file.name} is in the queue of ${app} as task ${answer.tasks.join(', ')}`, [toTenant(tenant, 'batches'), 'Watch it']);
-  }));
+  const [answers, failures] = [[], [...passed]];
+  const toast = progress(`Sending ${files[0].name} to ${app}`);
+  for (const [index, file] of files.entries()) {
+    if (files.length > 1) toast.say(`Sending ${file.name} to ${app}, ${index + 1} of ${files.length}`);
+    try {
+      const at = (fraction) => toast.at((index + fraction) / files.length);
+      answers.push([file.name, await send(['tenants', tenant, 'apps', app, 'files'], { name: file.name }, file, at)]);
+    } catch (error) {
+      failures.push(files.length === 1 ? error : about(file.name, error.message));
+    }
+  }
+  toast.end();
+  tellAll(tenant, app, answers, failures);
   changed();
 }
+
+/** One drop, one word about it. */
+function tellAll(tenant, app, answers, failures) {
+  const watch = [toTenant(tenant, 'batches'), 'Watch it'];
+  const [[name, answer] = []] = answers;
+  if (failures.length > 1 || (failures.length === 1 && answers.length > 0)) {
+    mixed(`${answers.length} submitted, ${failures.length} refused`, failures.map((one) => one.message ?? one), answers.length > 0 ? watch : null);
+  } else if (failures.length === 1) bad(failures[0].message ? failures[0] : new Error(failures[0]));
+  else if (answers.length === 1) good(`${name} is in the queue of ${app} as task ${answer.tasks.join(', ')}`, watch);
+  else good(`${many(answers.length, 'file')} are in the queue of ${app}`, watch);
+}
+
+const about = (name, sentence) => (sentence.includes(name) ? sentence : `${name}: ${sentence}`);
 
 async function appFor(tenant, files) {
   const apps = (await getAll(['apps'], { tenant })).filter((app) => app.tenant === tenant && app.state === 'live' && app.kinds.includes('batch'));

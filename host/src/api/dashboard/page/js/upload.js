@@ -2,6 +2,7 @@
 
 import { path, problem, Problem } from './api.js';
 import { parse } from './json.js';
+import { answered, keyOf } from './once.js';
 import { headers } from './session.js';
 
 let last = Promise.resolve();
@@ -17,9 +18,12 @@ function request(address, file, told) {
   return new Promise((resolve, reject) => {
     const asked = new XMLHttpRequest();
     asked.open('POST', address);
-    for (const [name, value] of Object.entries(headers({ 'content-type': 'application/octet-stream' }))) asked.setRequestHeader(name, value);
+    const deed = [address, file.name, file.size, file.lastModified].join(' ');
+    const said = headers({ 'content-type': 'application/octet-stream', 'idempotency-key': keyOf(deed) });
+    for (const [name, value] of Object.entries(said)) asked.setRequestHeader(name, value);
     asked.upload.addEventListener('progress', ({ loaded, total }) => told(total > 0 ? loaded / total : 0));
     asked.addEventListener('load', () => {
+      answered(deed);
       if (asked.status >= 200 && asked.status < 300) resolve(parse(asked.responseText));
       else reject(problem(asked.status, asked.responseText));
     });

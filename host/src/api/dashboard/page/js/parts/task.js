@@ -1,8 +1,9 @@
 // One task on one line: how far it is, what came of it, what can be done with it.
 
 import { h } from '../dom.js';
-import { badge, button, when } from './small.js';
-import { bytes, many, seconds, short } from '../format.js';
+import { badge, button, reason, when } from './small.js';
+import { bytes, clock, many, seconds, short, visible } from '../format.js';
+import { now } from '../clock.js';
 import { post } from '../api.js';
 import { confirm } from '../dialogs.js';
 import { attempt } from '../toasts.js';
@@ -20,7 +21,7 @@ export function fraction(task) {
   return task.file.bytes > 0 ? Math.min(1, position / task.file.bytes) : 0;
 }
 
-/** The line. `place`: `{ me, meter, changed }`. */
+/** The line. `place`: `{ me, meter, changed, withTenant }`. */
 export function taskLine(task, place) {
   const { rows, documents } = counts(task);
   const part = fraction(task);
@@ -28,7 +29,8 @@ export function taskLine(task, place) {
   const name = `${task.file.name}, task ${task.number}`;
   return h('li', { class: 'task', key: task.number, 'data-task': task.number },
     h('div', { class: 'line' },
-      h('span', { class: 'name' }, task.file.name),
+      place.withTenant ? h('a', { class: 'strong', href: toTenant(task.tenant) }, task.tenant) : null,
+      h('bdi', { class: 'name' }, visible(task.file.name)),
       h('span', { class: 'muted small' }, `task ${task.number} · ${task.app} · ${bytes(task.file.bytes)}`),
       h('span', { class: 'spread' }),
       badge(task.state),
@@ -39,7 +41,7 @@ export function taskLine(task, place) {
       h('span', { class: 'spread' }),
       h('span', {}, `${many(rows.read, 'row')} · ${many(documents.stored, 'document')}`),
       dead > 0 ? h('a', { href: toTenant(task.tenant, 'letters', { task: task.number }), class: 'nowrap' }, many(dead, 'dead letter')) : null),
-    task.reason ? h('p', { class: task.state === 'waiting' ? 'reason calm' : 'reason' }, task.reason) : null);
+    task.reason ? reason(task.reason, task.state === 'waiting' ? 'calm' : '') : null);
 }
 
 function progressWords(task, part, meter) {
@@ -49,7 +51,11 @@ function progressWords(task, part, meter) {
     return `${Math.floor(part * 100)} %${left}${task.running?.deaths ? ` · ${many(task.running.deaths, 'death')}` : ''}`;
   }
   const generation = task.generation ? ` on ${short(task.generation)}` : '';
-  if (task.state === 'waiting') return ['in the queue since ', when(task.enqueued_at)];
+  if (task.state === 'waiting') {
+    const again = task.attempts > 0 ? `attempt ${task.attempts + 1}, ` : '';
+    const later = Date.parse(task.not_before) > now();
+    return [again, later ? h('span', { title: task.not_before }, `not before ${clock(task.not_before, now())}, `) : null, 'came ', when(task.enqueued_at)];
+  }
   const took = task.begun_at && task.ended_at ? (Date.parse(task.ended_at) - Date.parse(task.begun_at)) / 1000 : null;
   return [`${took === null ? '' : `in ${seconds(took)}${generation}, `}`, when(task.ended_at ?? task.enqueued_at)];
 }
@@ -66,9 +72,9 @@ function actions(task, dead, { me, changed }) {
   const isLeft = ['parked', 'partial', 'cancelled'].includes(task.state);
   const replays = typeof task.work === 'object' && 'replay_rows' in task.work;
   return h('span', { class: 'actions' },
-    isLeft ? button(me, 'Retry', () => act(['tasks', number, 'retry'], undefined, () => `task ${number} is back in the queue`)) : null,
-    isOpen && !task.cancel ? button(me, 'Cancel', cancel, 'little') : null,
-    !isOpen && dead > 0 && !replays ? button(me, 'Replay dead rows', () => act(['tasks', number, 'replay'], { rows: [] }, ({ task: replay, rows }) => `${many(rows, 'row')} of task ${number} run again as task ${replay}`), 'little') : null);
+    isLeft ? button(me, 'Retry', () => act(['tasks', number, 'retry'], undefined, () => `task ${number} is back in the queue`), 'little', { 'aria-label': `Retry task ${number}` }) : null,
+    isOpen && !task.cancel ? button(me, 'Cancel', cancel, 'little', { 'aria-label': `Cancel task ${number}` }) : null,
+    !isOpen && dead > 0 && !replays ? button(me, 'Replay dead rows', () => act(['tasks', number, 'replay'], { rows: [] }, ({ task: replay, rows }) => `${many(rows, 'row')} of task ${number} run again as task ${replay}`), 'little', { 'aria-label': `Replay dead rows of task ${number}` }) : null);
 }
 
 /** Tasks of one batch stand together, the newest batch first: `[batch, tasks]`. */

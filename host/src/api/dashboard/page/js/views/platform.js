@@ -5,30 +5,36 @@ import { now } from '../clock.js';
 import { h } from '../dom.js';
 import { GROUPS } from '../events.js';
 import { Feed } from '../feed.js';
-import { many, seconds } from '../format.js';
+import { many } from '../format.js';
 import { Resource } from '../resource.js';
-import { logList, keyed, together } from '../parts/log.js';
-import { badge, empty, pending, waiting, when } from '../parts/small.js';
+import { logList, merged, together } from '../parts/log.js';
+import { badge, empty, held, lasting, waiting } from '../parts/small.js';
 import { taskLine } from '../parts/task.js';
 import { attention } from './platform/attention.js';
 import { figures } from './platform/figures.js';
-import { tenantsTable } from './platform/tenants.js';
+import { TenantsTable } from './platform/tenants.js';
 import { throughput } from './throughput.js';
 
 const TROUBLE = GROUPS.find(([name]) => name === 'trouble')[2];
 const DAY = 86_400_000;
 const MOST = 6;
+const MOST_EVENTS = 500;
 
 export class PlatformPage {
   constructor(me, redraw) {
-    Object.assign(this, { me, redraw, crumb: null, filter: '' });
+    Object.assign(this, { me, redraw, crumb: null });
     this.feed = new Feed(null, redraw);
+    this.table = new TenantsTable(redraw);
     this.stats = new Resource(() => get(['stats'], { since: new Date(now() - DAY).toISOString() }), redraw);
-    this.trouble = new Resource(() => get(['logs'], { event: TROUBLE.join(','), limit: 300 }), redraw);
+    this.trouble = new Resource(async () => {
+      const events = await get(['logs'], { event: TROUBLE.join(','), limit: 300 });
+      return merged(this.trouble.value ?? [], events, MOST_EVENTS);
+    }, redraw);
     this.feed.whenEvent((event) => {
-      if (TROUBLE.includes(event.event)) this.trouble.value?.push(event);
+      if (TROUBLE.includes(event.event) && this.trouble.value) this.trouble.value = merged(this.trouble.value, [event], MOST_EVENTS);
     });
-    this.timer = setInterval(() => !document.hidden && this.stats.refresh(), 30_000);
+    this.feed.whenBack(() => this.#refresh());
+    this.timer = setInterval(() => this.feed.isLive && !document.hidden && this.stats.refresh(), 30_000);
   }
 
   close() {
@@ -44,23 +50,24 @@ export class PlatformPage {
     const { status } = this.feed;
     if (!status) return waiting(this.feed);
     return [
-      h('div', { class: 'head' }, h('h1', {}, 'Overview'), h('span', { class: 'muted' }, `version ${status.version}, up for ${seconds((now() - Date.parse(status.since)) / 1000)}`)),
+      h('div', { class: 'head' }, h('h1', {}, 'Overview'), h('span', { class: 'muted' }, `version ${status.version}, up for `, lasting(status.since))),
       figures(this.feed, this.stats.value),
       attention(this.feed),
       h('div', { class: 'columns' },
-        h('div', {},
-          h('section', { class: 'card charts' }, throughput('platform', this.feed.meter.all)),
-          tenantsTable(this.feed, this.filter, (filter) => {
-            this.filter = filter;
-            this.redraw();
-          }),
-          hosts(status)),
-        h('div', {}, this.#running(status), this.#events())),
+        h('div', {}, h('section', { class: 'card charts', key: 'charts' }, throughput('platform', this.feed.meter.all)), this.#running(status)),
+        h('div', {}, this.#events())),
+      this.table.render(this.feed),
+      hosts(status),
     ];
   }
 
+  #refresh() {
+    this.stats.refresh();
+    this.trouble.refresh();
+  }
+
   #running(status) {
-    const place = { me: { read_only: true }, meter: this.feed.meter, changed: () => {} };
+    const place = { me: this.me, meter: this.feed.meter, changed: () => this.#refresh(), withTenant: true };
     const known = new Map((this.feed.tasks ?? []).map((task) => [task.number, task]));
     const tasks = status.running.map((running) => ({ ...(known.get(running.task) ?? bare(running)), state: 'running', running }));
     return h('section', { class: 'card', key: 'running' },
@@ -69,9 +76,8 @@ export class PlatformPage {
   }
 
   #events() {
-    const events = this.trouble.value ? together(keyed([...this.trouble.value].reverse())) : [];
     return h('section', { class: 'card short', key: 'events' }, h('header', {}, h('h2', {}, 'Lately')),
-      pending(this.trouble) ?? (events.length > 0 ? logList(events.slice(0, MOST), true) : empty('Nothing went wrong', 'Refusals, deaths and broken limits are told here.')));
+      held(this.trouble, (all) => (all.length > 0 ? logList(together(all).slice(0, MOST), true) : empty('Nothing went wrong', 'Refusals, deaths and broken limits are told here.'))));
   }
 }
 
@@ -82,7 +88,7 @@ function hosts(status) {
   return h('section', { class: 'card', key: 'hosts' }, h('header', {}, h('h2', {}, 'Hosts'), h('span', { class: 'muted small' }, String(status.hosts.length))),
     h('ul', { class: 'rows' }, status.hosts.map((host) => h('li', { key: host.name, class: 'line' },
       h('span', { class: 'name' }, host.name),
-      h('span', { class: 'muted small' }, `${many(host.slots, 'slot')} · version ${host.version} · up `, when(host.since)),
+      h('span', { class: 'muted small' }, `${many(host.slots, 'slot')} · version ${host.version} · up for `, lasting(host.since)),
       h('span', { class: 'spread' }),
       host.silent_seconds > 15 ? badge(`silent for ${host.silent_seconds} s`, 'warn') : badge('alive', 'good')))));
 }

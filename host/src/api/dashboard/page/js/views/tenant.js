@@ -21,7 +21,7 @@ const OF_APPS = (event) => event.event.startsWith('app_') && event.event !== 'ap
 
 export class TenantPage {
   constructor(me, tenant, redraw) {
-    Object.assign(this, { me, tenant, redraw, crumb: tenant, tab: null, name: null });
+    Object.assign(this, { asker: me, tenant, redraw, crumb: tenant, tab: null, name: null });
     this.feed = new Feed(tenant, redraw);
     this.apps = new Resource(() => getAll(['apps'], { tenant }), redraw);
     this.letters = new Resource(() => get(['tenants', tenant, 'dead-letters'], { limit: 1 }), redraw);
@@ -30,6 +30,21 @@ export class TenantPage {
       if (concernsLetters(event)) this.letters.refresh();
       this.tab?.heard?.(event);
     });
+    this.feed.whenBack(() => this.changed());
+  }
+
+  /** How it is listed, or nothing as long as that is not known. */
+  get line() {
+    return this.feed.status?.tenants.find(({ tenant }) => tenant === this.tenant);
+  }
+
+  get isSuspended() {
+    return this.line?.enabled === false;
+  }
+
+  /** Who asks. Of a tenant that is suspended, everybody may only read. */
+  get me() {
+    return this.isSuspended ? { ...this.asker, read_only: true } : this.asker;
   }
 
   close() {
@@ -57,8 +72,11 @@ export class TenantPage {
     document.querySelector('.tabs [aria-current]')?.scrollIntoView({ inline: 'center', block: 'nearest' });
   }
 
-  /** Where what is dropped goes, and what is done after. */
+  /** Where what is dropped goes, and what is done after; or why it goes nowhere. */
   place() {
+    if (this.asker.read_only) return { why: 'this token may only read.' };
+    if (this.isSuspended) return { why: `tenant ${this.tenant} is suspended: nothing is accepted.` };
+    if (this.feed.error?.status === 404) return { why: `there is no tenant ${this.tenant}.` };
     return { tenant: this.tenant, changed: () => this.changed() };
   }
 
@@ -70,16 +88,26 @@ export class TenantPage {
   }
 
   render() {
-    const line = this.feed.status?.tenants.find(({ tenant }) => tenant === this.tenant);
+    const { line } = this;
+    if (this.feed.error?.status === 404) return this.#none();
     return [
       h('div', { class: 'head' },
         h('h1', {}, this.tenant),
         line ? label(line.profile) : null,
-        line && !line.enabled ? badge('suspended') : null,
-        this.me.read_only ? null : h('div', { class: 'actions' }, this.buttons())),
+        this.isSuspended ? badge('suspended') : null,
+        line && !this.me.read_only ? h('div', { class: 'actions' }, this.buttons()) : null),
+      this.isSuspended ? h('p', { class: 'notice warn', key: '.suspended' }, h('strong', {}, 'Suspended: nothing is accepted and nothing runs. '), 'What is there stays as it is, until an operator ends the suspension.') : null,
       this.#tabs(line),
       h('div', { class: 'tab', key: this.open }, this.tab.render()),
     ];
+  }
+
+  /** There is no such tenant (any more). */
+  #none() {
+    return h('section', { class: 'card' }, h('div', { class: 'empty' },
+      h('h1', {}, `There is no tenant ${this.tenant}`),
+      h('p', { role: 'alert' }, this.feed.error.message),
+      this.asker.scope === 'operator' ? h('p', {}, h('a', { href: '#/' }, 'Back to the overview')) : null));
   }
 
   /** The two buttons by which files get here without being dropped. */

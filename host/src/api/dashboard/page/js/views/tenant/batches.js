@@ -3,7 +3,7 @@
 import { get } from '../../api.js';
 import { h } from '../../dom.js';
 import { Resource } from '../../resource.js';
-import { empty, pending, when } from '../../parts/small.js';
+import { empty, held, when } from '../../parts/small.js';
 import { batchWords, byBatch, taskLine } from '../../parts/task.js';
 import { toTenant } from '../../router.js';
 
@@ -32,7 +32,7 @@ export class BatchesTab {
   render() {
     return h('section', { class: 'card' },
       h('header', {}, h('h2', {}, 'Batches'), h('span', { class: 'spread' }), h('div', { class: 'filters' }, this.#filter())),
-      pending(this.tasks) ?? this.#list());
+      held(this.tasks, () => this.#list()));
   }
 
   #filter() {

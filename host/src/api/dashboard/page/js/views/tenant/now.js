@@ -1,24 +1,26 @@
 // What a tenant's things do just now.
 
 import { get } from '../../api.js';
-import { bars, spark } from '../../chart.js';
+import { bars } from '../../sparks.js';
 import { now } from '../../clock.js';
-import { h } from '../../dom.js';
+import { h, ticking } from '../../dom.js';
 import { icon } from '../../parts/icons.js';
 import { bytes, count, many, seconds } from '../../format.js';
 import { isUnlimited } from '../../json.js';
 import { Resource } from '../../resource.js';
-import { logList, keyed, together } from '../../parts/log.js';
-import { badge, empty, figure, pending, waiting } from '../../parts/small.js';
+import { logList, merged, together } from '../../parts/log.js';
+import { badge, empty, exactly, figure, held, waiting } from '../../parts/small.js';
 import { taskLine } from '../../parts/task.js';
 import { toTenant } from '../../router.js';
-import { together as addUp } from '../../series.js';
 import { GROUPS } from '../../events.js';
+import { rates } from '../platform/figures.js';
 import { throughput } from '../throughput.js';
 
 const DAY = 86_400_000;
 const DAYS = 14;
 const MOST = 8;
+const MOST_EVENTS = 500;
+const atMost = (limit) => (isUnlimited(limit) ? null : ` of at most ${count(limit)}`);
 const SHOWN = GROUPS.find(([name]) => name === 'all')[2].filter((kind) => !['task_began', 'stream_scaled', 'request'].includes(kind));
 
 export class NowTab {
@@ -27,8 +29,16 @@ export class NowTab {
     const { tenant, redraw } = page;
     const from = new Date(now() - (DAYS - 1) * DAY).toISOString().slice(0, 10);
     this.usage = new Resource(() => get(['usage'], { tenant, from }), redraw);
-    this.timer = setInterval(() => !document.hidden && this.usage.refresh(), 10_000);
-    this.events = new Resource(() => get(['logs'], { tenant, event: SHOWN.join(','), limit: 300 }), redraw);
+    this.timer = setInterval(() => page.feed.isLive && !document.hidden && this.usage.refresh(), 10_000);
+    this.events = new Resource(async () => {
+      const events = await get(['logs'], { tenant, event: SHOWN.join(','), limit: 300 });
+      return merged(this.events.value ?? [], events, MOST_EVENTS);
+    }, redraw);
+  }
+
+  changed() {
+    this.usage.refresh();
+    this.events.refresh();
   }
 
   close() {
@@ -38,7 +48,7 @@ export class NowTab {
   }
 
   heard(event) {
-    if (SHOWN.includes(event.event)) this.events.value?.push(event);
+    if (SHOWN.includes(event.event) && this.events.value) this.events.value = merged(this.events.value, [event], MOST_EVENTS);
   }
 
   render() {
@@ -60,16 +70,14 @@ export class NowTab {
 
   #figures({ load, stored_bytes: stored, limits }, meter) {
     const at = now();
-    const rates = addUp(meter.rows.rates(at), meter.messages.rates(at)).slice(-60);
     const today = new Date(at).toISOString().slice(0, 10);
     const used = this.usage.value?.find(({ day }) => day === today);
     const most = limits && !isUnlimited(limits.storage_bytes) ? `of ${bytes(limits.storage_bytes)}` : '';
     return h('div', { class: 'figures', role: 'list' },
-      figure('Rows and messages', count(meter.rows.lately(at, 2) + meter.messages.lately(at, 2)), 'per second', spark(rates, 'rows-colour')),
-      figure('Documents stored', count(meter.documents.lately(at, 2)), 'per second', spark(meter.documents.rates(at).slice(-60).map(([, rate]) => rate), 'messages-colour')),
-      figure('Queue', count(load.waiting), load.waiting === 1 ? 'task waits' : 'tasks wait', h('p', {}, `${count(load.running)} running`)),
-      figure('Parked', count(load.parked), load.parked === 1 ? 'task' : 'tasks', h('p', {}, load.parked > 0 ? h('a', { href: toTenant(this.page.tenant, 'batches', { state: 'parked' }) }, 'See why') : 'none failed for good'), load.parked > 0 ? 'bad' : ''),
-      figure('Used today', used ? count(used.documents) : '0', used?.documents === 1 ? 'document' : 'documents', h('p', {}, used ? `${seconds(used.cpu_seconds)} of CPU, ${many(used.tasks, 'task')}` : 'nothing yet')),
+      rates(meter),
+      figure('Queue', exactly(load.waiting), load.waiting === 1 ? 'task waits' : 'tasks wait', h('p', {}, `${count(load.running)} running`, atMost(limits?.concurrent_tasks), limits && !isUnlimited(limits.waiting_tasks) ? `, at most ${count(limits.waiting_tasks)} may wait` : null)),
+      figure('Parked', exactly(load.parked), load.parked === 1 ? 'task' : 'tasks', h('p', {}, load.parked > 0 ? h('a', { href: toTenant(this.page.tenant, 'batches', { state: 'parked' }) }, 'See why') : 'none failed for good'), load.parked > 0 ? 'bad' : ''),
+      figure('Used today (UTC)', exactly(used?.documents ?? 0), used?.documents === 1 ? 'document' : 'documents', h('p', {}, used ? `${seconds(used.cpu_seconds)} of CPU, ${many(used.tasks, 'task')}` : 'nothing yet')),
       figure('Kept', bytes(stored), most, h('p', {}, 'files and documents')));
   }
 
@@ -89,7 +97,7 @@ export class NowTab {
       h('header', {}, h('h2', {}, 'Streams'), h('span', { class: 'spread' }), h('a', { href: toTenant(tenant, 'streams') }, 'Charts')),
       h('ul', { class: 'rows' }, feed.streams.map((stream) => h('li', { key: stream.stream, class: 'line' },
         h('span', { class: 'name' }, stream.stream),
-        h('span', { class: 'muted small' }, `${count(stream.window && stream.state === 'started' ? stream.window.messages / stream.window.seconds : 0)}/s · ${count(stream.waiting ?? 0)} waiting · ${many(stream.consumers, 'consumer')}`),
+        ticking(() => h('span', { class: 'muted small' }, `${count(feed.meter.streamRate(tenant, stream.stream, now()))}/s · ${count(stream.waiting ?? 0)} waiting · ${many(stream.consumers, 'consumer')}`)),
         h('span', { class: 'spread' }), badge(stream.state)))));
   }
 
@@ -98,13 +106,13 @@ export class NowTab {
     if (!lines) return null;
     const days = Array.from({ length: DAYS }, (_, index) => new Date(now() - (DAYS - 1 - index) * DAY).toISOString().slice(0, 10));
     const values = days.map((day) => [day.slice(5), lines.find((line) => line.day === day)?.documents ?? 0]);
-    return h('section', { class: 'card', key: 'usage' }, bars({ title: 'Documents per day', values, colour: 'rows-colour', unit: count }));
+    return h('section', { class: 'card', key: 'usage' }, bars({ title: 'Documents per day (UTC)', values, colour: 'rows-colour', unit: count }));
   }
 
   #events() {
-    const { tenant } = this.page;
+    const { feed, tenant } = this.page;
     return h('section', { class: 'card short', key: 'events' },
       h('header', {}, h('h2', {}, 'Lately'), h('span', { class: 'spread' }), h('a', { href: toTenant(tenant, 'log') }, 'Whole log')),
-      pending(this.events) ?? logList(together(keyed([...this.events.value].reverse())).slice(0, MOST)));
+      held(this.events, (all) => logList(together(all).slice(0, MOST), false, feed.files)));
   }
 }

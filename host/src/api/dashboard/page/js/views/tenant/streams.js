@@ -15,7 +15,12 @@ const isDated = (time) => Date.parse(time) > 0;
 
 export class StreamsTab {
   constructor(page) {
-    Object.assign(this, { page, asked: new Set() });
+    Object.assign(this, { page, asked: new Map() });
+  }
+
+  /** What was missed is read anew. */
+  changed() {
+    this.asked.clear();
   }
 
   render() {
@@ -34,7 +39,7 @@ export class StreamsTab {
         h('span', { class: 'muted small' }, stream.reason, isDated(stream.since) ? [', ', when(stream.since)] : null),
         h('span', { class: 'spread' }), this.#switches(stream)),
       stream.trouble && stream.state === 'started' ? h('p', { class: 'notice warn' }, stream.trouble) : null,
-      plots(stream, this.page.feed.windowsOf(stream.tenant, stream.stream)),
+      plots(stream, this.page.feed, this.asked.get(stream.stream) === 'read'),
       h('div', { class: 'line small muted' },
         h('span', {}, `${many(stream.messages, 'message')} since the hosts are up: ${count(stream.ingested)} ingested, ${count(stream.passed_over)} passed over, ${count(stream.rejected)} rejected; ${many(stream.stored, 'document')}`),
         dead > 0 ? h('a', { href: toTenant(stream.tenant, 'letters', { stream: stream.stream }) }, many(dead, 'dead letter')) : null,
@@ -50,19 +55,20 @@ export class StreamsTab {
     };
     return h('span', { class: 'actions' },
       state === 'started'
-        ? button(me, 'Stop', () => act('stop', () => `${stream} is stopped; messages wait in its queue`), 'little', { 'aria-label': `Stop ${stream}` })
-        : button(me, 'Start', () => act('start', () => `${stream} is started`), 'little main', { 'aria-label': `Start ${stream}` }),
-      button(me, 'Purge', purge, 'little danger', { 'aria-label': `Purge ${stream}` }));
+        ? button(me, 'Stop', () => act('stop', () => `${stream} is stopped; messages wait in its queue`), 'little', { key: 'switch', 'aria-label': `Stop ${stream}` })
+        : button(me, 'Start', () => act('start', () => `${stream} is started`), 'little main', { key: 'switch', 'aria-label': `Start ${stream}` }),
+      button(me, 'Purge', purge, 'little danger', { 'aria-label': `Purge ${stream}`, off: waiting === 0 }));
   }
 
   /** Windows of the time before this page was opened: read once for each stream. */
   #readPast(stream) {
     if (this.asked.has(stream)) return;
-    this.asked.add(stream);
+    this.asked.set(stream, 'asked');
     const { tenant, feed, redraw } = this.page;
     get(['tenants', tenant, 'streams', stream, 'windows'], { limit: PAST }).then((windows) => {
       feed.addWindows(tenant, stream, windows.map((window) => window.report ?? window));
+      this.asked.set(stream, 'read');
       redraw();
-    }, () => null);
+    }, () => this.asked.set(stream, 'failed'));
   }
 }
