@@ -46,10 +46,6 @@ fn an_operator_sees_all_tenants_and_goes_from_the_overview_to_each() {
     }
 }
 
-/// The live connection tells of all tenants here: as it tells an operator of one that is suspended.
-const OF_ALL: &str = "const fetched = window.fetch;
-    window.fetch = (address, options) => fetched(String(address).replace('/v1/live?tenant=acme', '/v1/live'), options);";
-
 #[test]
 fn a_suspended_tenant_is_said_to_be_so_and_has_no_button_that_does_anything() {
     let scene = Scene::open();
@@ -62,10 +58,9 @@ fn a_suspended_tenant_is_said_to_be_so_and_has_no_button_that_does_anything() {
         http.send("PATCH", "/v1/tenants/acme", &[("content-type", "application/json")], br#"{"enabled":false}"#);
     assert_eq!(suspended.status, 200);
     browser.until("that", "return document.querySelector('[data-tenant=acme]').innerText.includes('suspended')", &[]);
-    browser.run(OF_ALL, &[]);
     browser.run("location.hash = '#/tenants/acme'", &[]);
     browser.reads("Suspended: nothing is accepted and nothing runs.");
-    for tab in ["Now", "Batches", "Streams"] {
+    for tab in ["Now", "Apps", "Batches", "Streams", "Dead letters"] {
         browser.click(tab);
         browser.until(
             "the tab",
@@ -82,12 +77,11 @@ fn a_token_of_a_suspended_tenant_is_told_so_at_the_door() {
     let scene = Scene::open();
     let browser = scene.signed_in(&scene.token(Some("acme"), &[]));
     browser.reads("Newest files");
-    let refused =
-        "const told = { status: 403, code: 'tenant_suspended', detail: 'tenant acme is suspended: ask its operator' };
-        window.fetch = async () => new Response(JSON.stringify(told), { status: 403 });";
-    browser.run(refused, &[]);
+    let http = Http::of(&scene.daemon).with(&scene.token(None, &[]));
+    let suspend = br#"{"enabled":false}"#;
+    http.send("PATCH", "/v1/tenants/acme", &[("content-type", "application/json")], suspend).good();
     browser.reads("Sign in");
-    browser.reads("tenant acme is suspended: ask its operator");
+    browser.reads("tenant acme is suspended, and nothing of it is reached until the operator lets it go on");
 }
 
 #[test]
