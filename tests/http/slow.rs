@@ -83,6 +83,8 @@ fn bodies_that_do_not_come_or_trickle_are_told_so_and_leave_nothing_behind() {
     for sent in &silent {
         let mut stream = acme.connect();
         stream.write_all(sent.as_bytes()).unwrap();
+        // A look that came before it would take its place.
+        std::thread::sleep(Duration::from_millis(200));
         scene.daemon.until("a request under way", || (acme.get("/v1/me").status == 429).then_some(()));
         let reply = Reply::read(&mut stream);
         told(&reply, sent);
@@ -114,6 +116,8 @@ fn whoever_reads_nothing_of_its_answer_is_let_go() {
 
     let mut stream = scene.acme.connect();
     stream.write_all(format!("{}\r\n", scene.acme.head("GET", export, &[])).as_bytes()).unwrap();
+    // A look that came before it would take its place.
+    std::thread::sleep(Duration::from_millis(200));
     let status = || scene.acme.get("/v1/me").status;
     scene.daemon.until("a request under way", || (status() == 429).then_some(()));
     scene.daemon.until("its end", || (status() == 200).then_some(()));
